@@ -1,0 +1,106 @@
+//! A whole service in one file. The kit's tests run it as a process and misuse every route of it.
+#![allow(clippy::panic)] // some routes panic so that the tests can see what comes of it
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use space_kit::{
+    Answer, Body, Call, Config, Env, Error, HeaderMap, Reply, Response, Route, Service, StatusCode, Var,
+    respond,
+};
+use tokio::sync::Notify;
+
+/// What requests share.
+struct State {
+    greeting: String,
+    release: Arc<Notify>,
+}
+
+static GREETING: Var = Var {
+    name: "GREETING",
+    default: "hello",
+    accepts: "1 to 20 characters",
+    meaning: "what GET /hello says",
+    secret: false,
+};
+
+static SERVICE: Service<State> = Service {
+    name: "probe",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "a service that the kit's tests talk to",
+    vars: &[&GREETING],
+    defaults: &[("MAX_BODY_BYTES", "64KiB")],
+    configure,
+    routes: &[
+        Route::get("/hello", |call| respond::json(&call.app.state.greeting.clone().into()).into()),
+        Route::get("/hello/{name}", |call| respond::json(&call.param("name").into()).into()),
+        Route::post("/echo", |call| Reply::later(echo(call))),
+        Route::get("/hang", |_| Reply::later(std::future::pending())),
+        Route::get("/stream", |call| stream(&call).into()),
+        Route::post("/release", |call| release(&call).into()),
+        Route::get("/endless", |_| endless().into()),
+        Route::get("/panic", |_| panic!("at once")),
+        Route::get("/panic/later", |_| Reply::later(async { panic!("later") })),
+        Route::get("/panic/body", |_| panicking_body().into()),
+        Route::get("/fail", |_| failure().into()),
+    ],
+    openapi: r#"{"openapi":"3.1.0"}"#,
+    statuses: &[],
+    render: |error, _: &mut HeaderMap| {
+        serde_json::json!({"code": error.code, "message": error.message, "param": error.param})
+            .to_string()
+            .into()
+    },
+    expose: "x-request-id",
+};
+
+#[allow(clippy::disallowed_methods)] // main is the one place that touches the process
+fn main() -> ExitCode {
+    space_kit::main(&SERVICE, std::env::args_os(), &|name| std::env::var_os(name))
+}
+
+fn configure(env: &mut Env<'_>, _: &Config) -> Option<State> {
+    let greeting = |text: &str| (1..=20).contains(&text.chars().count()).then(|| text.to_owned());
+    Some(State { greeting: env.read(&GREETING, greeting)?, release: Arc::default() })
+}
+
+async fn echo(call: Call<State>) -> Answer {
+    let body = call.body.bytes().await?;
+    Ok(Response::new(body.into()))
+}
+
+/// Sends one line, and a second one after POST /release.
+fn stream(call: &Call<State>) -> Response<Body> {
+    let release = call.app.state.release.clone();
+    Response::new(Body::produce(|mut sender| async move {
+        sender.send("first\n").await;
+        release.notified().await;
+        sender.send("last\n").await;
+        Ok(())
+    }))
+}
+
+fn release(call: &Call<State>) -> Response<Body> {
+    call.app.state.release.notify_one();
+    respond::no_content()
+}
+
+fn endless() -> Response<Body> {
+    Response::new(Body::produce(|mut sender| async move {
+        loop {
+            sender.send(vec![b'.'; 16 * 1024]).await;
+        }
+    }))
+}
+
+fn panicking_body() -> Response<Body> {
+    Response::new(Body::produce(|mut sender| async move {
+        sender.send("first\n").await;
+        panic!("in the body")
+    }))
+}
+
+fn failure() -> Error {
+    Error::new(StatusCode::BAD_GATEWAY, "upstream", "the upstream did not answer")
+        .cause("token hf_x was refused")
+}

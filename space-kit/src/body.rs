@@ -1,0 +1,183 @@
+//! Bodies: what comes in, with its limit, and what goes out, either whole or as it is made.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+
+use crate::error::Refusal;
+use crate::phase::Shared;
+
+/// Any error that ends a body early.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A response's body.
+pub struct Body(Kind);
+
+enum Kind {
+    Whole(Bytes),
+    Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
+}
+
+impl Body {
+    /// No body.
+    pub fn empty() -> Body {
+        Body(Kind::Whole(Bytes::new()))
+    }
+
+    /// A body that is passed on as another one gives it.
+    pub fn stream(body: impl HttpBody<Data = Bytes, Error = BoxError> + Send + 'static) -> Body {
+        Body(Kind::Stream(Box::pin(body)))
+    }
+
+    /// A body that `produce` writes chunk by chunk. It runs only as fast as the client reads, and is
+    /// dropped, wherever it waits, when the client goes away. An error aborts the connection, so that a
+    /// cut answer never looks whole.
+    pub fn produce<F>(produce: impl FnOnce(Sender) -> F) -> Body
+    where
+        F: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        let slot = Sender::default();
+        let producer = Producer { slot: Sender(slot.0.clone()), future: Some(Box::pin(produce(slot))) };
+        Body(Kind::Stream(Box::pin(producer)))
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(bytes: T) -> Body {
+        Body(Kind::Whole(bytes.into()))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Stream(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+/// Takes the chunks of [`Body::produce`].
+#[derive(Default)]
+pub struct Sender(Arc<Mutex<Bytes>>);
+
+impl Sender {
+    /// Hands over one chunk and waits until it was taken. An empty chunk is nothing.
+    pub async fn send(&mut self, chunk: impl Into<Bytes>) {
+        *self.lock() = chunk.into();
+        // The body polls this again only after it took the chunk, so no waker is needed.
+        poll_fn(|_| if self.lock().is_empty() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Bytes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Produced = dyn Future<Output = Result<(), BoxError>> + Send;
+
+struct Producer {
+    slot: Sender,
+    future: Option<Pin<Box<Produced>>>,
+}
+
+impl HttpBody for Producer {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(future) = &mut self.future else { return Poll::Ready(None) };
+        let outcome = future.as_mut().poll(cx);
+        if outcome.is_ready() {
+            self.future = None;
+        }
+        let chunk = std::mem::take(&mut *self.slot.lock());
+        if !chunk.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(chunk))));
+        }
+        outcome.map(|result| result.err().map(Err))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.future.is_none()
+    }
+}
+
+/// A request's body, cut off at `MAX_BODY_BYTES`.
+pub struct RequestBody {
+    incoming: Incoming,
+    left: usize,
+    limit: usize,
+    shared: Arc<Shared>,
+}
+
+impl RequestBody {
+    pub(crate) fn new(incoming: Incoming, limit: usize, shared: Arc<Shared>) -> RequestBody {
+        shared.set_body_pending(!incoming.is_end_stream());
+        RequestBody { incoming, left: limit, limit, shared }
+    }
+
+    /// The next piece, `None` at the end. Trailers are passed over.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, Refusal>> {
+        poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// The whole body.
+    pub async fn bytes(mut self) -> Result<Bytes, Refusal> {
+        let Some(first) = self.chunk().await.transpose()? else { return Ok(Bytes::new()) };
+        let Some(second) = self.chunk().await.transpose()? else { return Ok(first) };
+        let expected = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(0).min(self.left);
+        let mut whole = BytesMut::with_capacity(first.len() + second.len() + expected);
+        whole.extend_from_slice(&first);
+        whole.extend_from_slice(&second);
+        while let Some(chunk) = self.chunk().await.transpose()? {
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Refusal>>> {
+        loop {
+            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
+                self.shared.set_body_pending(false);
+                return Poll::Ready(None);
+            };
+            let Ok(frame) = frame else { return Poll::Ready(Some(Err(Refusal::BodyBroken))) };
+            let Ok(data) = frame.into_data() else { continue };
+            let Some(left) = self.left.checked_sub(data.len()) else {
+                return Poll::Ready(Some(Err(Refusal::BodyTooLarge(self.limit))));
+            };
+            self.left = left;
+            self.shared.count_received(data.len());
+            return Poll::Ready(Some(Ok(data)));
+        }
+    }
+}

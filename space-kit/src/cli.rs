@@ -1,0 +1,126 @@
+//! The command line: one optional word and a few flags, so no parser crate.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use crate::env::{Defaults, Var};
+
+/// What the process was asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Serve until TERM or INT (no argument).
+    Serve,
+    /// Validate the configuration and exit.
+    Check,
+    /// Ask the local port for `/health/ready`; exit 0 or 1.
+    Healthcheck,
+    /// Print usage and every variable.
+    Help,
+    /// Print name, version and compiler.
+    Version,
+}
+
+/// A parsed command line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// What to do.
+    pub command: Command,
+    /// A `.env` to read as well.
+    pub env_file: Option<PathBuf>,
+}
+
+/// Parses the arguments, program name first. The error is one sentence for the user.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, String> {
+    let mut invocation = Invocation { command: Command::Serve, env_file: None };
+    let mut args = args.into_iter().skip(1);
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy();
+        let command = match &*text {
+            "check" => Command::Check,
+            "healthcheck" => Command::Healthcheck,
+            "--help" | "-h" => Command::Help,
+            "--version" | "-V" => Command::Version,
+            "--env-file" => {
+                let file = args.next().ok_or("--env-file needs a FILE after it")?;
+                invocation.env_file = Some(file.into());
+                continue;
+            }
+            _ => match text.strip_prefix("--env-file=") {
+                Some(file) if !file.is_empty() => {
+                    invocation.env_file = Some(file.into());
+                    continue;
+                }
+                _ => {
+                    return Err(format!(
+                        "unknown argument {text:?}; accepted: check, healthcheck, --env-file FILE, --help, --version"
+                    ));
+                }
+            },
+        };
+        if invocation.command != Command::Serve {
+            return Err(format!("one command at a time: {text:?} is one too many"));
+        }
+        invocation.command = command;
+    }
+    Ok(invocation)
+}
+
+/// The text of `--help`: usage and, from the tables that parse them, every variable.
+pub fn help(name: &str, about: &str, own: &[&Var], kit: &[&Var], defaults: Defaults) -> String {
+    let mut text = format!(
+        "{name}: {about}\n\n\
+         usage: {name} [--env-file FILE]   serve until TERM or INT\n       \
+         {name} check             validate the configuration and exit (64: not usable)\n       \
+         {name} healthcheck       ask the local port for /health/ready; exit 0 or 1\n       \
+         {name} --help | --version\n\n\
+         Configuration is by environment variables. An empty value counts as unset.\n"
+    );
+    for (title, vars) in [(name, own), ("server", kit)] {
+        if vars.is_empty() {
+            continue;
+        }
+        _ = write!(text, "\n{title}:\n");
+        for var in vars {
+            let default = Some(var.default_in(defaults)).filter(|text| !text.is_empty()).unwrap_or("unset");
+            _ = write!(
+                text,
+                "  {}\n      {}\n      default: {default}; accepted: {}\n",
+                var.name, var.meaning, var.accepts
+            );
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(args: &[&str]) -> Result<Invocation, String> {
+        parse(std::iter::once("service").chain(args.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn no_argument_serves() {
+        assert_eq!(run(&[]).unwrap().command, Command::Serve);
+    }
+
+    #[test]
+    fn the_env_file_goes_with_any_command() {
+        for args in [["--env-file", ".env", "check"], ["check", "--env-file", ".env"]] {
+            let invocation = run(&args).unwrap();
+            assert_eq!(invocation.command, Command::Check);
+            assert_eq!(invocation.env_file, Some(PathBuf::from(".env")));
+        }
+        assert_eq!(run(&["--env-file=a"]).unwrap().env_file, Some(PathBuf::from("a")));
+    }
+
+    #[test]
+    fn an_unknown_argument_is_named_with_what_is_accepted() {
+        let error = run(&["--prot", "80"]).unwrap_err();
+        assert!(error.contains("--prot") && error.contains("healthcheck"), "{error}");
+        assert!(run(&["--env-file"]).is_err());
+        assert!(run(&["check", "healthcheck"]).is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! Whom a request comes from: the client's address, and the request's id.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// The header that carries a request's id, both ways.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The client's address: the peer, or the `X-Forwarded-For` entry that the outermost of `hops` trusted
+/// proxies wrote (counted from the right; entries further left are the client's own words).
+pub fn address(headers: &HeaderMap, peer: IpAddr, hops: u8) -> IpAddr {
+    let Some(back) = hops.checked_sub(1) else { return peer };
+    let entries: Vec<&str> = headers
+        .get_all(X_FORWARDED_FOR)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    let from_the_right = entries.iter().rev().nth(usize::from(back)).or(entries.first());
+    from_the_right.and_then(|entry| parse_entry(entry)).unwrap_or(peer)
+}
+
+/// Whether the request was forwarded by some proxy, trusted or not.
+pub fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(hyper::header::FORWARDED)
+}
+
+/// Whether an address belongs to this machine or a private network.
+pub fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// An address with or without a port, as proxies write it: `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]:5`.
+fn parse_entry(entry: &str) -> Option<IpAddr> {
+    let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
+    bare.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+/// Makes ids that are unique over processes: hashes of a counter under a random key of this process.
+#[derive(Debug, Default)]
+pub struct RequestIds {
+    key: RandomState,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    /// The id that the client sent, if it is 1 to 128 characters of `A-Z a-z 0-9 . _ : ; = -`; else a new
+    /// one of 32 hexadecimal digits.
+    pub fn of(&self, headers: &HeaderMap) -> HeaderValue {
+        let sane = |b: &u8| b.is_ascii_alphanumeric() || b"._:;=-".contains(b);
+        match headers.get(X_REQUEST_ID) {
+            Some(id) if (1..=128).contains(&id.len()) && id.as_bytes().iter().all(sane) => id.clone(),
+            _ => self.fresh(),
+        }
+    }
+
+    /// A new id.
+    pub fn fresh(&self) -> HeaderValue {
+        let count = self.next.fetch_add(1, Ordering::Relaxed);
+        let text = format!("{:016x}{:016x}", self.key.hash_one(count), self.key.hash_one(!count));
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("none"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, values: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_forged_entry_on_the_left_is_not_believed() {
+        let peer = IpAddr::from([10, 0, 0, 1]);
+        let chain = headers("x-forwarded-for", &["6.6.6.6, 5.5.5.5", "[2001:db8::1]:4711"]);
+        assert_eq!(address(&chain, peer, 0), peer);
+        assert_eq!(address(&chain, peer, 1).to_string(), "2001:db8::1");
+        assert_eq!(address(&chain, peer, 2).to_string(), "5.5.5.5");
+        assert_eq!(address(&chain, peer, 9).to_string(), "6.6.6.6");
+        assert_eq!(address(&headers("x-forwarded-for", &["unknown"]), peer, 1), peer);
+        assert_eq!(address(&HeaderMap::new(), peer, 1), peer);
+    }
+
+    #[test]
+    fn only_a_sane_request_id_is_kept() {
+        let ids = RequestIds::default();
+        assert_eq!(ids.of(&headers("x-request-id", &["Root=1-67;a.b"])), "Root=1-67;a.b");
+        for refused in ["", "with space", "\"quoted\"", "<b>"] {
+            let id = ids.of(&headers("x-request-id", &[refused]));
+            assert_eq!(id.len(), 32, "{refused}");
+        }
+        assert_ne!(ids.fresh(), ids.fresh());
+    }
+
+    #[test]
+    fn mapped_addresses_count_as_what_they_map() {
+        assert!(is_private("::ffff:127.0.0.1".parse().unwrap()));
+        assert!(!is_private("::ffff:8.8.8.8".parse().unwrap()));
+    }
+}

@@ -1,0 +1,190 @@
+//! One connection: hyper's HTTP/1.1 under our own time limits, with refusals in the service's words.
+//!
+//! hyper answers what it cannot parse by itself, bare and without a body, and answers nothing when a head
+//! is late. So [`Io`] drops what hyper writes while nothing is being served, and the service's own refusal
+//! is written after hyper has let go of the socket.
+
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::{Duration, Instant};
+
+use hyper::server::conn::http1;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{Error, Refusal};
+use crate::handle::Handler;
+use crate::io::Io;
+use crate::log::Value;
+use crate::phase::{Phase, Shared};
+use crate::shutdown::Guard;
+
+/// The longest request head, in bytes. It also bounds hyper's buffers, and so the memory of a connection.
+pub(crate) const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// How long a closing connection may still deliver what nobody reads, so that the refusal before it is
+/// read and not lost to a reset (RFC 9112 section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Falls when its connection ends, however it ends.
+struct Open<S: 'static>(Arc<App<S>>);
+
+impl<S> Drop for Open<S> {
+    fn drop(&mut self) {
+        self.0.metrics.connections.fall();
+    }
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve<S: Send + Sync + 'static>(
+    app: Arc<App<S>>,
+    stream: TcpStream,
+    peer: IpAddr,
+    mut drain: Option<Guard>,
+) {
+    app.metrics.connections.add(1);
+    app.metrics.connections_total.add(1);
+    let _open = Open(app.clone());
+    let limit = app.config.max_connections;
+    if app.metrics.connections.get() > limit as u64 {
+        return refuse(&app, stream, peer, Refusal::TooManyConnections(limit)).await;
+    }
+    let (io, shared) = Io::new(stream);
+    let handler = Handler { app: app.clone(), shared: shared.clone(), peer };
+    let mut conn = http1::Builder::new()
+        .header_read_timeout(None) // ours tells a late head from an idle connection
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(io, handler);
+    let drained = async {
+        match &mut drain {
+            Some(guard) => guard.begun().await,
+            None => std::future::pending().await,
+        }
+    };
+    let end = drive(&mut conn, &shared, &app.config, drained).await;
+    let lingering = shared.body_pending();
+    let stream = conn.into_parts().io.into_stream();
+    match end {
+        End::Closed(Err(error)) if error.is_parse() => {
+            app.log.debug(
+                "malformed request",
+                &[("client", Value::Show(&peer)), ("cause", Value::Show(&error))],
+            );
+            let refusal = match error.is_parse_too_large() {
+                true => Refusal::HeadTooLarge(MAX_HEAD_BYTES),
+                false => Refusal::Malformed(
+                    "this is no HTTP/1.1 request: its request line or a header is malformed",
+                ),
+            };
+            refuse(&app, stream, peer, refusal).await;
+        }
+        End::Late(Phase::Head) => {
+            refuse(&app, stream, peer, Refusal::HeadTimeout(app.config.header_timeout)).await;
+        }
+        End::Closed(Ok(())) if lingering => linger(stream).await,
+        End::Closed(Ok(())) | End::Late(_) | End::Drained => {}
+        End::Closed(Err(error)) => {
+            app.log.debug(
+                "connection failed",
+                &[("client", Value::Show(&peer)), ("cause", Value::Show(&error))],
+            );
+        }
+    }
+}
+
+/// Answers a connection that has no request yet.
+async fn refuse<S: Send + Sync + 'static>(
+    app: &App<S>,
+    mut stream: TcpStream,
+    peer: IpAddr,
+    refusal: Refusal,
+) {
+    let id = app.ids.fresh();
+    let shown = id.clone();
+    let (status, wire) = app.wire_refusal(&Error::from(refusal), id);
+    app.metrics.refused_total.add(1);
+    app.log.info(
+        "refused",
+        &[
+            ("request_id", Value::Str(shown.to_str().unwrap_or(""))),
+            ("status", Value::Int(status.as_u16().into())),
+            ("client", Value::Show(&peer)),
+        ],
+    );
+    if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&wire)).await {
+        linger(stream).await;
+    }
+}
+
+/// Closes our side and reads the other side's rest for a while.
+async fn linger(mut stream: TcpStream) {
+    _ = timeout(LINGER, async {
+        _ = stream.shutdown().await;
+        let mut rest = [0; 4096];
+        while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+    })
+    .await;
+}
+
+/// How hyper's part of a connection ended.
+enum End {
+    /// By itself: closed by the peer, or after an answer that closes.
+    Closed(hyper::Result<()>),
+    /// By our clock, in this phase.
+    Late(Phase),
+    /// By the drain, while nothing was under way.
+    Drained,
+}
+
+/// Polls a hyper connection until it ends, a wait is over its limit, or `drain` finds it at rest.
+async fn drive<S, B>(
+    conn: &mut hyper::server::conn::http1::Connection<Io, S>,
+    shared: &Shared,
+    config: &Config,
+    drain: impl Future<Output = ()>,
+) -> End
+where
+    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = B> + Unpin,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Unpin,
+    B: hyper::body::Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut drain = pin!(drain);
+    let mut draining = false;
+    let mut armed = Instant::now() + config.header_timeout;
+    let mut timer = pin!(tokio::time::sleep_until(armed.into()));
+    poll_fn(move |cx| {
+        if !draining && drain.as_mut().poll(cx).is_ready() {
+            draining = true;
+            if matches!(shared.phase(), Phase::Fresh | Phase::Idle) {
+                return Poll::Ready(End::Drained);
+            }
+            Pin::new(&mut *conn).graceful_shutdown();
+        }
+        if let Poll::Ready(result) = conn.poll_without_shutdown(cx) {
+            return Poll::Ready(End::Closed(result));
+        }
+        loop {
+            // The timer is moved only when it must ring earlier, or has rung for a wait that is over.
+            let Some(deadline) = shared.deadline(config) else { return Poll::Pending };
+            if deadline < armed {
+                armed = deadline;
+                timer.as_mut().reset(armed.into());
+            }
+            ready!(timer.as_mut().poll(cx));
+            if deadline <= Instant::now() {
+                return Poll::Ready(End::Late(shared.phase()));
+            }
+            armed = deadline;
+            timer.as_mut().reset(armed.into());
+        }
+    })
+    .await
+}

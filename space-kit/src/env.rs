@@ -1,0 +1,151 @@
+//! Configuration from the environment: a table of variables, read once through a lookup, every problem kept.
+
+use std::ffi::OsString;
+use std::fmt;
+
+/// Gives a variable's value by name. `main.rs` passes the process environment, tests pass a map.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+
+/// One environment variable. The parser, its error message and `--help` all speak from this row.
+#[derive(Debug)]
+pub struct Var {
+    /// The name, such as `PORT`.
+    pub name: &'static str,
+    /// The default as `--help` shows it. [`Env::read`] parses it when the variable is unset.
+    pub default: &'static str,
+    /// What is accepted, as a noun phrase: "a port from 0 to 65535".
+    pub accepts: &'static str,
+    /// What the variable does, in one line.
+    pub meaning: &'static str,
+    /// A secret's value is never repeated in a message.
+    pub secret: bool,
+}
+
+impl Var {
+    /// The default where `defaults` may have another one.
+    pub fn default_in(&self, defaults: Defaults) -> &'static str {
+        defaults.iter().find(|(name, _)| *name == self.name).map_or(self.default, |(_, default)| default)
+    }
+}
+
+/// One variable that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The variable's name.
+    pub name: &'static str,
+    /// What was given and what is accepted; for a secret without the value.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.message)
+    }
+}
+
+/// Reads variables and collects what is wrong with them, so that all problems are reported together.
+pub struct Env<'a> {
+    lookup: &'a Lookup<'a>,
+    defaults: Defaults,
+    problems: Vec<Problem>,
+}
+
+/// Defaults that replace those of the table, by name.
+pub type Defaults = &'static [(&'static str, &'static str)];
+
+impl<'a> Env<'a> {
+    /// A reader over `lookup` with no problems yet; `defaults` go before those of the variables' rows.
+    pub fn new(lookup: &'a Lookup<'a>, defaults: Defaults) -> Self {
+        Env { lookup, defaults, problems: Vec::new() }
+    }
+
+    /// The value of `var`, or of its default where it is unset or empty.
+    /// `None` means that a problem was recorded.
+    pub fn read<T>(&mut self, var: &'static Var, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        match self.optional(var, &parse)? {
+            Some(value) => Some(value),
+            None => {
+                let default = var.default_in(self.defaults);
+                parse(default).or_else(|| self.reject(var, default))
+            }
+        }
+    }
+
+    /// The value of `var`, or `Some(None)` where it is unset or empty.
+    /// `None` means that a problem was recorded.
+    pub fn optional<T>(&mut self, var: &'static Var, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+        let Some(raw) = (self.lookup)(var.name).filter(|raw| !raw.is_empty()) else {
+            return Some(None);
+        };
+        let Ok(text) = raw.into_string() else {
+            self.problem(var, format!("is not UTF-8; accepted: {}", var.accepts));
+            return None;
+        };
+        match parse(text.trim()) {
+            Some(value) => Some(Some(value)),
+            None => self.reject(var, &text),
+        }
+    }
+
+    /// Whether a variable that the platform sets is there, such as `SPACE_ID`.
+    pub fn is_set(&self, name: &str) -> bool {
+        (self.lookup)(name).is_some_and(|value| !value.is_empty())
+    }
+
+    /// Records a problem that no single value's parser can see, such as two variables at odds.
+    pub fn problem(&mut self, var: &'static Var, message: String) {
+        self.problems.push(Problem { name: var.name, message });
+    }
+
+    /// Everything that was wrong, in the order it was read.
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
+    fn reject<T>(&mut self, var: &'static Var, text: &str) -> Option<T> {
+        let given = match var.secret {
+            true => format!("the value given ({} characters, not shown)", text.chars().count()),
+            false => format!("{text:?}"),
+        };
+        self.problem(var, format!("{given} is not accepted; accepted: {}", var.accepts));
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static PORT: Var = Var { name: "PORT", default: "7860", accepts: "a port", meaning: "", secret: false };
+    static TOKEN: Var =
+        Var { name: "TOKEN", default: "", accepts: "16 characters", meaning: "", secret: true };
+
+    fn port(text: &str) -> Option<u16> {
+        text.parse().ok()
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_unset() {
+        let lookup = |_: &str| Some(OsString::new());
+        let mut env = Env::new(&lookup, &[]);
+        assert_eq!(env.read(&PORT, port), Some(7860));
+        assert_eq!(env.optional(&PORT, port), Some(None));
+        assert!(env.into_problems().is_empty());
+    }
+
+    #[test]
+    fn every_problem_is_kept_and_names_what_was_given_and_what_is_accepted() {
+        let lookup = |_: &str| Some(OsString::from("hunter2"));
+        let mut env = Env::new(&lookup, &[]);
+        assert_eq!(env.read(&PORT, port), None);
+        assert_eq!(env.optional(&TOKEN, |_| None::<()>), None);
+        let told: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "PORT: \"hunter2\" is not accepted; accepted: a port",
+                "TOKEN: the value given (7 characters, not shown) is not accepted; accepted: 16 characters",
+            ]
+        );
+    }
+}

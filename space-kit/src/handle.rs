@@ -1,0 +1,179 @@
+//! From a parsed request to its answer: checks, routing, CORS, time limit, panics.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{ALLOW, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, Version};
+
+use crate::app::App;
+use crate::body::RequestBody;
+use crate::call::{Answer, Call, Reply};
+use crate::client::{self, X_REQUEST_ID};
+use crate::cors::Cors;
+use crate::error::{Error, Refusal};
+use crate::phase::Shared;
+use crate::readiness::Status;
+use crate::respond;
+use crate::route::{self, Found, Route};
+use crate::track::{Track, Tracked};
+
+/// hyper's service for one connection.
+pub(crate) struct Handler<S: 'static> {
+    pub(crate) app: Arc<App<S>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) peer: IpAddr,
+}
+
+type Finished<S> = Result<Response<Tracked<S>>, Infallible>;
+
+/// The future of an answer; an answer that is there already costs no allocation.
+#[allow(clippy::large_enum_variant)] // a box would be that allocation
+pub(crate) enum Answering<S: Send + Sync + 'static> {
+    Ready(Option<Response<Tracked<S>>>),
+    Later(Pin<Box<dyn Future<Output = Response<Tracked<S>>> + Send>>),
+}
+
+impl<S: Send + Sync + 'static> Future for Answering<S> {
+    type Output = Finished<S>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished<S>> {
+        match &mut *self {
+            Answering::Ready(response) => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                None => Poll::Pending, // never polled after it was ready
+            },
+            Answering::Later(future) => future.as_mut().poll(cx).map(Ok),
+        }
+    }
+}
+
+impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Handler<S> {
+    type Response = Response<Tracked<S>>;
+    type Error = Infallible;
+    type Future = Answering<S>;
+
+    fn call(&self, request: Request<Incoming>) -> Answering<S> {
+        let (head, incoming) = request.into_parts();
+        let app = &self.app;
+        let id = app.ids.of(&head.headers);
+        let client = client::address(&head.headers, self.peer, app.config.trusted_proxy_hops);
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let mut track = Track::new(app.clone(), self.shared.clone(), method, uri, id, client);
+        let length = incoming.size_hint().lower();
+        let body = RequestBody::new(incoming, app.config.max_body_bytes, self.shared.clone());
+        let origin = head.headers.get(ORIGIN).cloned();
+        let reply = match dispatch(app, &head, length, &mut track) {
+            Ok(None) => options(app, &head),
+            Ok(Some(route)) => {
+                let id = track.id.clone();
+                let call = Call { head, body, id, client, app: app.clone(), pattern: route.path };
+                catch(&mut track, || (route.handler)(call)).unwrap_or_else(Reply::from)
+            }
+            Err(refusal) => Error::from(refusal).into(),
+        };
+        match reply {
+            Reply::Now(answer) => Answering::Ready(Some(finish(answer, origin, track))),
+            Reply::Later(future) => Answering::Later(Box::pin(answer_in_time(future, origin, track))),
+        }
+    }
+}
+
+/// The row that answers the request, or `None` for OPTIONS, which the table itself answers.
+fn dispatch<S: Send + Sync + 'static>(
+    app: &App<S>,
+    head: &Parts,
+    length: u64,
+    track: &mut Track<S>,
+) -> Result<Option<&'static Route<S>>, Refusal> {
+    if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
+        let what = "an HTTP/1.1 request has exactly one Host header (RFC 9112 section 3.2)";
+        return Err(Refusal::Malformed(what));
+    }
+    if head.method == Method::OPTIONS {
+        return Ok(None);
+    }
+    let route = match route::find(app.service.routes(), &head.method, head.uri.path()) {
+        Found::Route(at, route) => {
+            (track.route, track.probe) = (Some(at), route.probe);
+            route
+        }
+        Found::OtherMethods(allow) => return Err(Refusal::MethodNotAllowed(allow)),
+        Found::Nothing => return Err(Refusal::NotFound),
+    };
+    if app.readiness.status() == Status::Draining && !route.probe {
+        return Err(Refusal::Draining);
+    }
+    if length > app.config.max_body_bytes as u64 {
+        return Err(Refusal::BodyTooLarge(app.config.max_body_bytes));
+    }
+    Ok(Some(route))
+}
+
+/// The answer to OPTIONS: a preflight's permissions, or just what the path takes.
+fn options<S: Send + Sync + 'static>(app: &App<S>, head: &Parts) -> Reply {
+    let Some(allow) = route::allow(app.service.routes(), head.uri.path()) else {
+        return Error::from(Refusal::NotFound).into();
+    };
+    let allow = HeaderValue::try_from(allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
+    let mut response = respond::no_content();
+    if Cors::is_preflight(&head.headers) {
+        app.config.cors.preflight(&head.headers, response.headers_mut(), allow.clone());
+    }
+    response.headers_mut().insert(ALLOW, allow);
+    response.into()
+}
+
+async fn answer_in_time<S: Send + Sync + 'static>(
+    mut future: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    origin: Option<HeaderValue>,
+    mut track: Track<S>,
+) -> Response<Tracked<S>> {
+    let limit = track.app.config.request_timeout;
+    let caught = std::future::poll_fn(|cx| match catch(&mut track, || future.as_mut().poll(cx)) {
+        Ok(poll) => poll,
+        Err(error) => Poll::Ready(Err(error)),
+    });
+    let answer = tokio::time::timeout(limit, caught).await.unwrap_or_else(|_| {
+        Err(match track.shared.body_pending() {
+            true => Refusal::BodyTimeout(limit),
+            false => Refusal::RequestTimeout(limit),
+        }
+        .into())
+    });
+    drop(future); // whatever it still held is let go before the answer leaves
+    finish(answer, origin, track)
+}
+
+/// Runs a piece of a handler; a panic becomes a 500 and is counted.
+fn catch<S: Send + Sync, T>(track: &mut Track<S>, run: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        track.panicked(&*payload);
+        Error::from(Refusal::Panic)
+    })
+}
+
+/// The answer with what every answer has.
+fn finish<S: Send + Sync + 'static>(
+    answer: Answer,
+    origin: Option<HeaderValue>,
+    mut track: Track<S>,
+) -> Response<Tracked<S>> {
+    let mut response = answer.unwrap_or_else(|mut error| {
+        track.cause = track.cause.take().or_else(|| error.cause.take());
+        track.app.error_response(&error)
+    });
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, track.id.clone());
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    track.app.config.cors.apply(origin.as_ref(), headers, track.app.service.expose);
+    track.answered(response.status());
+    response.map(|body| Tracked::new(body, track))
+}

@@ -1,0 +1,194 @@
+//! One line per event on standard error, as JSON or as text. No queries, no bodies, no secrets.
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::time::SystemTime;
+
+/// How severe a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something is broken and somebody should look.
+    Error,
+    /// Something was refused or went another way than asked.
+    Warn,
+    /// Start, stop, and one line a request.
+    Info,
+    /// Health checks and connection-level detail too.
+    Debug,
+}
+
+impl Level {
+    /// Parses `error`, `warn`, `info` or `debug`, in any case.
+    pub fn parse(text: &str) -> Option<Level> {
+        [Level::Error, Level::Warn, Level::Info, Level::Debug]
+            .into_iter()
+            .find(|level| level.name().eq_ignore_ascii_case(text))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+        }
+    }
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// `time LEVEL message name=value …`.
+    Text,
+}
+
+impl Format {
+    /// Parses `json` or `text`, in any case.
+    pub fn parse(text: &str) -> Option<Format> {
+        match text.to_ascii_lowercase().as_str() {
+            "json" => Some(Format::Json),
+            "text" => Some(Format::Text),
+            _ => None,
+        }
+    }
+}
+
+/// A field's value. Text is escaped in both formats, so that a line stays one line.
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    /// Any text.
+    Str(&'a str),
+    /// A count or a size.
+    Int(u64),
+    /// A time in milliseconds, written with three decimals.
+    Millis(f64),
+    /// Anything printable, such as an address or an error.
+    Show(&'a dyn fmt::Display),
+}
+
+/// Named values behind a message.
+pub type Fields<'a> = &'a [(&'a str, Value<'a>)];
+
+/// Writes lines to standard error.
+#[derive(Debug, Clone, Copy)]
+pub struct Log {
+    level: Level,
+    format: Format,
+}
+
+impl Log {
+    /// A log that writes lines at least as severe as `level`.
+    pub fn new(level: Level, format: Format) -> Log {
+        Log { level, format }
+    }
+
+    /// Whether a line of this level would be written.
+    pub fn enabled(&self, level: Level) -> bool {
+        level <= self.level
+    }
+
+    /// Writes one line. A standard error that cannot be written to is no reason to fail a request.
+    pub fn write(&self, level: Level, message: &str, fields: Fields<'_>) {
+        if self.enabled(level) {
+            let line = self.line(SystemTime::now(), level, message, fields);
+            _ = std::io::stderr().write_all(line.as_bytes());
+        }
+    }
+
+    /// [`Log::write`] at [`Level::Error`].
+    pub fn error(&self, message: &str, fields: Fields<'_>) {
+        self.write(Level::Error, message, fields);
+    }
+
+    /// [`Log::write`] at [`Level::Warn`].
+    pub fn warn(&self, message: &str, fields: Fields<'_>) {
+        self.write(Level::Warn, message, fields);
+    }
+
+    /// [`Log::write`] at [`Level::Info`].
+    pub fn info(&self, message: &str, fields: Fields<'_>) {
+        self.write(Level::Info, message, fields);
+    }
+
+    /// [`Log::write`] at [`Level::Debug`].
+    pub fn debug(&self, message: &str, fields: Fields<'_>) {
+        self.write(Level::Debug, message, fields);
+    }
+
+    fn line(&self, now: SystemTime, level: Level, message: &str, fields: Fields<'_>) -> String {
+        let time = humantime::format_rfc3339_millis(now);
+        let mut line = String::with_capacity(256);
+        _ = match self.format {
+            Format::Json => write!(line, r#"{{"time":"{time}","level":"{}","message":"#, level.name()),
+            Format::Text => write!(line, "{time} {:5} {message}", level.name().to_ascii_uppercase()),
+        };
+        if self.format == Format::Json {
+            quote(&mut line, message);
+        }
+        for (name, value) in fields {
+            _ = match self.format {
+                Format::Json => write!(line, ",\"{name}\":"),
+                Format::Text => write!(line, " {name}="),
+            };
+            match value {
+                Value::Int(number) => _ = write!(line, "{number}"),
+                Value::Millis(millis) => _ = write!(line, "{millis:.3}"),
+                Value::Str(text) => self.text(&mut line, text),
+                Value::Show(shown) => self.text(&mut line, &shown.to_string()),
+            }
+        }
+        line.push_str(if self.format == Format::Json { "}\n" } else { "\n" });
+        line
+    }
+
+    fn text(&self, line: &mut String, text: &str) {
+        let plain = |b: u8| b.is_ascii_graphic() && !b"\"\\=".contains(&b);
+        if self.format == Format::Text && !text.is_empty() && text.bytes().all(plain) {
+            line.push_str(text);
+        } else {
+            quote(line, text);
+        }
+    }
+}
+
+/// Appends `text` as a JSON string.
+fn quote(line: &mut String, text: &str) {
+    line.push_str(&serde_json::Value::from(text).to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(format: Format, fields: Fields<'_>) -> String {
+        Log::new(Level::Info, format).line(SystemTime::UNIX_EPOCH, Level::Info, "request", fields)
+    }
+
+    #[test]
+    fn a_json_line_is_one_object_with_time_level_and_message() {
+        let fields: Fields<'_> =
+            &[("path", Value::Str("/a\n\"b")), ("status", Value::Int(200)), ("ms", Value::Millis(0.25))];
+        assert_eq!(
+            line(Format::Json, fields),
+            "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\",\"message\":\"request\",\
+             \"path\":\"/a\\n\\\"b\",\"status\":200,\"ms\":0.250}\n"
+        );
+    }
+
+    #[test]
+    fn a_text_line_quotes_what_could_be_mistaken_for_another_field() {
+        let fields: Fields<'_> = &[("path", Value::Str("/a status=500\n")), ("client", Value::Str("::1"))];
+        assert_eq!(
+            line(Format::Text, fields),
+            "1970-01-01T00:00:00.000Z INFO  request path=\"/a status=500\\n\" client=::1\n"
+        );
+    }
+
+    #[test]
+    fn a_level_hides_what_is_less_severe() {
+        let log = Log::new(Level::Warn, Format::Text);
+        assert!(log.enabled(Level::Error) && log.enabled(Level::Warn) && !log.enabled(Level::Info));
+    }
+}

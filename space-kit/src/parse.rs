@@ -1,0 +1,78 @@
+//! Parsers for the values of environment variables. `None` is "not accepted"; the variable's row says what is.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A duration above zero with its unit, such as `30s`, `500ms` or `1m 30s`.
+pub fn duration(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero())
+}
+
+/// Like [`duration`], but zero (`0s`, `0`) is accepted too and means "none".
+pub fn duration_or_zero(text: &str) -> Option<Duration> {
+    if text == "0" { Some(Duration::ZERO) } else { humantime::parse_duration(text).ok() }
+}
+
+/// A size in bytes above zero: `65536`, `64KiB` (1024 each) or `64kB` (1000 each).
+pub fn size(text: &str) -> Option<usize> {
+    let bytes = parse_size::parse_size(text).ok()?;
+    usize::try_from(bytes).ok().filter(|&bytes| bytes > 0)
+}
+
+/// A whole number above zero.
+pub fn count(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|&count| count > 0)
+}
+
+/// A whole number from 0 to 255.
+pub fn small(text: &str) -> Option<u8> {
+    text.parse().ok()
+}
+
+/// A TCP port from 0 to 65535; 0 asks the system for a free one.
+pub fn port(text: &str) -> Option<u16> {
+    text.parse().ok()
+}
+
+/// An IPv4 or IPv6 address.
+pub fn address(text: &str) -> Option<IpAddr> {
+    text.parse().ok()
+}
+
+/// A secret of at least 16 visible ASCII characters, so that it fits a header and cannot be guessed.
+pub fn token(text: &str) -> Option<String> {
+    (text.len() >= 16 && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit_and_more_than_zero() {
+        assert_eq!(duration("30s"), Some(Duration::from_secs(30)));
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        for refused in ["", "30", "0s", "-1s", "soon", "1 parsec", "99999999999999999999s"] {
+            assert_eq!(duration(refused), None, "{refused}");
+        }
+        assert_eq!(duration_or_zero("0"), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn sizes_know_binary_and_decimal_units() {
+        assert_eq!(size("1MiB"), Some(1_048_576));
+        assert_eq!(size("1MB"), Some(1_000_000));
+        assert_eq!(size("16384"), Some(16_384));
+        for refused in ["", "0", "-1", "many", "1XB", "99999999999999999999"] {
+            assert_eq!(size(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_long_and_fit_a_header() {
+        assert!(token("0123456789abcdef").is_some());
+        for refused in ["short", "0123456789 abcdef", "0123456789abcdeé"] {
+            assert_eq!(token(refused), None, "{refused}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The routes that every service has: `/health*`, `/metrics`, `/openapi.json`.
+
+use std::marker::PhantomData;
+
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use crate::body::Body;
+use crate::call::{Call, Reply};
+use crate::client;
+use crate::error::{Error, Refusal};
+use crate::readiness::Status;
+use crate::respond;
+use crate::route::Route;
+
+/// Carries the table for any state `S`.
+pub(crate) struct Probes<S>(PhantomData<S>);
+
+impl<S: Send + Sync + 'static> Probes<S> {
+    /// The kit's rows.
+    pub(crate) const ROUTES: &'static [Route<S>] = &[
+        Route::probe("/health", |call| health(&call).into()),
+        Route::probe("/health/live", |_| status_only(StatusCode::OK, r#"{"status":"ok"}"#).into()),
+        Route::probe("/health/ready", |call| ready(&call).into()),
+        Route::probe("/metrics", |call| metrics(&call)),
+        Route::get("/openapi.json", |call| respond::json_text(call.app.service.openapi).into()),
+    ];
+}
+
+fn health<S: Send + Sync>(call: &Call<S>) -> Response<Body> {
+    let app = &call.app;
+    let status = app.readiness.status();
+    let mut checks: Map<String, Value> =
+        app.readiness.pending().into_iter().map(|name| (name.to_owned(), "pending".into())).collect();
+    checks.insert("accepting".to_owned(), status.as_str().into());
+    let body = json!({
+        "status": status.as_str(),
+        "service": app.service.name,
+        "version": app.service.version,
+        "uptime_seconds": app.started.elapsed().as_secs(),
+        "checks": checks,
+    });
+    let mut response = respond::json(&body);
+    *response.status_mut() = code(status);
+    response.headers_mut().insert(CACHE_CONTROL, respond::NO_STORE);
+    response
+}
+
+fn ready<S>(call: &Call<S>) -> Response<Body> {
+    let status = call.app.readiness.status();
+    let body = match status {
+        Status::Starting => r#"{"status":"starting"}"#,
+        Status::Ready => r#"{"status":"ok"}"#,
+        Status::Draining => r#"{"status":"draining"}"#,
+    };
+    status_only(code(status), body)
+}
+
+fn status_only(code: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = respond::with(code, respond::JSON, bytes::Bytes::from_static(body.as_bytes()));
+    response.headers_mut().insert(CACHE_CONTROL, respond::NO_STORE);
+    response
+}
+
+fn code(status: Status) -> StatusCode {
+    if status == Status::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+fn metrics<S: Send + Sync>(call: &Call<S>) -> Reply {
+    let app = &call.app;
+    let given = call.head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    match &app.config.metrics_token {
+        Some(token) => {
+            let bearer = given.and_then(|value| value.strip_prefix(b"Bearer "));
+            if !bearer.is_some_and(|bearer| same(bearer, token.as_bytes())) {
+                return Error::from(Refusal::Unauthorized).into();
+            }
+        }
+        None if app.config.on_space || !is_private(call) => return Error::from(Refusal::NotFound).into(),
+        None => {}
+    }
+    let text = app.metrics.render(app.service.name, app.service.version, env!("KIT_RUSTC"), app.started_at);
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    respond::with(StatusCode::OK, kind, text).into()
+}
+
+/// A private peer, unless a proxy that nobody told us to trust stands between.
+fn is_private<S>(call: &Call<S>) -> bool {
+    let trusted = call.app.config.trusted_proxy_hops > 0 || !client::is_forwarded(&call.head.headers);
+    trusted && client::is_private(call.client)
+}
+
+/// Equality in a time that depends on the lengths alone.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let differing = a.iter().zip(b).fold(0, |differing, (a, b)| differing | std::hint::black_box(a ^ b));
+    a.len() == b.len() && differing == 0
+}

@@ -1,0 +1,147 @@
+//! Routing by a constant table: method, path pattern, handler. 404, 405 with `Allow`, HEAD and OPTIONS
+//! follow from it.
+
+use hyper::Method;
+
+use crate::call::{Call, Reply};
+
+/// One row of a service's table.
+pub struct Route<S: 'static> {
+    /// The method. A GET row answers HEAD too.
+    pub method: Method,
+    /// Literal segments and `{name}` for exactly one non-empty segment, as in OpenAPI.
+    pub path: &'static str,
+    /// What answers.
+    pub handler: fn(Call<S>) -> Reply,
+    /// A probe: answered while draining, and logged at debug level when all is well.
+    pub probe: bool,
+}
+
+impl<S> Route<S> {
+    /// A GET (and HEAD) row.
+    pub const fn get(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
+        Route { method: Method::GET, path, handler, probe: false }
+    }
+
+    /// A POST row.
+    pub const fn post(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
+        Route { method: Method::POST, path, handler, probe: false }
+    }
+
+    pub(crate) const fn probe(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
+        Route { method: Method::GET, path, handler, probe: true }
+    }
+
+    fn takes(&self, method: &Method) -> bool {
+        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+    }
+}
+
+/// What a table has for a method and a path.
+pub(crate) enum Found<'t, S: 'static> {
+    /// A row, and its position in the table.
+    Route(usize, &'t Route<S>),
+    /// Only rows with other methods; the text lists them for `Allow`.
+    OtherMethods(String),
+    /// No row.
+    Nothing,
+}
+
+/// Looks a request up.
+pub(crate) fn find<'t, S: 'static>(
+    table: impl Iterator<Item = &'t Route<S>> + Clone,
+    method: &Method,
+    path: &str,
+) -> Found<'t, S> {
+    let mut rows = table.clone().enumerate().filter(|(_, route)| matches(route.path, path));
+    if let Some((at, route)) = rows.find(|(_, route)| route.takes(method)) {
+        return Found::Route(at, route);
+    }
+    match allow(table, path) {
+        Some(methods) => Found::OtherMethods(methods),
+        None => Found::Nothing,
+    }
+}
+
+/// The methods of a path as `Allow` lists them, or `None` where no row has the path.
+/// `*` (RFC 9110 section 9.3.7) stands for the whole server.
+pub(crate) fn allow<'t, S: 'static>(table: impl Iterator<Item = &'t Route<S>>, path: &str) -> Option<String> {
+    let mut methods: Vec<&str> = Vec::new();
+    for route in table.filter(|route| path == "*" || matches(route.path, path)) {
+        let also = if route.method == Method::GET { "HEAD" } else { "" };
+        for method in [route.method.as_str(), also] {
+            if !method.is_empty() && !methods.contains(&method) {
+                methods.push(method);
+            }
+        }
+    }
+    if methods.is_empty() {
+        return None;
+    }
+    methods.push("OPTIONS");
+    Some(methods.join(", "))
+}
+
+/// The segment of `path` at `{name}` in `pattern`, as it was sent (percent-encoding kept).
+pub(crate) fn param<'p>(pattern: &str, path: &'p str, name: &str) -> Option<&'p str> {
+    let mut pairs = pattern.split('/').zip(path.split('/'));
+    pairs.find(|(pattern, _)| placeholder(pattern) == Some(name)).map(|(_, segment)| segment)
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return true,
+            (Some(want), Some(have)) if placeholder(want).map_or(want == have, |_| !have.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn placeholder(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static TABLE: &[Route<()>] = &[
+        Route::get("/", |_| unreachable!()),
+        Route::get("/login/{provider}", |_| unreachable!()),
+        Route::post("/login/{provider}", |_| unreachable!()),
+        Route::post("/v1/chat", |_| unreachable!()),
+    ];
+
+    fn describe(method: Method, path: &str) -> String {
+        match find(TABLE.iter(), &method, path) {
+            Found::Route(at, _) => at.to_string(),
+            Found::OtherMethods(allow) => allow,
+            Found::Nothing => "nothing".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_row_is_found_by_method_and_exact_path() {
+        assert_eq!(describe(Method::GET, "/"), "0");
+        assert_eq!(describe(Method::HEAD, "/"), "0");
+        assert_eq!(describe(Method::POST, "/login/hf"), "2");
+        for path in ["", "//", "/v1", "/v1/chat/", "/V1/chat", "/login/", "/login/a/b", "/%76%31/chat"] {
+            assert_eq!(describe(Method::GET, path), "nothing", "{path}");
+        }
+    }
+
+    #[test]
+    fn another_method_is_told_the_accepted_ones() {
+        assert_eq!(describe(Method::DELETE, "/login/hf"), "GET, HEAD, POST, OPTIONS");
+        assert_eq!(describe(Method::GET, "/v1/chat"), "POST, OPTIONS");
+        assert_eq!(allow(TABLE.iter(), "*").unwrap(), "GET, HEAD, POST, OPTIONS");
+    }
+
+    #[test]
+    fn a_placeholder_gives_its_segment_as_sent() {
+        assert_eq!(param("/login/{provider}", "/login/h%66", "provider"), Some("h%66"));
+        assert_eq!(param("/login/{provider}", "/login/hf", "other"), None);
+    }
+}

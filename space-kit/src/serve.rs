@@ -1,0 +1,115 @@
+//! The server: accept, hand each connection to its task, drain, end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::app::App;
+use crate::conn;
+use crate::listen;
+use crate::log::Value;
+use crate::readiness::Status;
+use crate::shutdown::{Drain, Signals};
+
+/// Runs a service until a signal ends it. An error means that it could not start.
+pub(crate) fn run<S: Send + Sync + 'static>(app: Arc<App<S>>) -> Result<(), String> {
+    log_panics(&app);
+    raise_open_files(&app);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot make a runtime: {error}"))?;
+    runtime.block_on(async {
+        let signals = Signals::install().map_err(|error| format!("cannot handle signals: {error}"))?;
+        let starting = app.readiness.latch("listening");
+        let bound = listen::bind(&app.config)?;
+        drop(starting);
+        if let Some(fd) = app.config.ready_fd {
+            listen::notify_ready(fd).map_err(|error| format!("READY_FD: cannot write to it: {error}"))?;
+        }
+        app.log.info(
+            "listening",
+            &[
+                ("service", Value::Str(app.service.name)),
+                ("version", Value::Str(app.service.version)),
+                ("address", Value::Show(&bound.address)),
+            ],
+        );
+        serve(app, bound.listener, signals).await;
+        Ok(())
+    })
+}
+
+/// Accepts until a signal, then drains: what is under way finishes, new requests are told to come back,
+/// and the first of "all done", `DRAIN_TIMEOUT` and a second signal ends it.
+async fn serve<S: Send + Sync + 'static>(app: Arc<App<S>>, listener: TcpListener, mut signals: Signals) {
+    let drain = Drain::new();
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        () = accept(&app, &listener, &drain) => return,
+    };
+    let under_way = app.metrics.in_flight.get();
+    app.log.info("draining", &[("signal", Value::Str(signal)), ("under_way", Value::Int(under_way))]);
+    app.readiness.drain();
+    drain.begin();
+    let deadline = Instant::now() + app.config.drain_timeout;
+    let cut = |reason| {
+        let cut = app.metrics.in_flight.get();
+        app.log.warn("cut off", &[("reason", Value::Str(reason)), ("under_way", Value::Int(cut))]);
+    };
+    tokio::select! {
+        () = drain.done() => app.log.info("stopped", &[]),
+        () = sleep_until(deadline) => cut("DRAIN_TIMEOUT is over"),
+        _ = signals.next() => cut("a second signal"),
+        () = accept(&app, &listener, &drain) => {}
+    }
+}
+
+/// Accepts for ever. An error of one connection is passed over; when resources run out it waits.
+async fn accept<S: Send + Sync + 'static>(app: &Arc<App<S>>, listener: &TcpListener, drain: &Drain) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                _ = stream.set_nodelay(true);
+                let peer = peer.ip().to_canonical();
+                // A connection that comes while draining is told so, and does not prolong the drain.
+                let guard = (app.readiness.status() != Status::Draining).then(|| drain.guard());
+                tokio::spawn(conn::serve(app.clone(), stream, peer, guard));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                app.log.error("cannot accept", &[("cause", Value::Show(&error))]);
+                sleep(Duration::from_millis(250)).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// A panic is one log line with its place, whatever thread or request it is in.
+fn log_panics<S>(app: &App<S>) {
+    let log = app.log;
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = crate::track::panic_text(panic.payload());
+        log.error("panic", &[("place", Value::Str(&place)), ("cause", Value::Str(text))]);
+    }));
+}
+
+/// Raises the limit of open files as far as this process may, and says when it is too low for
+/// `MAX_CONNECTIONS`.
+fn raise_open_files<S>(app: &App<S>) {
+    let wanted = app.config.max_connections as u64 + 64;
+    let limit = rlimit::increase_nofile_limit(wanted).unwrap_or(0);
+    if limit < wanted {
+        app.log.warn(
+            "MAX_CONNECTIONS is more than this process may open",
+            &[("open_files", Value::Int(limit)), ("wanted", Value::Int(wanted))],
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! For tests of documents: the contract lists the routes there are, the manual and the example
+//! file the variables there are.
+
+use std::collections::BTreeSet;
+
+use crate::{Service, Var, config};
+
+/// Fails unless the OpenAPI document has exactly the routes of the service, method by method.
+pub fn assert_contract_fits<S: Send + Sync + 'static>(service: &Service<S>) {
+    let contract: serde_json::Value = serde_json::from_str(service.openapi).expect("the contract is JSON");
+    assert_eq!(contract["openapi"], "3.1.0");
+    assert_eq!(contract["info"]["version"], service.version);
+    assert!(service.openapi.len() <= 24 * 1024, "the contract is embedded: at most 24 KiB");
+    let paths = contract["paths"].as_object().expect("the contract has paths");
+    let listed: BTreeSet<String> = paths
+        .iter()
+        .flat_map(|(path, item)| item.as_object().into_iter().flatten().map(move |(key, _)| (path, key)))
+        .filter(|(_, key)| ["get", "post", "put", "patch", "delete"].contains(&key.as_str()))
+        .map(|(path, method)| format!("{} {path}", method.to_uppercase()))
+        .collect();
+    let served: BTreeSet<String> =
+        service.routes().map(|route| format!("{} {}", route.method, route.path)).collect();
+    assert_eq!(listed, served, "left: the contract, right: the route table");
+}
+
+/// Fails unless the manual's table of variables and the `.env.example` are what the tables that parse them
+/// say. The failure shows the right text.
+pub fn assert_documented<S: Send + Sync + 'static>(service: &Service<S>, manual: &str, example: &str) {
+    let table = table(service);
+    assert!(manual.contains(&table), "the manual lacks this table:\n\n{table}");
+    let right = example_file(service);
+    assert!(example == right, ".env.example should read:\n\n{right}");
+}
+
+fn vars<S>(service: &Service<S>) -> impl Iterator<Item = (&'static Var, &'static str)> {
+    let defaults = service.defaults;
+    service.vars.iter().chain(config::vars::ALL).map(move |var| (*var, var.default_in(defaults)))
+}
+
+fn table<S>(service: &Service<S>) -> String {
+    let mut table = "| variable | default | meaning | accepted |\n|---|---|---|---|\n".to_owned();
+    for (var, default) in vars(service) {
+        let default = if default.is_empty() { "unset" } else { default };
+        table += &format!("| `{}` | {default} | {} | {} |\n", var.name, var.meaning, var.accepts);
+    }
+    table
+}
+
+fn example_file<S>(service: &Service<S>) -> String {
+    let mut text = format!(
+        "# Every variable of {}. Copy this to .env, set what differs from the default, and start\n\
+         # with --env-file .env. On a Space these are Settings > Variables and secrets.\n\
+         # An empty value counts as unset.\n",
+        service.name
+    );
+    for (var, default) in vars(service) {
+        let default = if default.is_empty() { "unset" } else { default };
+        text += &format!(
+            "\n# {}\n# default: {default}; accepted: {}\n#{}=\n",
+            var.meaning, var.accepts, var.name
+        );
+    }
+    text
+}

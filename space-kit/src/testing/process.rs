@@ -1,0 +1,112 @@
+//! A service as a process of its own, with its log.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use super::{PATIENCE, Reply, exchange};
+
+/// A running service. It is killed when the test forgets it.
+pub struct Process {
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Process {
+    /// A command with no environment but `env` and the defaults of a test: a free port on loopback, JSON log.
+    pub fn command(program: impl AsRef<Path>, env: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(program.as_ref());
+        command.env_clear().envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG_FORMAT", "json")]);
+        command.envs(env.iter().copied());
+        command
+    }
+
+    /// Starts a program and waits until it listens.
+    pub fn start(program: impl AsRef<Path>, env: &[(&str, &str)]) -> Process {
+        Process::spawn(Process::command(program, env))
+    }
+
+    /// Starts a prepared command and waits until it listens.
+    pub fn spawn(mut command: Command) -> Process {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        let stderr = child.stderr.take().expect("standard error is piped");
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                _ = sender.send(line);
+            }
+        });
+        let mut process = Process { address: SocketAddr::from(([0, 0, 0, 0], 0)), child, lines };
+        let line = process.log("listening");
+        let line: serde_json::Value = serde_json::from_str(&line).expect("a log line is JSON");
+        process.address = line["address"].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        process
+    }
+
+    /// Waits for a log line that holds `needle`, and gives it.
+    pub fn log(&self, needle: &str) -> String {
+        let mut seen = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            if line.contains(needle) {
+                return line;
+            }
+            seen.push(line);
+        }
+        panic!("no log line holds {needle:?} but only {seen:#?}");
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// GETs a path.
+    pub fn get(&self, path: &str) -> Reply {
+        self.request("GET", path, &[], "")
+    }
+
+    /// Sends one request with a `Host` and, where there is a body, its length.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !body.is_empty() {
+            request.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        exchange(self.address, request + "\r\n" + body)
+    }
+
+    /// Waits for the end; gives the exit status and the log lines that were not read before.
+    pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
+        let mut rest = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            rest.push(line); // the channel closes when the process does
+        }
+        assert!(self.child.try_wait().is_ok(), "the process can be waited for");
+        (self.child.wait().expect("the process ends"), rest)
+    }
+
+    /// TERM, then [`Process::wait`].
+    pub fn stop(self) -> (ExitStatus, Vec<String>) {
+        self.signal("TERM");
+        self.wait()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
