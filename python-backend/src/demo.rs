@@ -1,0 +1,82 @@
+//! The built-in `demo` model: no language model, but a fixed sentence and the question again. It lets a
+//! Space and a client be tried without a token, and gives the same answer to the same request.
+
+use crate::request::ChatRequest;
+
+/// The model's id.
+pub(crate) const MODEL: &str = "demo";
+
+/// A finished answer, word by word.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Completion {
+    /// The words, each with the space that follows it. A word counts as a token.
+    pub(crate) words: Vec<String>,
+    /// `stop`, or `length` where `max_tokens` cut it.
+    pub(crate) finish_reason: &'static str,
+    pub(crate) prompt_tokens: u64,
+}
+
+/// Answers a request.
+pub(crate) fn complete(request: &ChatRequest) -> Completion {
+    let mut text = String::from(
+        "This is the demo model: no language model is running here, it only repeats what you say. You said: ",
+    );
+    text.push_str(if request.question.is_empty() { "(nothing)" } else { &request.question });
+    if let Some(at) = request.stop.iter().filter_map(|stop| text.find(stop.as_str())).min() {
+        text.truncate(at);
+    }
+    let mut words: Vec<String> = text.split_inclusive(' ').map(str::to_owned).collect();
+    let longest = request.max_tokens.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+    let finish_reason = if words.len() > longest { "length" } else { "stop" };
+    words.truncate(longest);
+    Completion { words, finish_reason, prompt_tokens: request.prompt.split_whitespace().count() as u64 }
+}
+
+impl Completion {
+    /// The whole answer.
+    pub(crate) fn text(&self) -> String {
+        self.words.concat()
+    }
+
+    pub(crate) fn completion_tokens(&self) -> u64 {
+        self.words.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(question: &str, max_tokens: Option<u64>, stop: &[&str]) -> Completion {
+        complete(&ChatRequest {
+            model: MODEL.to_owned(),
+            question: question.to_owned(),
+            prompt: question.to_owned(),
+            stream: false,
+            include_usage: false,
+            max_tokens,
+            stop: stop.iter().map(|stop| (*stop).to_owned()).collect(),
+        })
+    }
+
+    #[test]
+    fn it_says_what_it_is_and_repeats_the_question() {
+        let answer = ask("two  spaces", None, &[]);
+        assert!(answer.text().starts_with("This is the demo model"));
+        assert!(answer.text().ends_with("You said: two  spaces"), "{}", answer.text());
+        assert_eq!((answer.finish_reason, answer.prompt_tokens), ("stop", 2));
+    }
+
+    #[test]
+    fn max_tokens_cuts_and_says_so() {
+        let answer = ask("hi", Some(3), &[]);
+        assert_eq!((answer.text().as_str(), answer.finish_reason), ("This is the ", "length"));
+        assert_eq!(answer.completion_tokens(), 3);
+    }
+
+    #[test]
+    fn a_stop_sequence_ends_the_answer_before_itself() {
+        let answer = ask("hi", None, &["model", "demo"]);
+        assert_eq!((answer.text().as_str(), answer.finish_reason), ("This is the ", "stop"));
+    }
+}

@@ -1,0 +1,97 @@
+//! Errors in the shape that OpenAI's clients parse, with the headers that some of them read instead.
+
+use serde_json::json;
+use space_kit::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use space_kit::{Bytes, Error, HeaderMap, StatusCode};
+
+/// `huggingface_hub` shows this header's text.
+const X_ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
+/// OpenAI's clients and the AI SDK wait this long before they try again.
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+
+/// The longest `x-error-message`, in characters: a header is no place for more.
+const MAX_HEADER_CHARS: usize = 300;
+
+/// The kit's code for a path that no route has, and the one that OpenAI's API gives.
+const CODES: (&str, &str) = ("not_found", "unknown_url");
+
+/// The body of an error: `{"error":{"message","type","param","code"}}`.
+pub(crate) fn render(error: &Error, headers: &mut HeaderMap) -> Bytes {
+    headers.insert(X_ERROR_MESSAGE, header_text(&error.message));
+    if let Some(seconds) = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
+    {
+        headers.insert(RETRY_AFTER_MS, HeaderValue::from(seconds.saturating_mul(1000)));
+    }
+    let code = if error.code == CODES.0 { CODES.1 } else { error.code };
+    let body = json!({"error": {
+        "message": error.message,
+        "type": kind(error.status),
+        "param": error.param,
+        "code": code,
+    }});
+    body.to_string().into()
+}
+
+/// A request that is wrong in a named part.
+pub(crate) fn invalid(param: impl Into<String>, message: impl Into<String>) -> Error {
+    Error::new(StatusCode::BAD_REQUEST, "invalid_value", message.into()).param(param.into())
+}
+
+/// A body that is no JSON object.
+pub(crate) fn not_json(message: impl Into<String>) -> Error {
+    Error::new(StatusCode::BAD_REQUEST, "invalid_json", message.into())
+}
+
+/// OpenAI's `type` for a status.
+fn kind(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "authentication_error",
+        StatusCode::FORBIDDEN => "permission_error",
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "rate_limit_error",
+        status if status.is_server_error() => "server_error",
+        _ => "invalid_request_error",
+    }
+}
+
+/// The text as a header's value: printable ASCII, the rest as `?`.
+fn header_text(text: &str) -> HeaderValue {
+    let visible = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    let text: String = text.chars().take(MAX_HEADER_CHARS).map(visible).collect();
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("error"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use space_kit::Refusal;
+
+    #[test]
+    fn an_error_is_an_object_under_error_and_tells_when_to_try_again() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
+        let body = render(&invalid("messages[0].role", "no such röle"), &mut headers);
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            body,
+            json!({"error": {"message": "no such röle", "type": "invalid_request_error",
+                             "param": "messages[0].role", "code": "invalid_value"}})
+        );
+        assert_eq!(headers["x-error-message"], "no such r?le");
+        assert_eq!(headers["retry-after-ms"], "2000");
+    }
+
+    #[test]
+    fn an_unknown_path_has_openais_code() {
+        let body = render(&Refusal::NotFound.into(), &mut HeaderMap::new());
+        assert!(String::from_utf8_lossy(&body).contains(r#""code":"unknown_url""#));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_becomes_a_header(text in ".*") {
+            let value = header_text(&text);
+            prop_assert!(value.len() <= MAX_HEADER_CHARS && value.to_str().is_ok());
+        }
+    }
+}

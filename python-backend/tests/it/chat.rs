@@ -1,0 +1,57 @@
+use serde_json::json;
+
+use crate::{chat, start};
+
+#[test]
+fn the_demo_model_answers_the_last_user_message_the_same_way_each_time() {
+    let service = start(&[]);
+    let body = json!({"model": "demo", "messages": [{"role": "user", "content": "Good morning"}]});
+    let (first, second) = (chat(&service, &body), chat(&service, &body));
+    assert_eq!(first.status, 200);
+    let text = first.json()["choices"][0]["message"]["content"].clone();
+    assert!(text.as_str().unwrap().ends_with("You said: Good morning"), "{text}");
+    assert_eq!(text, second.json()["choices"][0]["message"]["content"]);
+    assert_ne!(first.json()["id"], second.json()["id"]);
+    let usage = &first.json()["usage"];
+    assert_eq!(usage["prompt_tokens"], 2);
+    assert_eq!(
+        usage["total_tokens"].as_u64(),
+        Some(2 + usage["completion_tokens"].as_u64().unwrap()),
+        "{usage}"
+    );
+}
+
+#[test]
+fn models_are_listed_and_found_by_name() {
+    let service = start(&[]);
+    let list = service.get("/v1/models").json();
+    assert_eq!(list["data"][0]["id"], "demo");
+    assert_eq!(service.get("/v1/models/demo").json(), list["data"][0]);
+    let unknown = service.get("/v1/models/gpt-9");
+    assert_eq!((unknown.status, unknown.json()["error"]["code"].as_str()), (404, Some("model_not_found")));
+}
+
+#[test]
+fn every_error_has_openais_shape() {
+    let service = start(&[("MAX_BODY_BYTES", "100")]);
+    let user = json!([{"role": "user", "content": "hi"}]);
+    let wrong_model = json!({"model": "gpt-9", "messages": user});
+    let long = "x".repeat(101);
+    for (reply, status, code) in [
+        (chat(&service, &json!({"messages": user})), 400, "invalid_value"),
+        (chat(&service, &wrong_model), 404, "model_not_found"),
+        (service.request("POST", "/v1/chat/completions", &[], "{"), 400, "invalid_json"),
+        (service.request("POST", "/v1/chat/completions", &[], &long), 413, "request_too_large"),
+        (service.get("/v1/chat/completions"), 405, "method_not_allowed"),
+        (service.get("/v1/nothing"), 404, "unknown_url"),
+        (service.get("/v1/models\r\nx y: z"), 400, "bad_request"),
+    ] {
+        let body = reply.json();
+        assert_eq!((reply.status, body["error"]["code"].as_str()), (status, Some(code)), "{body}");
+        let fields: Vec<&String> = body["error"].as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["code", "message", "param", "type"]);
+        assert_eq!(reply.header("content-type"), "application/json");
+        assert_eq!(reply.header("x-error-message"), body["error"]["message"].as_str().unwrap());
+        assert!(!reply.header("x-request-id").is_empty());
+    }
+}
