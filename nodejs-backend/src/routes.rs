@@ -1,0 +1,11 @@
+//! All routes of the service. The contract in `specs/` lists the same ones.
+
+use space_kit::{Route, respond};
+
+use crate::{State, page, session};
+
+pub(crate) const ROUTES: &[Route<State>] = &[
+    Route::get("/", |call| page::front(&call).into()),
+    Route::get("/api/auth/ok", |_| respond::json_text(r#"{"ok":true}"#).into()),
+    Route::get("/api/auth/get-session", |_| session::get().into()),
+];
