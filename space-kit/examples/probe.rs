@@ -38,6 +38,8 @@ static SERVICE: Service<State> = Service {
         Route::get("/hang", |_| Reply::later(std::future::pending())),
         Route::get("/stream", |call| stream(&call).into()),
         Route::post("/release", |call| release(&call).into()),
+        Route::post("/relay", |call| relay(call).into()),
+        Route::post("/wait", |call| Reply::later(wait(call))),
         Route::get("/endless", |_| endless().into()),
         Route::get("/panic", |_| panic!("at once")),
         Route::get("/panic/later", |_| Reply::later(async { panic!("later") })),
@@ -83,6 +85,23 @@ fn stream(call: &Call<State>) -> Response<Body> {
 fn release(call: &Call<State>) -> Response<Body> {
     call.app.state.release.notify_one();
     respond::no_content()
+}
+
+/// Sends what it gets, while it gets it.
+fn relay(call: Call<State>) -> Response<Body> {
+    let mut received = call.body;
+    Response::new(Body::produce(|mut sender| async move {
+        while let Some(chunk) = received.chunk().await {
+            sender.send(chunk.map_err(|refusal| format!("{refusal:?}"))?).await;
+        }
+        Ok(())
+    }))
+}
+
+/// Answers after POST /release, and never looks at the body.
+async fn wait(call: Call<State>) -> Answer {
+    call.app.state.release.notified().await;
+    Ok(respond::no_content())
 }
 
 fn endless() -> Response<Body> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Response, StatusCode};
 
 use crate::body::Body;
@@ -63,9 +63,11 @@ impl<S: Send + Sync + 'static> App<S> {
     pub(crate) fn wire_refusal(&self, error: &Error, id: HeaderValue) -> (StatusCode, Vec<u8>) {
         let mut response = self.render(error);
         response.headers_mut().insert(X_REQUEST_ID, id);
-        let status = response.status();
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
+        let (status, length) = (response.status(), response.body().len());
+        let date = httpdate::fmt_http_date(SystemTime::now());
         let mut wire =
-            format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", response.body().len()).into_bytes();
+            format!("HTTP/1.1 {status}\r\ndate: {date}\r\ncontent-length: {length}\r\n").into_bytes();
         for (name, value) in response.headers() {
             for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
                 wire.extend_from_slice(part);
@@ -89,5 +91,52 @@ impl<S: Send + Sync + 'static> App<S> {
         let body = (self.service.render)(error, headers);
         *response.body_mut() = body;
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Env;
+    use crate::error::Refusal;
+
+    static SERVICE: Service<()> = Service {
+        name: "test",
+        version: "1",
+        about: "",
+        vars: &[],
+        defaults: &[],
+        configure: |_, _| Some(()),
+        routes: &[],
+        openapi: "{}",
+        statuses: &[(StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS)],
+        render: |error, headers| {
+            headers.insert("x-code", HeaderValue::from_static(error.code));
+            Bytes::from_static(b"{}")
+        },
+        expose: "",
+    };
+
+    #[test]
+    fn a_refusal_has_the_services_status_wherever_it_is_made() {
+        let unset = |_: &str| None;
+        let config = Config::read(&mut Env::new(&unset, &[])).unwrap();
+        let app = App::new(&SERVICE, (), config);
+        let answer = app.error_response(&Refusal::Draining.into());
+        assert_eq!(answer.status(), 429);
+        assert_eq!(answer.headers()["x-code"], "shutting_down");
+        assert_eq!(app.error_response(&Refusal::NotFound.into()).status(), 404);
+
+        let id = HeaderValue::from_static("an-id");
+        let (status, wire) = app.wire_refusal(&Refusal::TooManyConnections(1).into(), id);
+        let wire = String::from_utf8(wire).unwrap();
+        assert_eq!(status, 429);
+        assert!(wire.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{wire}");
+        for field in
+            ["x-code: too_many_connections", "x-request-id: an-id", "retry-after: 1", "content-length: 2"]
+        {
+            assert!(wire.contains(&format!("\r\n{field}\r\n")), "{field} is missing in {wire}");
+        }
+        assert!(wire.ends_with("\r\n\r\n{}"), "{wire}");
     }
 }

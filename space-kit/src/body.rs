@@ -41,7 +41,8 @@ impl Body {
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
         let slot = Sender::default();
-        let producer = Producer { slot: Sender(slot.0.clone()), future: Some(Box::pin(produce(slot))) };
+        let producer =
+            Producer { slot: Sender(slot.0.clone()), future: Some(Box::pin(produce(slot))), failed: None };
         Body(Kind::Stream(Box::pin(producer)))
     }
 }
@@ -104,6 +105,8 @@ type Produced = dyn Future<Output = Result<(), BoxError>> + Send;
 struct Producer {
     slot: Sender,
     future: Option<Pin<Box<Produced>>>,
+    /// An error that waits until the chunk before it was taken.
+    failed: Option<BoxError>,
 }
 
 impl HttpBody for Producer {
@@ -114,22 +117,30 @@ impl HttpBody for Producer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some(future) = &mut self.future else { return Poll::Ready(None) };
-        let outcome = future.as_mut().poll(cx);
-        if outcome.is_ready() {
+        if let Some(future) = &mut self.future
+            && let Poll::Ready(outcome) = future.as_mut().poll(cx)
+        {
             self.future = None;
+            self.failed = outcome.err();
         }
         let chunk = std::mem::take(&mut *self.slot.lock());
         if !chunk.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
-        outcome.map(|result| result.err().map(Err))
+        match (self.failed.take(), &self.future) {
+            (Some(error), _) => Poll::Ready(Some(Err(error))),
+            (None, None) => Poll::Ready(None),
+            (None, Some(_)) => Poll::Pending,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.future.is_none()
+        self.future.is_none() && self.failed.is_none()
     }
 }
+
+/// The most bytes that are reserved for a body because it was announced to be so long.
+const MOST_RESERVED: usize = 1024 * 1024;
 
 /// A request's body, cut off at `MAX_BODY_BYTES`.
 pub struct RequestBody {
@@ -154,7 +165,8 @@ impl RequestBody {
     pub async fn bytes(mut self) -> Result<Bytes, Refusal> {
         let Some(first) = self.chunk().await.transpose()? else { return Ok(Bytes::new()) };
         let Some(second) = self.chunk().await.transpose()? else { return Ok(first) };
-        let expected = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(0).min(self.left);
+        let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(0);
+        let expected = announced.min(self.left).min(MOST_RESERVED);
         let mut whole = BytesMut::with_capacity(first.len() + second.len() + expected);
         whole.extend_from_slice(&first);
         whole.extend_from_slice(&second);
@@ -179,5 +191,44 @@ impl RequestBody {
             self.shared.count_received(data.len());
             return Poll::Ready(Some(Ok(data)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(mut body: Body) -> Vec<Result<Bytes, String>> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut frames = Vec::new();
+        while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut cx) {
+            let data = frame.map(|frame| frame.into_data().unwrap_or_default());
+            frames.push(data.map_err(|error| error.to_string()));
+        }
+        frames
+    }
+
+    #[test]
+    fn chunks_come_in_order_and_then_the_end() {
+        let body = Body::produce(|mut sender| async move {
+            for chunk in ["one", "", "two"] {
+                sender.send(chunk).await;
+            }
+            Ok(())
+        });
+        assert_eq!(frames(body), [Ok("one".into()), Ok("two".into())]);
+    }
+
+    #[test]
+    fn an_error_beside_a_chunk_that_waits_is_not_lost() {
+        let body = Body::produce(|mut sender| async move {
+            tokio::select! {
+                biased;
+                () = sender.send("half") => Ok(()),
+                () = std::future::ready(()) => Err("the source broke off".into()),
+            }
+        });
+        assert!(!body.is_end_stream());
+        assert_eq!(frames(body), [Ok("half".into()), Err("the source broke off".to_owned())]);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::cors::Cors;
 use crate::env::{Env, Var};
+use crate::listen::FIRST_FD;
 use crate::log::{Format, Level};
 use crate::parse;
 
@@ -105,6 +106,10 @@ impl Config {
         let listen_pid = env.optional(&vars::LISTEN_PID, |text| text.parse::<u32>().ok());
         let ready_fd = env.optional(&vars::READY_FD, |text| text.parse().ok().filter(|&fd| fd > 2));
         let for_us = listen_pid?.is_none_or(|pid| pid == std::process::id());
+        let listen_fds = listen_fds?.unwrap_or(false) && for_us;
+        if listen_fds && ready_fd? == Some(FIRST_FD) {
+            env.problem(&vars::READY_FD, format!("{FIRST_FD} is the socket of LISTEN_FDS"));
+        }
         Some(Config {
             listen: SocketAddr::new(host?, port?),
             log_level: log_level?,
@@ -118,7 +123,7 @@ impl Config {
             drain_timeout: drain_timeout?,
             trusted_proxy_hops: hops?.unwrap_or(u8::from(on_space)),
             metrics_token: metrics_token?,
-            listen_fds: listen_fds?.unwrap_or(false) && for_us,
+            listen_fds,
             ready_fd: ready_fd?,
             on_space,
         })
@@ -183,5 +188,12 @@ mod tests {
         assert!(!read(&[("LISTEN_FDS", "1"), ("LISTEN_PID", &other)]).unwrap().listen_fds);
         let own = std::process::id().to_string();
         assert!(read(&[("LISTEN_FDS", "1"), ("LISTEN_PID", &own)]).unwrap().listen_fds);
+    }
+
+    #[test]
+    fn the_ready_notice_does_not_go_to_the_listening_socket() {
+        let problems = read(&[("LISTEN_FDS", "1"), ("READY_FD", "3")]).unwrap_err();
+        assert_eq!(problems, ["READY_FD: 3 is the socket of LISTEN_FDS"]);
+        assert_eq!(read(&[("LISTEN_FDS", "1"), ("READY_FD", "4")]).unwrap().ready_fd, Some(4));
     }
 }

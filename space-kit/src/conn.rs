@@ -88,7 +88,7 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
             refuse(&app, stream, peer, Refusal::HeadTimeout(app.config.header_timeout)).await;
         }
         End::Closed(Ok(())) if lingering => linger(stream).await,
-        End::Closed(Ok(())) | End::Late(_) | End::Drained => {}
+        End::Closed(Ok(())) | End::Late(_) => {}
         End::Closed(Err(error)) => {
             app.log.debug(
                 "connection failed",
@@ -126,7 +126,7 @@ async fn refuse<S: Send + Sync + 'static>(
 async fn linger(mut stream: TcpStream) {
     _ = timeout(LINGER, async {
         _ = stream.shutdown().await;
-        let mut rest = [0; 4096];
+        let mut rest = vec![0; 4096]; // an array would be part of every connection's task
         while matches!(stream.read(&mut rest).await, Ok(1..)) {}
     })
     .await;
@@ -138,11 +138,10 @@ enum End {
     Closed(hyper::Result<()>),
     /// By our clock, in this phase.
     Late(Phase),
-    /// By the drain, while nothing was under way.
-    Drained,
 }
 
-/// Polls a hyper connection until it ends, a wait is over its limit, or `drain` finds it at rest.
+/// Polls a hyper connection until it ends or a wait is over its limit. Once `drain` is there it ends with the
+/// request under way, and at once where there is none.
 async fn drive<S, B>(
     conn: &mut hyper::server::conn::http1::Connection<Io, S>,
     shared: &Shared,
@@ -163,9 +162,6 @@ where
     poll_fn(move |cx| {
         if !draining && drain.as_mut().poll(cx).is_ready() {
             draining = true;
-            if matches!(shared.phase(), Phase::Fresh | Phase::Idle) {
-                return Poll::Ready(End::Drained);
-            }
             Pin::new(&mut *conn).graceful_shutdown();
         }
         if let Poll::Ready(result) = conn.poll_without_shutdown(cx) {

@@ -80,13 +80,19 @@ impl Cors {
     }
 }
 
-/// An origin as browsers send it: lower-case scheme and host, no path, no trailing slash.
+/// An origin as browsers send it: lower-case scheme and host, no default port, no path, no trailing slash.
 fn parse_origin(text: &str) -> Option<String> {
     let uri: hyper::Uri = text.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let default_port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return None,
+    };
     let origin = format!("{scheme}://{authority}").to_ascii_lowercase();
-    let plain = matches!(scheme, "http" | "https") && !authority.as_str().contains('@');
-    (plain && origin == text.to_ascii_lowercase()).then_some(origin)
+    let plain = !authority.host().is_empty() && !authority.as_str().contains(['@', '*']);
+    (plain && origin == text.to_ascii_lowercase())
+        .then(|| origin.strip_suffix(default_port).unwrap_or(&origin).to_owned())
 }
 
 #[cfg(test)]
@@ -95,14 +101,21 @@ mod tests {
 
     #[test]
     fn only_exact_origins_are_accepted_in_the_setting() {
-        let two = Cors::parse("https://Site.example, http://localhost:3000").unwrap();
+        let two = Cors::parse("https://Site.example:443, http://localhost:3000").unwrap();
         assert_eq!(
             two,
             Cors::Origins(vec!["https://site.example".to_owned(), "http://localhost:3000".to_owned()])
         );
-        for refused in
-            ["site.example", "https://site.example/", "ftp://a", "https://u@a", "https://a,*", "null"]
-        {
+        for refused in [
+            "site.example",
+            "https://a/",
+            "ftp://a",
+            "https://u@a",
+            "https://a,*",
+            "https://*.a",
+            "https://:1",
+            "null",
+        ] {
             assert_eq!(Cors::parse(refused), None, "{refused}");
         }
     }

@@ -172,7 +172,7 @@ fn finish<S: Send + Sync + 'static>(
     });
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, track.id.clone());
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
     track.app.config.cors.apply(origin.as_ref(), headers, track.app.service.expose);
     track.answered(response.status());
     response.map(|body| Tracked::new(body, track))

@@ -35,7 +35,9 @@ impl Read for Io {
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if outcome.is_ready() && matches!(self.shared.phase(), Phase::Fresh | Phase::Idle) {
+        // Behind a body that nobody read it may be the body's rest, not a head: IDLE_TIMEOUT goes on for both.
+        let head = matches!(self.shared.phase(), Phase::Fresh | Phase::Idle) && !self.shared.body_pending();
+        if outcome.is_ready() && head {
             self.shared.enter(Phase::Head);
         }
         outcome
@@ -43,13 +45,8 @@ impl Read for Io {
 }
 
 impl Write for Io {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if !matches!(self.shared.phase(), Phase::Serving | Phase::Flushing) {
-            return Poll::Ready(Ok(buf.len()));
-        }
-        let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.shared.wrote(&outcome);
-        outcome
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[io::IoSlice::new(buf)])
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -27,6 +27,8 @@ pub mod metrics;
 pub mod parse;
 mod phase;
 mod probes;
+#[cfg(test)]
+mod properties;
 mod readiness;
 pub mod respond;
 mod route;

@@ -117,7 +117,7 @@ impl Log {
         self.write(Level::Debug, message, fields);
     }
 
-    fn line(&self, now: SystemTime, level: Level, message: &str, fields: Fields<'_>) -> String {
+    pub(crate) fn line(&self, now: SystemTime, level: Level, message: &str, fields: Fields<'_>) -> String {
         let time = humantime::format_rfc3339_millis(now);
         let mut line = String::with_capacity(256);
         _ = match self.format {
@@ -153,9 +153,19 @@ impl Log {
     }
 }
 
-/// Appends `text` as a JSON string.
+/// Appends `text` as a JSON string, with nothing in it that moves a terminal's cursor or turns its text round.
 fn quote(line: &mut String, text: &str) {
-    line.push_str(&serde_json::Value::from(text).to_string());
+    line.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => line.extend(['\\', c]),
+            '\n' => line.push_str("\\n"),
+            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => _ = write!(line, "\\u{:04x}", u32::from(c)),
+            c if c.is_control() => _ = write!(line, "\\u{:04x}", u32::from(c)),
+            c => line.push(c),
+        }
+    }
+    line.push('"');
 }
 
 #[cfg(test)]

@@ -3,14 +3,17 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A duration above zero with its unit, such as `30s`, `500ms` or `1m 30s`.
+/// What is longer may be past the end of the system's clock.
+const LONGEST: Duration = Duration::from_secs(100 * 31_557_600); // a year has 365.25 days
+
+/// A duration above zero and up to 100 years with its unit, such as `30s`, `500ms` or `1m 30s`.
 pub fn duration(text: &str) -> Option<Duration> {
-    humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero())
+    duration_or_zero(text).filter(|duration| !duration.is_zero())
 }
 
 /// Like [`duration`], but zero (`0s`, `0`) is accepted too and means "none".
 pub fn duration_or_zero(text: &str) -> Option<Duration> {
-    if text == "0" { Some(Duration::ZERO) } else { humantime::parse_duration(text).ok() }
+    humantime::parse_duration(text).ok().filter(|duration| *duration <= LONGEST)
 }
 
 /// A size in bytes above zero: `65536`, `64KiB` (1024 each) or `64kB` (1000 each).
@@ -52,7 +55,7 @@ mod tests {
     fn durations_need_a_unit_and_more_than_zero() {
         assert_eq!(duration("30s"), Some(Duration::from_secs(30)));
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
-        for refused in ["", "30", "0s", "-1s", "soon", "1 parsec", "99999999999999999999s"] {
+        for refused in ["", "30", "0s", "-1s", "soon", "1 parsec", "99999999999999999999s", "101y"] {
             assert_eq!(duration(refused), None, "{refused}");
         }
         assert_eq!(duration_or_zero("0"), Some(Duration::ZERO));

@@ -92,7 +92,7 @@ fn is_private<S>(call: &Call<S>) -> bool {
 }
 
 /// Equality in a time that depends on the lengths alone.
-fn same(a: &[u8], b: &[u8]) -> bool {
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     let differing = a.iter().zip(b).fold(0, |differing, (a, b)| differing | std::hint::black_box(a ^ b));
     a.len() == b.len() && differing == 0
 }

@@ -13,6 +13,8 @@ use crate::body::Body;
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// `no-store`: never kept by any cache.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// `nosniff`: the content type is meant.
+pub(crate) const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// An answer with a status, a content type and a body.
 pub fn with(status: StatusCode, content_type: HeaderValue, body: impl Into<Body>) -> Response<Body> {

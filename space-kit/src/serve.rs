@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::app::App;
 use crate::conn;
-use crate::listen;
+use crate::listen::Handed;
 use crate::log::Value;
 use crate::readiness::Status;
 use crate::shutdown::{Drain, Signals};
@@ -17,17 +17,16 @@ use crate::shutdown::{Drain, Signals};
 /// Runs a service until a signal ends it. An error means that it could not start.
 pub(crate) fn run<S: Send + Sync + 'static>(app: Arc<App<S>>) -> Result<(), String> {
     log_panics(&app);
+    let mut handed = Handed::take(&app.config)?;
     raise_open_files(&app);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot make a runtime: {error}"))?;
     runtime.block_on(async {
         let signals = Signals::install().map_err(|error| format!("cannot handle signals: {error}"))?;
         let starting = app.readiness.latch("listening");
-        let bound = listen::bind(&app.config)?;
+        let bound = handed.bind(&app.config)?;
         drop(starting);
-        if let Some(fd) = app.config.ready_fd {
-            listen::notify_ready(fd).map_err(|error| format!("READY_FD: cannot write to it: {error}"))?;
-        }
+        handed.notify_ready()?;
         app.log.info(
             "listening",
             &[
@@ -104,7 +103,7 @@ fn log_panics<S>(app: &App<S>) {
 /// Raises the limit of open files as far as this process may, and says when it is too low for
 /// `MAX_CONNECTIONS`.
 fn raise_open_files<S>(app: &App<S>) {
-    let wanted = app.config.max_connections as u64 + 64;
+    let wanted = (app.config.max_connections as u64).saturating_add(64);
     let limit = rlimit::increase_nofile_limit(wanted).unwrap_or(0);
     if limit < wanted {
         app.log.warn(

@@ -5,6 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 
 use super::PATIENCE;
 
+/// A connection whose answers are read piece by piece. [`BufReader::get_mut`] gives the side to write to.
+pub type Stream = BufReader<TcpStream>;
+
 /// One answer as it came over the wire.
 #[derive(Debug)]
 pub struct Reply {
@@ -36,9 +39,10 @@ impl Reply {
 }
 
 /// Connects and sends; the answers are read by [`read_reply`].
-pub fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> BufReader<TcpStream> {
+pub fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> Stream {
     let mut stream = TcpStream::connect(address).expect("the service accepts connections");
     stream.set_read_timeout(Some(PATIENCE)).expect("a socket takes a read timeout");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a socket takes a write timeout");
     _ = stream.write_all(request.as_ref()); // a refusal may cut the sending short: the answer tells
     BufReader::new(stream)
 }
@@ -49,42 +53,62 @@ pub fn exchange(address: SocketAddr, request: impl AsRef<[u8]>) -> Reply {
     read_reply(&mut send(address, request), head)
 }
 
-/// Reads one answer; `head` says that it is one to a HEAD request.
+/// Reads one answer; `head` says that it is one to a HEAD request. An answer without a length ends with
+/// its connection.
 pub fn read_reply(stream: &mut impl BufRead, head: bool) -> Reply {
+    let mut reply = read_head(stream);
+    if head || reply.status < 200 || reply.status == 204 {
+        return reply;
+    }
+    if reply.header("transfer-encoding") == "chunked" {
+        reply.whole = read_chunks(stream, &mut reply.body);
+    } else if let Ok(length) = reply.header("content-length").parse() {
+        let read = stream.take(length).read_to_end(&mut reply.body);
+        reply.whole = matches!(read, Ok(read) if read as u64 == length);
+    } else {
+        reply.whole = stream.read_to_end(&mut reply.body).is_ok();
+    }
+    reply
+}
+
+/// Reads the head of an answer, whose body the caller reads.
+pub fn read_head(stream: &mut impl BufRead) -> Reply {
     let start = line(stream);
     let status = start.split(' ').nth(1).and_then(|code| code.parse().ok());
     let status = status.unwrap_or_else(|| panic!("no status line but {start:?}"));
     let mut reply = Reply { status, headers: Vec::new(), body: Vec::new(), whole: true };
     loop {
         let field = line(stream);
-        let Some((name, value)) = field.split_once(':') else { break };
+        let Some((name, value)) = field.split_once(':') else { return reply };
         reply.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    if head || status == 204 {
-        return reply;
-    }
-    if reply.header("transfer-encoding") == "chunked" {
-        reply.whole = read_chunks(stream, &mut reply.body);
-    } else {
-        let length = reply.header("content-length").parse().expect("an answer is chunked or has a length");
-        let read = stream.take(length).read_to_end(&mut reply.body);
-        reply.whole = matches!(read, Ok(read) if read as u64 == length);
-    }
-    reply
+}
+
+/// Reads one chunk of a chunked body. `None`: it broke off; an empty one: it ended.
+pub fn read_chunk(stream: &mut impl BufRead) -> Option<Vec<u8>> {
+    let size = u64::from_str_radix(&line(stream), 16).ok()?;
+    let mut chunk = Vec::new();
+    let read = stream.take(size).read_to_end(&mut chunk).ok()?;
+    (read as u64 == size && line(stream).is_empty()).then_some(chunk)
+}
+
+/// Waits until the service closes the connection, and gives what it sent before. Fails where the connection
+/// is reset, because a reset may take with it what was sent.
+pub fn rest(stream: &mut impl Read) -> Vec<u8> {
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap_or_else(|error| panic!("it was not closed: {error}"));
+    rest
 }
 
 /// Reads a chunked body; false where it broke off.
 fn read_chunks(stream: &mut impl BufRead, body: &mut Vec<u8>) -> bool {
-    loop {
-        let Ok(size) = u64::from_str_radix(&line(stream), 16) else { return false };
-        let read = stream.take(size).read_to_end(body);
-        if !matches!(read, Ok(read) if read as u64 == size) || !line(stream).is_empty() {
-            return false;
-        }
-        if size == 0 {
+    while let Some(chunk) = read_chunk(stream) {
+        if chunk.is_empty() {
             return true;
         }
+        body.extend_from_slice(&chunk);
     }
+    false
 }
 
 fn line(stream: &mut impl BufRead) -> String {

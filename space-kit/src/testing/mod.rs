@@ -8,7 +8,7 @@ mod page;
 mod process;
 
 pub use documents::{assert_contract_fits, assert_documented};
-pub use http::{Reply, exchange, read_reply, send};
+pub use http::{Reply, Stream, exchange, read_chunk, read_head, read_reply, rest, send};
 pub use page::assert_policy_fits;
 pub use process::Process;
 

@@ -3,8 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Instant;
 
 use super::{PATIENCE, Reply, exchange};
 
@@ -49,12 +50,18 @@ impl Process {
 
     /// Waits for a log line that holds `needle`, and gives it.
     pub fn log(&self, needle: &str) -> String {
+        self.log_until(needle).pop().expect("the line itself is there")
+    }
+
+    /// Waits for a log line that holds `needle`, and gives all lines up to it that were not read before.
+    pub fn log_until(&self, needle: &str) -> Vec<String> {
+        let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            if line.contains(needle) {
-                return line;
-            }
+        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             seen.push(line);
+            if seen.last().is_some_and(|line| line.contains(needle)) {
+                return seen;
+            }
         }
         panic!("no log line holds {needle:?} but only {seen:#?}");
     }
@@ -90,11 +97,30 @@ impl Process {
     /// Waits for the end; gives the exit status and the log lines that were not read before.
     pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let mut rest = Vec::new();
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            rest.push(line); // the channel closes when the process does
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => rest.push(line),
+                Err(RecvTimeoutError::Timeout) => panic!("the process does not end: {rest:#?}"),
+                Err(RecvTimeoutError::Disconnected) => break, // its end closed standard error
+            }
         }
-        assert!(self.child.try_wait().is_ok(), "the process can be waited for");
         (self.child.wait().expect("the process ends"), rest)
+    }
+
+    /// Runs a command that ends by itself, and gives its status and what it wrote.
+    pub fn run(mut command: Command) -> Output {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("the program starts");
+        let id = child.id();
+        let (sender, output) = channel();
+        std::thread::spawn(move || sender.send(child.wait_with_output()));
+        output.recv_timeout(PATIENCE).map_or_else(
+            |_| {
+                _ = Command::new("kill").args(["-s", "KILL", &id.to_string()]).status();
+                panic!("{command:?} does not end")
+            },
+            |output| output.expect("the output can be read"),
+        )
     }
 
     /// TERM, then [`Process::wait`].

@@ -1,0 +1,128 @@
+//! How long connections live, and the older and rarer forms of a request.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use space_kit::testing::{exchange, read_chunk, read_head, read_reply, rest, send};
+
+use crate::support::{fields, get, post, start};
+
+#[test]
+fn a_connection_that_never_speaks_is_closed_without_a_word() {
+    let process = start(&[("HEADER_TIMEOUT", "200ms")]);
+    let begun = Instant::now();
+    assert_eq!(rest(&mut send(process.address, "")), b"");
+    assert!(begun.elapsed() >= Duration::from_millis(199), "it had its whole time");
+}
+
+#[test]
+fn an_idle_time_shorter_than_a_heads_is_kept_to() {
+    let process = start(&[("IDLE_TIMEOUT", "100ms"), ("HEADER_TIMEOUT", "1h")]);
+    let mut stream = send(process.address, get("/hello"));
+    assert_eq!(read_reply(&mut stream, false).status, 200);
+    assert_eq!(rest(&mut stream), b"");
+}
+
+#[test]
+fn a_kept_alive_connection_is_closed_when_it_was_silent_for_idle_timeout() {
+    let process = start(&[("IDLE_TIMEOUT", "300ms"), ("HEADER_TIMEOUT", "100ms")]);
+    let begun = Instant::now();
+    let mut stream = send(process.address, get("/hello"));
+    assert_eq!(read_reply(&mut stream, false).text(), "\"hello\"");
+    assert_eq!(rest(&mut stream), b"");
+    assert!(begun.elapsed() >= Duration::from_millis(299), "it had its whole time");
+}
+
+#[test]
+fn a_body_that_nobody_read_is_not_taken_for_the_next_head() {
+    let process = start(&[("IDLE_TIMEOUT", "400ms"), ("HEADER_TIMEOUT", "100ms"), ("LOG_LEVEL", "debug")]);
+    let mut stream = send(process.address, post("/wait", "content-length: 5") + "01");
+    process.get("/hello"); // answered later than the piece above was read
+    stream.get_mut().write_all(b"234").unwrap();
+    assert_eq!(process.request("POST", "/release", &[], "").status, 204);
+    assert_eq!(read_reply(&mut stream, false).status, 204);
+    assert_eq!(rest(&mut stream), b"", "an idle connection is closed without a 408");
+}
+
+#[test]
+fn a_reader_that_stalls_is_cut_after_idle_timeout() {
+    let process = start(&[("IDLE_TIMEOUT", "200ms"), ("HEADER_TIMEOUT", "1h")]);
+    let mut stream = send(process.address, get("/endless"));
+    let line = fields(&process.log("/endless"));
+    assert_eq!(line["aborted"], "the answer was not sent to its end");
+    assert!(line["duration_ms"].as_f64().unwrap() >= 199.0, "{line}");
+    assert!(!read_reply(&mut stream, false).whole, "a cut answer does not look whole");
+}
+
+#[test]
+fn a_reader_that_goes_on_is_not_cut_however_long_it_takes() {
+    let idle = Duration::from_millis(700);
+    let process = start(&[("IDLE_TIMEOUT", "700ms")]);
+    let mut stream = send(process.address, get("/endless"));
+    assert_eq!(read_head(&mut stream).status, 200);
+    let begun = Instant::now();
+    while begun.elapsed() < idle * 2 {
+        assert_eq!(process.get("/hello").status, 200); // meanwhile the stream stalls
+        for _ in 0..10 {
+            assert_eq!(read_chunk(&mut stream).map(|chunk| chunk.len()), Some(16 * 1024));
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_pauses_longer_than_any_timeout_is_not_cut() {
+    let process =
+        start(&[("IDLE_TIMEOUT", "100ms"), ("HEADER_TIMEOUT", "100ms"), ("REQUEST_TIMEOUT", "100ms")]);
+    let mut stream = send(process.address, get("/stream"));
+    for _ in 0..3 {
+        assert_eq!(rest(&mut send(process.address, "")), b"", "100 ms are over when this one is closed");
+    }
+    assert_eq!(process.request("POST", "/release", &[], "").status, 204);
+    let reply = read_reply(&mut stream, false);
+    assert_eq!((reply.text().as_str(), reply.whole), ("first\nlast\n", true));
+}
+
+#[test]
+fn a_client_of_http_1_0_needs_no_host_and_gets_an_end_by_closing() {
+    let process = start(&[]);
+    let mut stream = send(process.address, "GET /hello HTTP/1.0\r\n\r\n");
+    assert_eq!(read_reply(&mut stream, false).text(), "\"hello\"");
+    assert_eq!(rest(&mut stream), b"");
+    process.request("POST", "/release", &[], "");
+    let streamed = exchange(process.address, "GET /stream HTTP/1.0\r\n\r\n");
+    assert_eq!((streamed.header("transfer-encoding"), streamed.text().as_str()), ("", "first\nlast\n"));
+}
+
+#[test]
+fn a_client_of_http_1_0_may_ask_to_be_kept() {
+    let process = start(&[]);
+    let mut stream = send(process.address, "GET /hello HTTP/1.0\r\nconnection: keep-alive\r\n\r\n");
+    let reply = read_reply(&mut stream, false);
+    assert_eq!((reply.status, reply.header("connection")), (200, "keep-alive"));
+    stream.get_mut().write_all(b"GET /hello HTTP/1.0\r\n\r\n").unwrap();
+    assert_eq!(read_reply(&mut stream, false).status, 200);
+    assert_eq!(rest(&mut stream), b"");
+}
+
+#[test]
+fn a_client_that_asks_to_close_is_closed_after_its_answer() {
+    let process = start(&[]);
+    let mut stream = send(process.address, post("/echo", "connection: close\r\ncontent-length: 2") + "hi");
+    let reply = read_reply(&mut stream, false);
+    assert_eq!((reply.text().as_str(), reply.header("connection")), ("hi", "close"));
+    assert_eq!(rest(&mut stream), b"");
+}
+
+#[test]
+fn a_chunked_body_with_extensions_and_trailers_is_read() {
+    let process = start(&[]);
+    let body = "4;name=value\r\nWiki\r\n5\r\npedia\r\n0\r\ntrailer: x\r\n\r\n";
+    let mut stream =
+        send(process.address, post("/echo", "transfer-encoding: chunked") + body + &get("/hello"));
+    assert_eq!(read_reply(&mut stream, false).text(), "Wikipedia");
+    assert_eq!(
+        read_reply(&mut stream, false).text(),
+        "\"hello\"",
+        "the connection goes on behind the trailers"
+    );
+}

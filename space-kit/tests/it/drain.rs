@@ -1,0 +1,138 @@
+//! What happens between TERM and the end.
+
+use std::io::Write;
+
+use space_kit::testing::{Process, Stream, exchange, read_chunk, read_head, read_reply, rest, send};
+
+use crate::support::{assert_refused, chunk, fields, get, post, probe, start};
+
+/// A stream under way, fed by its own request's body, so that it can be finished while draining.
+fn relay(process: &Process) -> Stream {
+    let mut stream = send(process.address, post("/relay", "transfer-encoding: chunked") + &chunk("before"));
+    assert_eq!(read_head(&mut stream).status, 200);
+    assert_eq!(read_chunk(&mut stream).unwrap(), b"before");
+    stream
+}
+
+fn terminate(process: &Process) {
+    process.signal("TERM");
+    process.log("\"draining\"");
+}
+
+#[test]
+fn a_service_at_rest_ends_at_once_with_status_0() {
+    for signal in ["TERM", "INT"] {
+        let process = start(&[("DRAIN_TIMEOUT", "1h")]);
+        process.signal(signal);
+        let (status, lines) = process.wait();
+        assert_eq!(status.code(), Some(0));
+        let messages: Vec<_> = lines.iter().map(|line| fields(line)["message"].clone()).collect();
+        assert_eq!(messages, ["draining", "stopped"], "{signal}");
+        assert_eq!(fields(&lines[0])["signal"], signal);
+    }
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_the_end_up() {
+    let process = start(&[("DRAIN_TIMEOUT", "1h")]);
+    let (mut fresh, mut kept) = (send(process.address, ""), send(process.address, get("/hello")));
+    assert_eq!(read_reply(&mut kept, false).status, 200);
+    assert_eq!(process.stop().0.code(), Some(0));
+    assert_eq!((rest(&mut fresh), rest(&mut kept)), (vec![], vec![]));
+}
+
+#[test]
+fn a_stream_under_way_is_finished_before_the_end() {
+    let process = start(&[("DRAIN_TIMEOUT", "1h")]);
+    let mut stream = relay(&process);
+    terminate(&process);
+    for text in ["in", "the", "drain"] {
+        stream.get_mut().write_all(chunk(text).as_bytes()).unwrap();
+        assert_eq!(read_chunk(&mut stream).unwrap(), text.as_bytes());
+    }
+    stream.get_mut().write_all(chunk("").as_bytes()).unwrap();
+    assert_eq!(read_chunk(&mut stream).unwrap(), b"", "the stream comes to its proper end");
+    assert_eq!(rest(&mut stream), b"");
+    let (status, lines) = process.wait();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(fields(lines.last().unwrap())["message"], "stopped");
+    assert!(!lines.iter().any(|line| line.contains("aborted")), "{lines:#?}");
+}
+
+#[test]
+fn a_request_under_way_is_answered_and_its_connection_closed() {
+    let process = start(&[("DRAIN_TIMEOUT", "1h")]);
+    let mut stream = send(process.address, post("/echo", "expect: 100-continue\r\ncontent-length: 5"));
+    assert_eq!(read_reply(&mut stream, false).status, 100, "the handler waits for the body");
+    terminate(&process);
+    stream.get_mut().write_all(b"hello").unwrap();
+    let reply = read_reply(&mut stream, false);
+    assert_eq!((reply.status, reply.text().as_str(), reply.header("connection")), (200, "hello", "close"));
+    assert_eq!(process.wait().0.code(), Some(0));
+}
+
+#[test]
+fn while_draining_new_requests_are_sent_elsewhere_and_probes_are_answered() {
+    let process = start(&[("DRAIN_TIMEOUT", "1h")]);
+    let mut idle = send(process.address, get("/hello"));
+    assert_eq!(read_reply(&mut idle, false).status, 200);
+    let mut begun = send(process.address, "GET /hel");
+    let mut held = relay(&process); // answered later than the half head above was read
+    terminate(&process);
+
+    assert_eq!(rest(&mut idle), b"", "a kept-alive connection is closed at TERM");
+    let refused = exchange(process.address, get("/hello"));
+    assert_refused(&refused, 503, "shutting_down");
+    assert_eq!((refused.header("retry-after"), refused.header("connection")), ("1", "close"));
+    begun.get_mut().write_all(&get("lo").as_bytes()[4..]).unwrap();
+    assert_refused(&read_reply(&mut begun, false), 503, "shutting_down");
+    let ready = process.get("/health/ready");
+    assert_eq!((ready.status, ready.json()["status"].as_str()), (503, Some("draining")));
+    let health = process.get("/health");
+    assert_eq!((health.status, health.json()["status"].as_str()), (503, Some("draining")));
+    assert_eq!(process.get("/health/live").status, 200);
+    assert_eq!(process.get("/metrics").status, 200);
+
+    held.get_mut().write_all(chunk("").as_bytes()).unwrap();
+    assert_eq!(process.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_stream_that_does_not_end_is_cut_at_drain_timeout() {
+    let process = start(&[("DRAIN_TIMEOUT", "200ms")]);
+    let mut stream = relay(&process);
+    process.signal("TERM");
+    assert_eq!(read_chunk(&mut stream), None, "a cut answer does not look whole");
+    let (status, lines) = process.wait();
+    assert_eq!(status.code(), Some(0));
+    let cut = lines.iter().map(|line| fields(line)).find(|line| line["message"] == "cut off").unwrap();
+    assert_eq!((cut["reason"].as_str(), cut["under_way"].as_u64()), (Some("DRAIN_TIMEOUT is over"), Some(1)));
+    let request = fields(lines.last().unwrap());
+    assert_eq!((request["path"].as_str(), request["status"].as_u64()), (Some("/relay"), Some(200)));
+    assert_eq!(request["aborted"], "the answer was not sent to its end");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    for second in ["TERM", "INT"] {
+        let process = start(&[("DRAIN_TIMEOUT", "1h")]);
+        let mut stream = relay(&process);
+        terminate(&process);
+        process.signal(second);
+        let (status, lines) = process.wait();
+        assert_eq!(status.code(), Some(0));
+        assert_eq!(fields(&lines[0])["reason"], "a second signal");
+        assert_eq!(read_chunk(&mut stream), None);
+    }
+}
+
+#[test]
+fn the_port_is_free_for_a_successor_as_soon_as_the_process_ended() {
+    let process = start(&[]);
+    let mut kept = send(process.address, get("/hello"));
+    assert_eq!(read_reply(&mut kept, false).status, 200);
+    let port = process.address.port().to_string();
+    process.stop();
+    let successor = Process::start(probe(), &[("PORT", &port)]);
+    assert_eq!(successor.get("/hello").status, 200);
+}

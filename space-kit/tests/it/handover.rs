@@ -1,0 +1,91 @@
+//! A listening socket handed over, and the notice that it is served.
+
+use std::io::Read;
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+use space_kit::testing::{Process, read_reply, send};
+
+use crate::support::{command, command_under, get};
+
+/// The probe with `socket` as descriptor 3, and `LISTEN_PID` by systemd's protocol.
+fn activated(socket: impl Into<OwnedFd>) -> Command {
+    let mut command =
+        command_under("LISTEN_FDS=1 LISTEN_PID=$$; export LISTEN_FDS LISTEN_PID; exec 3<&0;", &[]);
+    command.stdin(Stdio::from(socket.into()));
+    command
+}
+
+#[test]
+fn a_socket_handed_over_keeps_the_connections_that_came_before() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let mut early = send(address, get("/hello"));
+    let process = Process::spawn(activated(socket.try_clone().unwrap()));
+    assert_eq!(process.address, address);
+    assert_eq!(read_reply(&mut early, false).status, 200);
+    drop(early);
+    process.stop();
+
+    let mut between = send(address, get("/hello"));
+    let successor = Process::spawn(activated(socket));
+    assert_eq!(read_reply(&mut between, false).status, 200, "nobody is refused between two processes");
+    assert_eq!(successor.address, address);
+}
+
+#[test]
+fn a_socket_meant_for_another_process_is_left_alone() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let mut command = command_under("exec 3<&0;", &[("LISTEN_FDS", "1"), ("LISTEN_PID", "1")]);
+    command.stdin(Stdio::from(OwnedFd::from(socket)));
+    assert_ne!(Process::spawn(command).address, address);
+}
+
+#[test]
+fn a_descriptor_that_does_not_listen_is_told_and_the_exit_status_is_1() {
+    let accepted = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (listener.accept().unwrap().0, client)
+    };
+    let cases: [(&str, OwnedFd); 3] = [
+        ("a file", std::fs::File::open("/dev/null").unwrap().into()),
+        ("a datagram socket", UdpSocket::bind("127.0.0.1:0").unwrap().into()),
+        ("a connection", accepted.0.into()),
+    ];
+    for (what, descriptor) in cases {
+        refused(activated(descriptor), what);
+    }
+    refused(command_under("exec 3<&-;", &[("LISTEN_FDS", "1")]), "nothing");
+}
+
+#[track_caller]
+fn refused(command: Command, what: &str) {
+    let output = Process::run(command);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{what}: {told}");
+    assert!(told.contains("LISTEN_FDS: descriptor 3 is no listening TCP socket"), "{what}: {told}");
+}
+
+#[test]
+fn one_byte_is_written_once_connections_are_accepted() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut command = command_under("exec 3>&1 >/dev/null;", &[("READY_FD", "3")]);
+    command.stdout(writer);
+    let process = Process::spawn(command);
+    let mut written = Vec::new();
+    reader.read_to_end(&mut written).unwrap();
+    assert_eq!(written, b"\n", "one byte, then the end, while the service runs on");
+    assert_eq!(process.get("/hello").status, 200);
+}
+
+#[test]
+fn a_ready_descriptor_that_cannot_be_written_is_told() {
+    let output = Process::run(command(&[], &[("READY_FD", "999")]));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("READY_FD: cannot write to it"), "{told}");
+    assert!(!told.contains("\"listening\""), "{told}");
+}

@@ -1,0 +1,168 @@
+//! Every limit, and that each is a proper answer.
+
+use std::io::{ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+use space_kit::testing::{PATIENCE, Process, Reply, Stream, exchange, read_reply, rest, send};
+
+use crate::support::{assert_refused, chunk, get, post, start};
+
+/// Sends, and wants a refusal after which the connection is closed.
+#[track_caller]
+fn refused(process: &Process, request: impl AsRef<[u8]>, status: u16, code: &str) -> Reply {
+    let mut stream = send(process.address, request);
+    let reply = read_reply(&mut stream, false);
+    assert_refused(&reply, status, code);
+    assert_eq!(reply.header("connection"), "close");
+    assert_eq!(rest(&mut stream), b"", "the connection is closed after one answer");
+    reply
+}
+
+/// Writes one byte whenever the answer has not come within 10 ms, and gives the answer.
+fn trickle(mut stream: Stream, byte: u8) -> Reply {
+    let begun = Instant::now();
+    let pace = Some(Duration::from_millis(10));
+    stream.get_ref().set_read_timeout(pace).unwrap();
+    let mut first = [0];
+    while let Err(error) = stream.get_mut().read_exact(&mut first) {
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        assert!(begun.elapsed() < PATIENCE, "trickling keeps the connection alive");
+        _ = stream.get_mut().write_all(&[byte]); // where it is closed by now, the answer tells
+    }
+    stream.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    read_reply(&mut first.chain(&mut stream), false)
+}
+
+#[test]
+fn a_head_longer_than_16_kib_gets_431() {
+    let process = start(&[]);
+    let long = "x".repeat(17 * 1024);
+    refused(
+        &process,
+        format!("GET /hello HTTP/1.1\r\nhost: a\r\nx: {long}\r\n\r\n"),
+        431,
+        "headers_too_large",
+    );
+    refused(&process, get(&format!("/{long}")), 431, "headers_too_large");
+    let fits = "x".repeat(15 * 1024);
+    let reply = exchange(process.address, format!("GET /hello HTTP/1.1\r\nhost: a\r\nx: {fits}\r\n\r\n"));
+    assert_eq!(reply.status, 200);
+}
+
+#[test]
+fn a_head_with_more_than_100_fields_gets_431() {
+    let process = start(&[]);
+    let with =
+        |fields: usize| format!("GET /hello HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(fields - 1));
+    refused(&process, with(101), 431, "headers_too_large");
+    assert_eq!(exchange(process.address, with(100)).status, 200);
+}
+
+#[test]
+fn a_head_that_comes_byte_by_byte_gets_408_when_its_time_is_over() {
+    let process = start(&[("HEADER_TIMEOUT", "200ms")]);
+    let begun = Instant::now();
+    let reply = trickle(send(process.address, "GET /hello HTTP/1.1\r\nx: "), b'y');
+    assert_refused(&reply, 408, "headers_timeout");
+    assert!(begun.elapsed() >= Duration::from_millis(199), "it had its whole time");
+    assert!(reply.text().contains("200ms"), "{}", reply.text());
+}
+
+#[test]
+fn a_late_second_head_gets_408_as_the_first_would() {
+    let process = start(&[("HEADER_TIMEOUT", "200ms")]);
+    let mut stream = send(process.address, get("/hello"));
+    assert_eq!(read_reply(&mut stream, false).status, 200);
+    stream.get_mut().write_all(b"GET /hel").unwrap();
+    assert_refused(&read_reply(&mut stream, false), 408, "headers_timeout");
+    assert_eq!(rest(&mut stream), b"");
+}
+
+#[test]
+fn a_body_announced_too_long_gets_413_before_it_is_sent() {
+    let process = start(&[("MAX_BODY_BYTES", "10")]);
+    let reply = refused(&process, post("/echo", "content-length: 11"), 413, "request_too_large");
+    assert!(reply.text().contains("10 bytes"), "{}", reply.text());
+    refused(&process, post("/release", "content-length: 18446744073709551000"), 413, "request_too_large");
+    assert_eq!(
+        exchange(process.address, post("/echo", "content-length: 10") + "0123456789").text(),
+        "0123456789"
+    );
+}
+
+#[test]
+fn a_chunked_body_gets_413_as_soon_as_it_is_too_long() {
+    let process = start(&[("MAX_BODY_BYTES", "10")]);
+    let chunked = post("/echo", "transfer-encoding: chunked");
+    refused(&process, format!("{chunked}{}{}", chunk("012345"), chunk("6789x")), 413, "request_too_large");
+    let fits = format!("{chunked}{}{}{}", chunk("012345"), chunk("6789"), chunk(""));
+    assert_eq!(exchange(process.address, fits).text(), "0123456789");
+}
+
+#[test]
+fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let process = start(&[]);
+    let long = "x".repeat(4 << 20);
+    refused(&process, post("/echo", "content-length: 4194304") + &long, 413, "request_too_large");
+    refused(&process, post("/nothing:", "bad header") + &long, 400, "bad_request");
+    let reply = exchange(process.address, post("/nothing", "content-length: 4194304") + &long);
+    assert_refused(&reply, 404, "not_found");
+}
+
+#[test]
+fn a_body_is_asked_for_only_where_it_would_be_taken() {
+    let process = start(&[("MAX_BODY_BYTES", "10")]);
+    let expecting = |length| post("/echo", &format!("expect: 100-continue\r\ncontent-length: {length}"));
+    refused(&process, expecting(11), 413, "request_too_large");
+    let mut stream = send(process.address, expecting(5));
+    assert_eq!(read_reply(&mut stream, false).status, 100);
+    stream.get_mut().write_all(b"hello").unwrap();
+    assert_eq!(read_reply(&mut stream, false).text(), "hello");
+}
+
+#[test]
+fn an_answer_that_does_not_begin_in_time_is_a_504() {
+    let process = start(&[("REQUEST_TIMEOUT", "100ms")]);
+    refused(&process, get("/hang"), 504, "request_timeout");
+}
+
+#[test]
+fn a_body_that_does_not_arrive_in_time_is_a_408() {
+    let process = start(&[("REQUEST_TIMEOUT", "200ms")]);
+    refused(&process, post("/echo", "content-length: 5"), 408, "body_timeout");
+    let reply = trickle(send(process.address, post("/echo", "content-length: 60000")), b'y');
+    assert_refused(&reply, 408, "body_timeout");
+}
+
+#[test]
+fn a_body_that_breaks_off_or_is_framed_wrongly_is_a_400() {
+    let process = start(&[]);
+    let chunked = post("/echo", "transfer-encoding: chunked");
+    refused(&process, chunked.clone() + "no size\r\n", 400, "body_broken");
+    refused(&process, chunked.clone() + "5\r\nhello, too long", 400, "body_broken");
+    refused(&process, chunked + "fffffffffffffffff\r\n", 400, "body_broken");
+}
+
+#[test]
+fn a_connection_too_many_is_told_so_and_the_others_go_on() {
+    let process = start(&[("MAX_CONNECTIONS", "2")]);
+    let (mut one, mut two) = (send(process.address, get("/hello")), send(process.address, ""));
+    assert_eq!(read_reply(&mut one, false).status, 200);
+    let reply = refused(&process, "", 503, "too_many_connections");
+    assert_eq!(reply.header("retry-after"), "1");
+    two.get_mut().write_all(get("/hello").replace("host", "connection: close\r\nhost").as_bytes()).unwrap();
+    assert_eq!(read_reply(&mut two, false).status, 200);
+    assert_eq!(rest(&mut two), b"");
+    assert_eq!(exchange(process.address, get("/hello")).status, 200, "a free place is given away again");
+}
+
+#[test]
+fn limits_without_measure_are_no_danger() {
+    let most = u64::MAX.to_string();
+    let process =
+        start(&[("MAX_BODY_BYTES", &most), ("MAX_CONNECTIONS", &most), ("IDLE_TIMEOUT", "100years")]);
+    let mut stream = send(process.address, post("/echo", "content-length: 9000000000000000000") + "one");
+    process.get("/hello"); // answered later than the piece above was read
+    stream.get_mut().write_all(b"two").unwrap();
+    assert_eq!(process.get("/hello").status, 200, "what a client announces is not what is reserved");
+}

@@ -1,0 +1,160 @@
+//! The log: one JSON object a line, no query, no body, no secret; and the ids that tie it to answers.
+
+use space_kit::testing::{Process, exchange, read_reply, send};
+
+use crate::support::{command, fields, get, post, start};
+
+#[test]
+fn a_request_is_one_line_with_what_an_operator_asks_for() {
+    let process = start(&[]);
+    let reply = process.request("POST", "/echo", &[("x-request-id", "my-id")], "12345");
+    let line = process.log("\"request\"");
+    let names: Vec<&str> = [
+        "time",
+        "level",
+        "message",
+        "request_id",
+        "method",
+        "path",
+        "status",
+        "duration_ms",
+        "bytes",
+        "client",
+    ]
+    .into();
+    let places: Vec<usize> = names.iter().map(|name| line.find(&format!("\"{name}\":")).unwrap()).collect();
+    assert!(places.is_sorted(), "{line}");
+    let fields = fields(&line);
+    assert_eq!(fields.as_object().unwrap().len(), names.len(), "{line}");
+    assert_eq!(fields["request_id"], reply.header("x-request-id"));
+    assert_eq!((fields["method"].as_str(), fields["path"].as_str()), (Some("POST"), Some("/echo")));
+    assert_eq!((fields["status"].as_u64(), fields["bytes"].as_u64()), (Some(200), Some(5)));
+    assert_eq!((fields["level"].as_str(), fields["client"].as_str()), (Some("info"), Some("127.0.0.1")));
+    let time = fields["time"].as_str().unwrap();
+    assert!(time.len() == "2026-01-01T00:00:00.000Z".len() && time.ends_with('Z'), "{time}");
+}
+
+#[test]
+fn nothing_of_a_query_a_body_or_a_header_is_logged() {
+    let process = start(&[("LOG_LEVEL", "debug"), ("MAX_BODY_BYTES", "100")]);
+    process.get("/hello?token=secret1");
+    process.get("/nothing?token=secret2");
+    process.request("POST", "/echo", &[("authorization", "Bearer secret3")], "secret4");
+    process.request("POST", "/echo", &[], &"secret5".repeat(100));
+    process.request("GET", "/hello", &[("cookie", "secret6"), ("x-request-id", "no sane id secret7")], "");
+    exchange(process.address, "GET /hello?secret8 HTTP/1.1\r\nbad header secret9\r\n\r\n");
+    exchange(process.address, post("/echo", "transfer-encoding: chunked") + "secret10\r\n");
+    let lines = process.stop().1;
+    assert!(lines.len() >= 8, "{lines:#?}");
+    assert!(!lines.concat().contains("secret"), "{lines:#?}");
+}
+
+#[test]
+fn the_cause_of_a_failure_is_for_the_log_alone() {
+    let process = start(&[]);
+    let reply = process.get("/fail");
+    assert_eq!((reply.status, reply.json()["message"].as_str()), (502, Some("the upstream did not answer")));
+    assert!(!reply.text().contains("hf_x"), "{}", reply.text());
+    let line = fields(&process.log("/fail"));
+    assert_eq!(
+        (line["level"].as_str(), line["cause"].as_str()),
+        (Some("warn"), Some("token hf_x was refused"))
+    );
+}
+
+#[test]
+fn a_path_cannot_forge_a_line_or_a_field() {
+    let process = start(&[]);
+    let forged = "/x\",\"level\":\"error";
+    process.get(forged);
+    let line = fields(&process.log("/x"));
+    assert_eq!((line["path"].as_str(), line["level"].as_str()), (Some(forged), Some("info")));
+
+    process.get("/hello/\u{9b}31m\u{202e}");
+    let line = process.log("/hello");
+    assert!(
+        !line.contains('\u{9b}'),
+        "a terminal takes U+009B for the begin of a control sequence: {line:?}"
+    );
+    assert_eq!(fields(&line)["path"], "/hello/\u{9b}31m\u{202e}");
+}
+
+#[test]
+fn a_sane_request_id_is_kept_and_another_one_replaced() {
+    let process = start(&[]);
+    let id = |sent: &str| {
+        process.request("GET", "/hello", &[("x-request-id", sent)], "").header("x-request-id").to_owned()
+    };
+    for sane in ["a", "Root=1-67891233-abcdef012345678912345678", "A.b_c:d;e=f-9", &"x".repeat(128)] {
+        assert_eq!(id(sane), sane);
+    }
+    for insane in ["", "two words", "\"quoted\"", "\u{fc}", "<script>", &"x".repeat(129)] {
+        let made = id(insane);
+        assert!(
+            made.len() == 32 && made.bytes().all(|b| b.is_ascii_hexdigit()),
+            "{insane:?} became {made:?}"
+        );
+    }
+    assert_ne!(id(""), id(""));
+}
+
+#[test]
+fn every_answer_has_an_id_that_its_log_line_has_too() {
+    let process = start(&[("LOG_LEVEL", "debug"), ("HEADER_TIMEOUT", "100ms"), ("MAX_CONNECTIONS", "1")]);
+    for request in [
+        get("/hello"),
+        get("/health/live"),
+        get("/nothing"),
+        get("/panic"),
+        get("/hello").replace("GET", "OPTIONS"),
+        "GET /late".to_owned(),
+        "garbage\r\n\r\n".to_owned(),
+        format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000)),
+    ] {
+        let request = request.replace("host:", "connection: close\r\nhost:");
+        let mut stream = send(process.address, request);
+        let reply = read_reply(&mut stream, false);
+        let id = reply.header("x-request-id");
+        assert_eq!(id.len(), 32, "{:?}", reply.headers);
+        let line = fields(&process.log(id));
+        assert_eq!(line["status"], reply.status);
+        space_kit::testing::rest(&mut stream);
+    }
+}
+
+#[test]
+fn the_client_is_the_entry_that_the_outermost_trusted_proxy_wrote() {
+    let chain = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "1.1.1.1, 2001:db8::7, 10.0.0.1:4711")];
+    for (hops, client) in
+        [("0", "127.0.0.1"), ("1", "10.0.0.1"), ("2", "2001:db8::7"), ("3", "1.1.1.1"), ("9", "6.6.6.6")]
+    {
+        let process = start(&[("TRUSTED_PROXY_HOPS", hops)]);
+        process.request("GET", "/hello", &chain, "");
+        assert_eq!(fields(&process.log("/hello"))["client"], client, "{hops} hops");
+    }
+    let space = start(&[("SPACE_ID", "me/app")]);
+    space.request("GET", "/hello", &chain, "");
+    assert_eq!(fields(&space.log("/hello"))["client"], "10.0.0.1", "a Space has one proxy in front");
+}
+
+#[test]
+fn an_entry_that_is_not_ascii_does_not_shift_the_count() {
+    let process = start(&[("TRUSTED_PROXY_HOPS", "1")]);
+    process.request(
+        "GET",
+        "/a",
+        &[("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "\u{fc}, 1.1.1.1")],
+        "",
+    );
+    assert_eq!(fields(&process.log("/a"))["client"], "1.1.1.1", "6.6.6.6 is the client's own word");
+    process.request("GET", "/b", &[("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "\u{fc}")], "");
+    assert_eq!(fields(&process.log("/b"))["client"], "127.0.0.1");
+}
+
+#[test]
+fn a_text_line_is_one_line_for_people() {
+    let process = Process::run(command(&[], &[("LOG_FORMAT", "text"), ("HOST", "192.0.2.1")]));
+    let told = String::from_utf8(process.stderr).unwrap();
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("ERROR cannot serve cause=\"this machine has no address 192.0.2.1"), "{told}");
+}

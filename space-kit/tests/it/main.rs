@@ -1,0 +1,22 @@
+//! The kit as a service would use it: the example `probe` as a process, over real sockets.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)] // a test fails by panicking
+
+mod cli;
+mod connections;
+mod cors;
+mod drain;
+mod exhaustion;
+mod gone;
+mod handover;
+mod health;
+mod house;
+mod limits;
+mod logs;
+mod malformed;
+mod metrics;
+mod panics;
+mod pipelining;
+mod routing;
+mod slow_clients;
+mod start;
+mod support;

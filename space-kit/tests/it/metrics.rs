@@ -1,0 +1,141 @@
+//! `/metrics`: who may read it, what it tells, and that its size is bounded.
+
+use std::collections::BTreeSet;
+
+use space_kit::testing::{Process, read_reply, send};
+
+use crate::support::{assert_refused, get, metric, start};
+
+const TOKEN: &str = "a-token-of-enough-length";
+
+fn with(process: &Process, header: (&str, &str)) -> u16 {
+    process.request("GET", "/metrics", &[header], "").status
+}
+
+#[test]
+fn with_a_token_only_its_bearer_may_read() {
+    let process = start(&[("METRICS_TOKEN", TOKEN), ("SPACE_ID", "me/app")]);
+    let reply = process.request("GET", "/metrics", &[("authorization", &format!("Bearer {TOKEN}"))], "");
+    assert_eq!(
+        (reply.status, reply.header("content-type")),
+        (200, "text/plain; version=0.0.4; charset=utf-8")
+    );
+    for wrong in ["", "Bearer", "Bearer ", "Bearer a-token-of-enough-lengti", "Bearer a-token", TOKEN] {
+        let reply = process.request("GET", "/metrics", &[("authorization", wrong)], "");
+        assert_refused(&reply, 401, "unauthorized");
+        assert_eq!(reply.header("www-authenticate"), "Bearer");
+    }
+    assert_eq!(with(&process, ("authorization", &format!("Bearer {TOKEN}x"))), 401);
+    assert_refused(&process.get("/metrics"), 401, "unauthorized");
+}
+
+#[test]
+fn without_a_token_it_is_there_for_private_peers_only() {
+    let process = start(&[]);
+    assert_eq!(process.get("/metrics").status, 200);
+    for header in ["x-forwarded-for", "forwarded"] {
+        assert_eq!(with(&process, (header, "for=10.0.0.1")), 404, "a proxy nobody trusts stands between");
+    }
+    let behind = start(&[("TRUSTED_PROXY_HOPS", "1")]);
+    for private in ["10.1.2.3", "192.168.0.1", "172.16.0.1", "127.0.0.1", "fd00::1", "::1", "169.254.0.1"] {
+        assert_eq!(with(&behind, ("x-forwarded-for", private)), 200, "{private}");
+    }
+    for public in ["8.8.8.8", "2001:db8::1", "172.32.0.1", "10.0.0.1, 8.8.8.8", "::ffff:8.8.8.8"] {
+        assert_eq!(with(&behind, ("x-forwarded-for", public)), 404, "{public}");
+    }
+}
+
+#[test]
+fn on_a_space_without_a_token_it_is_not_there() {
+    let process = start(&[("SPACE_ID", "me/app")]);
+    assert_refused(&process.get("/metrics"), 404, "not_found");
+    assert_eq!(with(&process, ("x-forwarded-for", "10.0.0.1")), 404);
+}
+
+#[test]
+fn requests_are_counted_by_route_and_class() {
+    let process = start(&[]);
+    process.get("/hello/a");
+    process.get("/hello/b");
+    process.request("HEAD", "/hello/c", &[], "");
+    process.get("/fail");
+    process.get("/nothing");
+    process.request("DELETE", "/hello", &[], "");
+    process.request("POST", "/echo", &[], "12345");
+    let text = process.get("/metrics").text();
+    for (name, value) in [
+        (r#"http_requests_total{method="GET",route="/hello/{name}",status="2xx"}"#, 3),
+        (r#"http_requests_total{method="GET",route="/fail",status="5xx"}"#, 1),
+        (r#"http_requests_total{method="other",route="unmatched",status="4xx"}"#, 2),
+        (r#"http_request_duration_seconds_count{method="GET",route="/hello/{name}"}"#, 3),
+        ("http_request_body_bytes_total", 5),
+        ("http_requests_in_flight", 1),
+        ("http_connections", 1),
+        ("http_connections_total", 8),
+    ] {
+        assert_eq!(metric(&text, name), value, "{name}\n{text}");
+    }
+    assert!(metric(&text, "http_response_body_bytes_total") > 5);
+    assert!(text.contains(r#"space_build_info{service="probe",version=""#), "{text}");
+    assert!(text.contains(r#"rustc="rustc 1."#), "{text}");
+}
+
+#[test]
+fn connections_answered_before_a_request_are_counted_apart() {
+    let process = start(&[]);
+    read_reply(&mut send(process.address, "garbage\r\n\r\n"), false);
+    assert_eq!(metric(&process.get("/metrics").text(), "http_refused_connections_total"), 1);
+}
+
+#[test]
+fn no_request_can_add_a_label() {
+    let process = start(&[]);
+    let series = || -> BTreeSet<String> {
+        let text = process.get("/metrics").text();
+        text.lines().filter_map(|line| line.split_once("} ")).map(|(name, _)| name.to_owned()).collect()
+    };
+    process.get("/nothing");
+    process.get("/hello/you");
+    process.get("/metrics");
+    let before = series();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64; // xorshift: any 1000 different paths will do
+    let mut requests = String::new();
+    for n in 0..1000 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let method = ["GET", "POST", "DELETE", "BREW"][n % 4];
+        let path = [format!("/{state:x}"), format!("/hello/{state:x}/x")][n % 2].clone();
+        requests += &get(&path).replace("GET", method);
+        requests += &get(&format!("/hello/{state:x}"));
+    }
+    let mut stream = send(process.address, requests);
+    for _ in 0..1000 {
+        assert_eq!(read_reply(&mut stream, false).status, 404);
+        assert_eq!(read_reply(&mut stream, false).status, 200);
+    }
+    assert_eq!(series(), before);
+    let unmatched = r#"http_requests_total{method="other",route="unmatched",status="4xx"}"#;
+    assert_eq!(metric(&process.get("/metrics").text(), unmatched), 1001);
+}
+
+#[test]
+fn every_family_has_a_type_and_every_line_is_well_formed() {
+    let process = start(&[]);
+    process.get("/hello");
+    let text = process.get("/metrics").text();
+    let mut families = BTreeSet::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            assert!(families.insert(rest.split(' ').next().unwrap()), "{line} is there twice");
+        } else if !line.starts_with("# HELP ") {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            let base = name.split('{').next().unwrap();
+            let family =
+                ["_bucket", "_sum", "_count"].iter().find_map(|end| base.strip_suffix(end)).unwrap_or(base);
+            assert!(families.contains(family), "{line} has no TYPE before it");
+        }
+    }
+    assert!(text.ends_with('\n'));
+}

@@ -1,0 +1,77 @@
+//! What the tests share: the probe as a process, requests as text, refusals and log lines.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+use space_kit::testing::{Process, Reply};
+
+/// The example `probe`, which cargo builds beside the tests.
+pub(crate) fn probe() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let built = test.parent().and_then(|deps| deps.parent()).expect("the test is in a target directory");
+    let probe = built.join("examples/probe");
+    assert!(probe.exists(), "{} is not built: cargo build -p space-kit --examples", probe.display());
+    probe
+}
+
+/// A running probe.
+pub(crate) fn start(env: &[(&str, &str)]) -> Process {
+    Process::start(probe(), env)
+}
+
+/// The probe with arguments, not started yet.
+pub(crate) fn command(args: &[&str], env: &[(&str, &str)]) -> Command {
+    let mut command = Process::command(probe(), env);
+    command.args(args);
+    command
+}
+
+/// The probe under a shell, which prepares descriptors or limits and then becomes it.
+pub(crate) fn command_under(shell: &str, env: &[(&str, &str)]) -> Command {
+    let mut command = Process::command("/bin/sh", env);
+    command.args(["-c", &format!("{shell} exec \"$0\"")]).arg(probe());
+    command
+}
+
+/// A GET request.
+pub(crate) fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: probe\r\n\r\n")
+}
+
+/// The head of a POST request with one more header.
+pub(crate) fn post(path: &str, header: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nhost: probe\r\n{header}\r\n\r\n")
+}
+
+/// One chunk of a chunked body.
+pub(crate) fn chunk(text: &str) -> String {
+    format!("{:x}\r\n{text}\r\n", text.len())
+}
+
+/// A log line's fields.
+pub(crate) fn fields(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+/// The value of a metric by its full name with labels.
+pub(crate) fn metric(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in\n{text}"))
+}
+
+/// Fails unless the answer is a refusal as the probe renders it, with what every refusal has.
+#[track_caller]
+pub(crate) fn assert_refused(reply: &Reply, status: u16, code: &str) {
+    assert_eq!(reply.status, status, "{}", reply.text());
+    assert_eq!(reply.header("content-type"), "application/json");
+    assert_eq!(reply.header("cache-control"), "no-store");
+    assert_eq!(reply.header("x-content-type-options"), "nosniff");
+    assert!(!reply.header("x-request-id").is_empty(), "{:?}", reply.headers);
+    assert!(!reply.header("date").is_empty(), "{:?}", reply.headers);
+    let body = reply.json();
+    assert_eq!(body["code"], code, "{body}");
+    let keys: Vec<&String> = body.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["code", "message", "param"]);
+    assert!(!body["message"].as_str().unwrap().is_empty());
+}
