@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Builds static binaries: dist/NAME, static-pie against musl, nothing needed at run time.
+# usage: scripts/build.sh [python-backend|nodejs-backend ...]     (default: both)
+# CARGO_TARGET_DIR is honoured; the default, target/static, keeps clear of plain cargo builds.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=x86_64-unknown-linux-musl
+backends=("$@")
+[ $# -gt 0 ] || backends=(*-backend)
+for name in "${backends[@]}"; do
+    [ -f "$name/Cargo.toml" ] || { echo "build: no backend named '$name'; there are:" *-backend >&2; exit 2; }
+done
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/static}"
+
+# Debian's toolchain is called by its full path: a rustup that comes first in PATH stays as it is.
+has_debian() { bash scripts/setup.sh --check build >/dev/null 2>&1; }
+has_rustup() { [ -d "$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$target" ]; }
+
+args=(build --locked --release --target "$target")
+for name in "${backends[@]}"; do args+=(-p "$name"); done
+if has_debian; then
+    export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 PATH="$PWD/.cache/tools/bin:$PATH"
+    unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS # they would replace the recipe's own
+    cargo=(/usr/bin/cargo --config .cargo/size.toml)
+    # What 'cargo auditable' sets, except that it would give its own full path: cargo hashes that into every symbol,
+    # and the bytes would depend on the folder. The second variable is its record of cargo's arguments.
+    export RUSTC_WORKSPACE_WRAPPER=cargo-auditable
+    export CARGO_AUDITABLE_ORIG_ARGS='{"offline":false,"locked":true,"frozen":false,"config":[]}'
+    args+=(--features space-kit/unwinder)
+    echo "build: $("$RUSTC" --version) from Debian, size recipe .cargo/size.toml"
+elif has_rustup; then
+    cargo=(cargo)
+    echo "build: $(rustc --version) with its $target target, WITHOUT the size recipe (larger; no dependency list inside)"
+else
+    echo "build: no toolchain for $target. Either of these gives one:" >&2
+    echo "  scripts/setup.sh build          Debian 12's packages, and the size recipe" >&2
+    echo "  rustup target add $target       plain static build, larger" >&2
+    exit 1
+fi
+
+started=$SECONDS
+"${cargo[@]}" "${args[@]}"
+
+# A binary is handed over only if it runs without anything beside it.
+reject() { rm -f "dist/$1"; echo "build: refused $1: $2" >&2; exit 1; }
+mkdir -p dist
+for name in "${backends[@]}"; do
+    cp "$CARGO_TARGET_DIR/$target/release/$name" "dist/$name.new"
+    mv -f "dist/$name.new" "dist/$name"
+    headers=$(readelf --wide --program-headers "dist/$name")
+    dynamic=$(readelf --wide --dynamic "dist/$name")
+    grep -q 'Elf file type is DYN' <<<"$headers" || reject "$name" "not position-independent (ELF type is not DYN)"
+    grep -q 'FLAGS_1.* PIE' <<<"$dynamic" || reject "$name" "not a static-pie (no PIE flag)"
+    grep -q INTERP <<<"$headers" && reject "$name" "asks for a program interpreter (PT_INTERP)"
+    grep -q NEEDED <<<"$dynamic" && reject "$name" "needs shared libraries: $(grep -o '\[.*\]' <<<"$dynamic" | xargs)"
+    printf 'build: dist/%s %s bytes, gzip -9 %s bytes\n' "$name" "$(stat -c %s "dist/$name")" "$(gzip -9 <"dist/$name" | wc -c)"
+done
+echo "build: done in $((SECONDS - started)) s"

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Installs what is missing on a Debian 12 machine, saying what before it does. Running it again changes nothing.
+# usage: scripts/setup.sh [--check] [build] [test] [engine]     (default: build)
+#   build    Debian's compiler packages for the static binaries; cargo-auditable into .cache/tools
+#   test     what scripts/test.sh needs besides cargo
+#   engine   a container engine and debootstrap; scripts/engine.sh starts it
+#   --check  only reports; exit status 1 if anything is missing
+# Your rustup stays as it is: the build calls Debian's compiler as /usr/bin/rustc, and the rest goes to .cache/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+auditable=0.7.7 # records the dependency list inside each binary, for image scanners
+oldest=1.88     # the crate `unwinding` needs this rustc
+
+check=false groups=()
+for arg in "$@"; do
+    case $arg in
+        --check) check=true ;;
+        build | test | engine) groups+=("$arg") ;;
+        -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
+        *) echo "setup: unknown argument '$arg'; there are: --check build test engine" >&2; exit 2 ;;
+    esac
+done
+[ ${#groups[@]} -gt 0 ] || groups=(build)
+
+# need PACKAGE TEST...: the package is wanted unless the test succeeds.
+packages=() tools=()
+need() { "${@:2}" >/dev/null 2>&1 || packages+=("$1"); }
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+for group in "${groups[@]}"; do
+    case $group in
+        build)
+            for package in rustc-web cargo-web rust-web-src musl-dev; do need "$package" installed "$package"; done
+            need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
+            [ -x .cache/tools/bin/cargo-auditable ] || tools+=(cargo-auditable)
+            ;;
+        test)
+            need curl command -v curl
+            need python3-venv python3 -c 'import ensurepip, venv'
+            ;;
+        engine)
+            need docker.io command -v dockerd
+            need debootstrap command -v debootstrap
+            ;;
+    esac
+done
+
+too_old() { # says why the given version of rustc-web will not do
+    dpkg --compare-versions "$1" lt "$oldest" || return 1
+    echo "setup: rustc-web $1 is older than $oldest: enable the suites bookworm-updates and bookworm-security in apt" >&2
+}
+if [[ " ${groups[*]} " == *" build "* ]] && installed rustc-web; then
+    ! too_old "$(dpkg-query -W -f '${Version}' rustc-web)" || exit 1
+fi
+
+missing=("${packages[@]}" "${tools[@]}")
+if [ ${#missing[@]} -eq 0 ]; then
+    echo "setup: nothing is missing for: ${groups[*]}"
+    exit 0
+fi
+echo "setup: missing for ${groups[*]}: ${missing[*]}"
+! $check || exit 1
+
+if [ ${#packages[@]} -gt 0 ]; then
+    command -v apt-get >/dev/null || { echo "setup: no apt-get here; install the equivalents of: ${packages[*]}" >&2; exit 1; }
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        as_root=(sudo)
+        if ! command -v sudo >/dev/null || { ! sudo -n true 2>/dev/null && ! [ -t 0 ]; }; then
+            printf 'setup: this needs root. Run these, then this script again:\n  %s\n  %s\n' \
+                "apt-get update" "apt-get install --yes --no-install-recommends ${packages[*]}" >&2
+            exit 1
+        fi
+    fi
+    echo "setup: apt-get installs ${packages[*]} and what they depend on"
+    "${as_root[@]}" apt-get update -q
+    if [[ " ${packages[*]} " == *" rustc-web "* ]]; then
+        candidate=$(LC_ALL=C apt-cache policy rustc-web | sed -n 's/^ *Candidate: //p')
+        [ -n "$candidate" ] || { echo "setup: apt has no rustc-web here (Debian 12 has); a rustup musl target builds too" >&2; exit 1; }
+        ! too_old "$candidate" || exit 1
+    fi
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes -q -o Dpkg::Use-Pty=0 --no-install-recommends "${packages[@]}"
+fi
+
+if [ ${#tools[@]} -gt 0 ]; then
+    echo "setup: cargo installs cargo-auditable $auditable into .cache/tools (about a minute)"
+    # Unoptimised: compiles in half the time, and it runs for milliseconds.
+    env -u RUSTFLAGS RUSTC=/usr/bin/rustc CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=symbols \
+        CARGO_TARGET_DIR="$PWD/.cache/tools-target" /usr/bin/cargo install \
+        --locked --debug --quiet --root .cache/tools "cargo-auditable@$auditable"
+    rm -rf .cache/tools-target
+fi
+echo "setup: ready for ${groups[*]}"

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Runs every check: format, lints, tests, static binaries with their size gate, real clients.
+# usage: scripts/test.sh
+# What cannot run here is skipped and named with its reason at the end. With CI=true that is a failure.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0 failed=() skipped=()
+size_gate=600000 # bytes, as long as no TLS is linked
+
+# check NAME COMMAND...: runs one check and notes how it ended.
+check() {
+    printf '\n=== %s\n' "$1"
+    local started=$SECONDS
+    if "${@:2}"; then
+        passed=$((passed + 1))
+        echo "--- $1: passed in $((SECONDS - started)) s"
+    else
+        failed+=("$1")
+        echo "--- $1: FAILED after $((SECONDS - started)) s"
+    fi
+}
+# skip NAME REASON
+skip() { skipped+=("$1: $2"); }
+
+sizes() {
+    local name bytes over=0
+    for name in *-backend; do
+        bytes=$(stat -c %s "dist/$name") || return 1
+        echo "$name: $bytes bytes, gate $size_gate"
+        [ "$bytes" -le "$size_gate" ] || over=1
+    done
+    return $over
+}
+auditable() { # the list of crates that image scanners read
+    local name
+    for name in *-backend; do
+        objcopy --dump-section .dep-v0=/dev/stdout "dist/$name" | python3 -c '
+import json, sys, zlib
+names = {package["name"] for package in json.loads(zlib.decompress(sys.stdin.buffer.read()))["packages"]}
+print(len(names), "crates are listed")
+sys.exit(not {"hyper", "tokio"} <= names)' || return 1
+    done
+}
+openai_python() {
+    local clients=python-backend/tests/clients venv=.cache/venv-openai
+    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --no-deps --requirement "$clients/requirements.txt" &&
+        PYTHON_BACKEND=$PWD/dist/python-backend "$venv/bin/python" "$clients/test_openai.py"
+}
+
+check "setup" scripts/setup.sh build test
+check "format" cargo fmt --all --check
+check "lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
+check "unit and integration tests" cargo test --workspace --locked
+
+if scripts/setup.sh --check build >/dev/null; then
+    check "static binaries" scripts/build.sh
+    check "size gate" sizes
+    check "dependency list inside" auditable
+    check "reproducible" scripts/check-reproducible.sh
+    if scripts/setup.sh --check test >/dev/null; then
+        check "openai package (Python)" openai_python
+    else
+        skip "openai package (Python)" "$(scripts/setup.sh --check test)"
+    fi
+else
+    skip "static binaries, size gate, dependency list, reproducible, real clients" "$(scripts/setup.sh --check build)"
+fi
+
+printf '\n=== summary\n'
+if [ "${CI:-}" = true ] && [ ${#skipped[@]} -gt 0 ]; then
+    failed+=("skipped in CI")
+fi
+for line in "${skipped[@]}"; do echo "skipped: $line"; done
+for line in "${failed[@]}"; do echo "failed: $line"; done
+echo "$passed passed, ${#failed[@]} failed, ${#skipped[@]} skipped"
+[ ${#failed[@]} -eq 0 ]
