@@ -1,15 +1,20 @@
 //! `--env-file FILE`: a `.env` read into a map. What the process environment has wins over it.
+//!
+//! `NAME=value` lines, blank lines, `# comments`, an optional `export`. A value in single quotes is taken as
+//! it is, in double quotes with `\n`, `\"`, `\\` and `\$`; both may run over lines. Nothing is substituted.
+//! Our own reader, because a library would not name the line of an error without repeating it, and costs
+//! 10 KB.
 
-use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read};
 use std::path::Path;
 
-/// Reads `NAME=value` lines with comments and quotes, as dotenv tools do.
-/// The error names file and line, and never repeats the line: it may hold a secret.
-pub(crate) fn read(path: &Path) -> Result<HashMap<String, OsString>, String> {
+/// Names and values.
+pub(crate) type Values = BTreeMap<String, OsString>;
+
+/// Reads a file. The error names file and line, and never repeats the line: it may hold a secret.
+pub(crate) fn read(path: &Path) -> Result<Values, String> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
     parse(&text).map_err(|line| {
@@ -18,39 +23,67 @@ pub(crate) fn read(path: &Path) -> Result<HashMap<String, OsString>, String> {
 }
 
 /// The error is the number of the line at which the bad entry begins.
-pub(crate) fn parse(text: &str) -> Result<HashMap<String, OsString>, usize> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text); // some editors put a byte order mark first
-    let given = Cell::new(0);
-    let mut values = HashMap::new();
-    for item in dotenvy::from_read_iter(LineByLine { text, given: &given }) {
-        let (name, value) = item.map_err(|error| {
-            let last = text.get(..given.get()).unwrap_or(text).lines().count();
-            match error {
-                dotenvy::Error::LineParse(entry, _) => {
-                    (last + 1).saturating_sub(entry.lines().count().max(1))
-                }
-                _ => last,
-            }
-        })?;
-        values.insert(name, value.into());
+pub(crate) fn parse(text: &str) -> Result<Values, usize> {
+    let whole = text.strip_prefix('\u{feff}').unwrap_or(text); // some editors put a byte order mark first
+    let mut values = Values::new();
+    let mut rest = whole;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+            rest = after;
+            continue;
+        }
+        let begins_at = || whole.get(..whole.len() - rest.len()).unwrap_or("").matches('\n').count() + 1;
+        let (name, value, after) = entry(rest).ok_or_else(begins_at)?;
+        values.insert(name.to_owned(), value.into());
+        rest = after;
     }
     Ok(values)
 }
 
-/// A text that is handed over line by line: dotenvy does not tell where it is, so what it took does.
-struct LineByLine<'a> {
-    text: &'a str,
-    /// Bytes handed over so far.
-    given: &'a Cell<usize>,
+/// One entry: its name, its value, and the text behind its last line.
+fn entry(text: &str) -> Option<(&str, String, &str)> {
+    let text = text.trim_start();
+    let text = text.strip_prefix("export ").map_or(text, str::trim_start);
+    let (name, text) = text.split_once('=')?;
+    let name = name.trim_end_matches([' ', '\t']);
+    let first = name.bytes().next()?;
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
+    if first.is_ascii_digit() || first == b'.' || !name.bytes().all(word) {
+        return None;
+    }
+    let text = text.trim_start_matches([' ', '\t']);
+    let (value, text) = match text.chars().next() {
+        Some('\'') => {
+            let (value, text) = text.get(1..)?.split_once('\'')?;
+            (value.to_owned(), text)
+        }
+        Some('"') => escaped(text.get(1..)?)?,
+        _ => {
+            let end = text.find(char::is_whitespace).unwrap_or(text.len());
+            let (value, text) = text.split_at_checked(end)?;
+            (Some(value).filter(|value| !value.contains(['\\', '"', '\''])).map(str::to_owned)?, text)
+        }
+    };
+    let (tail, after) = text.split_once('\n').unwrap_or((text, ""));
+    let comment = tail.trim();
+    (comment.is_empty() || (comment.starts_with('#') && tail != comment)).then_some((name, value, after))
 }
 
-impl Read for LineByLine<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let rest = self.text.as_bytes().get(self.given.get()..).unwrap_or_default();
-        let mut line = rest.split_inclusive(|&b| b == b'\n').next().unwrap_or_default();
-        let read = line.read(buf)?;
-        self.given.set(self.given.get() + read);
-        Ok(read)
+/// A value up to its closing double quote, and the text behind that.
+fn escaped(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.chars();
+    loop {
+        value.push(match chars.next()? {
+            '"' => return Some((value, chars.as_str())),
+            '\\' => match chars.next()? {
+                'n' => '\n',
+                c @ ('"' | '\\' | '$' | '\'') => c,
+                _ => return None,
+            },
+            c => c,
+        });
     }
 }
 

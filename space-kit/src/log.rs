@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// How severe a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,8 +62,8 @@ pub enum Value<'a> {
     Str(&'a str),
     /// A count or a size.
     Int(u64),
-    /// A time in milliseconds, written with three decimals.
-    Millis(f64),
+    /// A time, written in milliseconds with three decimals.
+    Millis(Duration),
     /// Anything printable, such as an address or an error.
     Show(&'a dyn fmt::Display),
 }
@@ -134,7 +134,9 @@ impl Log {
             };
             match value {
                 Value::Int(number) => _ = write!(line, "{number}"),
-                Value::Millis(millis) => _ = write!(line, "{millis:.3}"),
+                Value::Millis(time) => {
+                    _ = write!(line, "{}.{:03}", time.as_millis(), time.subsec_micros() % 1000)
+                }
                 Value::Str(text) => self.text(&mut line, text),
                 Value::Show(shown) => self.text(&mut line, &shown.to_string()),
             }
@@ -178,8 +180,11 @@ mod tests {
 
     #[test]
     fn a_json_line_is_one_object_with_time_level_and_message() {
-        let fields: Fields<'_> =
-            &[("path", Value::Str("/a\n\"b")), ("status", Value::Int(200)), ("ms", Value::Millis(0.25))];
+        let fields: Fields<'_> = &[
+            ("path", Value::Str("/a\n\"b")),
+            ("status", Value::Int(200)),
+            ("ms", Value::Millis(Duration::from_micros(250))),
+        ];
         assert_eq!(
             line(Format::Json, fields),
             "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\",\"message\":\"request\",\

@@ -6,8 +6,20 @@ use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 
-/// Upper bounds of the duration histogram, in seconds.
-const BOUNDS: [f64; 11] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0];
+/// Upper bounds of the duration histogram: as seconds in text, and in microseconds.
+const BOUNDS: [(&str, u64); 11] = [
+    ("0.001", 1_000),
+    ("0.005", 5_000),
+    ("0.01", 10_000),
+    ("0.05", 50_000),
+    ("0.1", 100_000),
+    ("0.5", 500_000),
+    ("1", 1_000_000),
+    ("5", 5_000_000),
+    ("10", 10_000_000),
+    ("30", 30_000_000),
+    ("60", 60_000_000),
+];
 
 /// A count that only grows, or a gauge whose falls are in drop guards.
 #[derive(Debug, Default)]
@@ -85,9 +97,9 @@ impl Metrics {
         if let Some(count) = row.classes.get(class) {
             count.add(1);
         }
-        row.micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-        let seconds = took.as_secs_f64();
-        if let Some((_, bucket)) = BOUNDS.iter().zip(&row.buckets).find(|(bound, _)| seconds <= **bound) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        row.micros.add(micros);
+        if let Some((_, bucket)) = BOUNDS.iter().zip(&row.buckets).find(|((_, bound), _)| micros <= *bound) {
             bucket.add(1);
         }
     }
@@ -140,12 +152,13 @@ impl Metrics {
             }
             let labels = format!(r#"method="{method}",route="{path}""#);
             let mut below = 0;
-            for (bound, bucket) in BOUNDS.iter().zip(&row.buckets) {
+            for ((bound, _), bucket) in BOUNDS.iter().zip(&row.buckets) {
                 below += bucket.get();
                 _ = writeln!(out, r#"{name}_bucket{{{labels},le="{bound}"}} {below}"#);
             }
             _ = writeln!(out, r#"{name}_bucket{{{labels},le="+Inf"}} {total}"#);
-            _ = writeln!(out, "{name}_sum{{{labels}}} {:.6}", row.micros.get() as f64 / 1e6);
+            let micros = row.micros.get();
+            _ = writeln!(out, "{name}_sum{{{labels}}} {}.{:06}", micros / 1_000_000, micros % 1_000_000);
             _ = writeln!(out, "{name}_count{{{labels}}} {total}");
         }
     }

@@ -1,6 +1,5 @@
 //! Properties of everything that reads what others wrote: clients, proxies and operators.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
@@ -196,7 +195,7 @@ proptest! {
         bad in select(vec!["no equals", "1=a", "A=b c", "=", "A='never closed", "A=\\x"]),
     ) {
         let mut file: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let mut expected = HashMap::new();
+        let mut expected = env_file::Values::new();
         for (n, value) in values.iter().enumerate() {
             file += &format!("V{n}='{value}'\n");
             expected.insert(format!("V{n}"), OsString::from(value));

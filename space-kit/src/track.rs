@@ -92,7 +92,7 @@ impl<S: Send + Sync + 'static> Track<S> {
             ("method", Value::Str(self.method.as_str())),
             ("path", Value::Str(self.uri.path())),
             ("status", Value::Int(status.into())),
-            ("duration_ms", Value::Millis(self.started.elapsed().as_secs_f64() * 1e3)),
+            ("duration_ms", Value::Millis(self.started.elapsed())),
             ("bytes", Value::Int(self.sent)),
             ("client", Value::Show(&self.client)),
         ];

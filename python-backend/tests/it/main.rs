@@ -1,5 +1,5 @@
 //! The service as a process, over real sockets.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, unreachable_pub)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod chat;
 mod documents;
@@ -8,12 +8,12 @@ mod stream;
 
 use space_kit::testing::Process;
 
-pub fn start(env: &[(&str, &str)]) -> Process {
+pub(crate) fn start(env: &[(&str, &str)]) -> Process {
     let env = [&[("DEMO_DELAY", "0")], env].concat();
     Process::start(env!("CARGO_BIN_EXE_python-backend"), &env)
 }
 
-pub fn chat(service: &Process, body: &serde_json::Value) -> space_kit::testing::Reply {
+pub(crate) fn chat(service: &Process, body: &serde_json::Value) -> space_kit::testing::Reply {
     let headers = [("content-type", "application/json")];
     service.request("POST", "/v1/chat/completions", &headers, &body.to_string())
 }

@@ -51,10 +51,12 @@ fn running_out_of_descriptors_is_survived_without_spinning() {
 
 #[test]
 fn a_limit_of_open_files_below_max_connections_is_told_at_the_start() {
-    let cannot_listen = [("HOST", "192.0.2.1")]; // so that it ends
-    let output = Process::run(command_under("ulimit -n 64;", &cannot_listen));
-    let told = String::from_utf8(output.stderr).unwrap();
-    let line = fields(told.lines().next().unwrap());
-    assert_eq!(line["message"], "MAX_CONNECTIONS is more than this process may open");
-    assert_eq!((line["open_files"].as_u64(), line["level"].as_str()), (Some(64), Some("warn")));
+    for most in ["16384", &u64::MAX.to_string()] {
+        let cannot_listen = ("HOST", "192.0.2.1"); // so that it ends
+        let command = command_under("ulimit -n 64;", &[cannot_listen, ("MAX_CONNECTIONS", most)]);
+        let told = String::from_utf8(Process::run(command).stderr).unwrap();
+        let line = fields(told.lines().next().unwrap());
+        assert_eq!(line["message"], "MAX_CONNECTIONS is more than this process may open");
+        assert_eq!((line["open_files"].as_u64(), line["level"].as_str()), (Some(64), Some("warn")));
+    }
 }

@@ -4,8 +4,9 @@ use std::io::Read;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 
-use space_kit::testing::{Process, read_reply, send};
+use space_kit::testing::{PATIENCE, Process, read_reply, send};
 
 use crate::support::{command, command_under, get};
 
@@ -75,8 +76,12 @@ fn one_byte_is_written_once_connections_are_accepted() {
     let mut command = command_under("exec 3>&1 >/dev/null;", &[("READY_FD", "3")]);
     command.stdout(writer);
     let process = Process::spawn(command);
-    let mut written = Vec::new();
-    reader.read_to_end(&mut written).unwrap();
+    let (sender, written) = channel();
+    std::thread::spawn(move || {
+        let mut written = Vec::new();
+        sender.send(reader.read_to_end(&mut written).map(|_| written))
+    });
+    let written = written.recv_timeout(PATIENCE).expect("the descriptor is closed").unwrap();
     assert_eq!(written, b"\n", "one byte, then the end, while the service runs on");
     assert_eq!(process.get("/hello").status, 200);
 }

@@ -100,7 +100,7 @@ fn a_sane_request_id_is_kept_and_another_one_replaced() {
 
 #[test]
 fn every_answer_has_an_id_that_its_log_line_has_too() {
-    let process = start(&[("LOG_LEVEL", "debug"), ("HEADER_TIMEOUT", "100ms"), ("MAX_CONNECTIONS", "1")]);
+    let process = start(&[("LOG_LEVEL", "debug"), ("HEADER_TIMEOUT", "500ms"), ("MAX_CONNECTIONS", "1")]);
     for request in [
         get("/hello"),
         get("/health/live"),

@@ -92,6 +92,7 @@ fn an_address_that_this_machine_has_not_is_named() {
 
 #[test]
 fn both_address_families_are_served() {
+    TcpListener::bind("[::1]:0").expect("this test needs IPv6 on loopback");
     let process = start(&[("HOST", "::1")]);
     assert!(process.address.is_ipv6());
     assert_eq!(process.get("/hello").status, 200);
