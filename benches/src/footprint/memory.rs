@@ -1,0 +1,144 @@
+//! Memory of a server that has answered once and has nothing to do, from `/proc/PID/smaps_rollup`.
+
+use std::fs;
+use std::ops::Add;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::process::Program;
+use crate::start::{Method, Setting};
+
+/// Bytes, added up over the server's processes.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Memory {
+    /// Resident, shared pages divided by the number of processes that share them.
+    pub(crate) pss_bytes: u64,
+    pub(crate) rss_bytes: u64,
+    /// Written to by this process alone: what a further instance would cost at least.
+    pub(crate) private_dirty_bytes: u64,
+}
+
+/// One server, looked at twice.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct MemoryReport {
+    /// With the first answer just read and the connection open.
+    pub(crate) first_answer: Memory,
+    /// With that connection closed, after a pause.
+    pub(crate) idle: Memory,
+    pub(crate) pause_s: f64,
+    /// Until the first answer, read from a page cache that holds the file. A count, so without noise.
+    pub(crate) page_faults: u64,
+}
+
+impl MemoryReport {
+    /// Starts the server once more, for this alone.
+    pub(crate) fn take(
+        program: &Program,
+        method: Method,
+        setting: &Setting<'_>,
+        pause: Duration,
+    ) -> Result<Self> {
+        let mut serving = method.start(program, setting)?;
+        let page_faults = faults(serving.child.id())?;
+        let first_answer = of_tree(serving.child.id())?;
+        serving.connection = None;
+        thread::sleep(pause);
+        let idle = of_tree(serving.child.id())?;
+        serving.end()?;
+        Ok(Self { first_answer, idle, pause_s: pause.as_secs_f64(), page_faults })
+    }
+}
+
+/// A server may consist of several processes: workers count.
+fn of_tree(pid: i32) -> Result<Memory> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let own = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))
+        .with_context(|| format!("/proc/{pid}/smaps_rollup"))?;
+    let own = parse(&own).context("smaps_rollup has no Pss, Rss or Private_Dirty")?;
+    children.split_whitespace().try_fold(own, |sum, child| Ok(sum + of_tree(child.parse()?)?))
+}
+
+/// Minor and major page faults of the first process alone.
+fn faults(pid: i32) -> Result<u64> {
+    let file = format!("/proc/{pid}/stat");
+    let stat = fs::read_to_string(&file).with_context(|| file.clone())?;
+    parse_faults(&stat).with_context(|| format!("{file} has no fault counts"))
+}
+
+/// Fields 10 and 12 of proc(5): the name, field 2, may hold anything, so counting starts after it.
+fn parse_faults(stat: &str) -> Option<u64> {
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    let field = |number: usize| after_name.split(' ').nth(number - 3)?.parse::<u64>().ok();
+    Some(field(10)? + field(12)?)
+}
+
+fn parse(rollup: &str) -> Option<Memory> {
+    let field = |name: &str| {
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kilobytes * 1024)
+    };
+    Some(Memory {
+        pss_bytes: field("Pss")?,
+        rss_bytes: field("Rss")?,
+        private_dirty_bytes: field("Private_Dirty")?,
+    })
+}
+
+impl Add for Memory {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            pss_bytes: self.pss_bytes + other.pss_bytes,
+            rss_bytes: self.rss_bytes + other.rss_bytes,
+            private_dirty_bytes: self.private_dirty_bytes + other.private_dirty_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLLUP: &str = "\
+7f0000000000-7fff00000000 ---p 00000000 00:00 0                          [rollup]
+Rss:                 512 kB
+Pss:                 464 kB
+Pss_Dirty:            88 kB
+Pss_Anon:             60 kB
+Shared_Clean:         48 kB
+Private_Clean:       376 kB
+Private_Dirty:        88 kB
+";
+
+    #[test]
+    fn pss_is_read_from_its_own_line_and_not_from_pss_dirty() {
+        let found = parse(ROLLUP).unwrap();
+        let expected =
+            Memory { pss_bytes: 464 * 1024, rss_bytes: 512 * 1024, private_dirty_bytes: 88 * 1024 };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_rollup_that_lacks_a_line_is_no_measurement_rather_than_zero() {
+        assert_eq!(parse(&ROLLUP.replace("Private_Dirty", "Other")), None);
+        assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn faults_are_counted_whatever_the_program_is_called() {
+        let stat = "7 (a) b (c) R 1 7 7 0 -1 4194304 145 0 2 0 0 1 0 0 20 0 1 0 99 0 0";
+        assert_eq!(parse_faults(stat), Some(147));
+        assert_eq!(parse_faults("7 (a) R 1"), None);
+    }
+
+    #[test]
+    fn the_harness_itself_can_be_read() {
+        let own = of_tree(i32::try_from(std::process::id()).unwrap()).unwrap();
+        assert!(own.pss_bytes > 0 && own.pss_bytes <= own.rss_bytes);
+    }
+}

@@ -1,0 +1,7 @@
+//! What a server weighs: memory at rest, and the system calls that it needs to answer once.
+
+mod memory;
+mod syscalls;
+
+pub(crate) use memory::MemoryReport;
+pub(crate) use syscalls::Syscalls;

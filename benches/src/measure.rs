@@ -1,0 +1,73 @@
+//! One run of the harness, from the command line to the report.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+
+use crate::args::Args;
+use crate::container;
+use crate::cpus::Pinned;
+use crate::goals;
+use crate::host::{self, Host};
+use crate::report::{EXCLUDED, Report, SCHEMA, Variant, add_ratios};
+use crate::start::{Setting, rounds};
+use crate::subject::{Subject, choose_methods, subjects};
+
+/// The harness's own environment, of which servers get `PATH` and `HOME`.
+pub(crate) type Env = BTreeMap<String, String>;
+
+/// Measures everything that `args` names.
+pub(crate) fn measure(args: &Args, arguments: Vec<String>, own_env: &Env) -> Result<Report> {
+    let goals = match &args.goals {
+        Some(file) => goals::parse(&fs::read_to_string(file).with_context(|| file.display().to_string())?)?,
+        None => Vec::new(),
+    };
+    let mut host = Host::look(&args.source);
+    let mut variants = processes(args, own_env, &mut host)?;
+    let engine = container::measure(&mut variants, args)?;
+    add_ratios(&mut variants);
+    host.load_after = host::load();
+    let taken = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    Ok(Report {
+        schema: SCHEMA,
+        taken_unix_s: taken.as_secs(),
+        arguments,
+        host,
+        engine,
+        network: args.network.title(),
+        path: args.path.clone(),
+        excluded: EXCLUDED.to_owned(),
+        verdicts: goals::judge(&goals, &variants),
+        variants,
+    })
+}
+
+/// Everything that is seen without a container engine.
+fn processes(args: &Args, own_env: &Env, host: &mut Host) -> Result<Vec<Variant>> {
+    let search = own_env.get("PATH").map_or("/usr/bin:/bin", String::as_str);
+    let env = servers_env(args, own_env);
+    let mut subjects = subjects(args, search)?;
+
+    let pinned = Pinned::take()?;
+    (host.harness_cpu, host.server_cpu) = (pinned.harness, pinned.server);
+    let setting = Setting { env: &env, path: &args.path, limit: args.limit, cpu: pinned.server };
+    choose_methods(&mut subjects, &setting)?;
+    let mut rows: Vec<_> = subjects.iter_mut().flat_map(|subject| &mut subject.rows).collect();
+    eprintln!("coldstart: {} rounds of {} starts", args.runs, rows.len());
+    rounds(&mut rows, args.runs, &setting)?;
+    for subject in &mut subjects {
+        subject.weigh(&setting, args.settle, search);
+    }
+    Ok(subjects.into_iter().map(Subject::finish).collect())
+}
+
+/// What `--env` names goes before everything else.
+fn servers_env(args: &Args, own_env: &Env) -> Vec<(String, String)> {
+    let mut env = Env::from([("HOST".to_owned(), "127.0.0.1".to_owned())]);
+    let inherited = own_env.iter().filter(|(name, _)| ["PATH", "HOME"].contains(&name.as_str()));
+    env.extend(inherited.map(|(name, value)| (name.clone(), value.clone())));
+    env.extend(args.env.iter().cloned());
+    env.into_iter().collect()
+}

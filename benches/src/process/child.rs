@@ -1,0 +1,112 @@
+//! A started process: ended by TERM, waited for, and never left behind.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, waitpid};
+
+/// Kills and reaps the process when dropped before it was stopped.
+pub(crate) struct Child {
+    pid: Pid,
+    end: Option<Ended>,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Ended {
+    Exit(i32),
+    Signal(i32),
+    /// It outlived TERM by the time allowed.
+    Killed,
+}
+
+impl Child {
+    /// None for what `clone` returns when it fails.
+    pub(super) fn new(pid: i32) -> Option<Self> {
+        let pid = Pid::from_raw(pid.max(0))?;
+        Some(Self { pid, end: None })
+    }
+
+    pub(crate) fn id(&self) -> i32 {
+        self.pid.as_raw_pid()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<Ended>> {
+        if self.end.is_none() {
+            let status = waitpid(Some(self.pid), WaitOptions::NOHANG).context("waiting for the server")?;
+            self.end = status.map(|(_, status)| ended(status));
+        }
+        Ok(self.end)
+    }
+
+    /// Sends TERM and waits; sends KILL when `limit` has passed. Gives back an earlier end as it was.
+    pub(crate) fn stop(mut self, limit: Duration) -> Result<Ended> {
+        if let Some(earlier) = self.ended()? {
+            return Ok(earlier);
+        }
+        let limit = Timespec::try_from(limit).context("a time limit")?;
+        let handle = pidfd_open(self.pid, PidfdFlags::empty()).context("pidfd_open")?;
+        kill_process(self.pid, Signal::TERM).context("sending TERM")?;
+        let mut watched = [PollFd::new(&handle, PollFlags::IN)];
+        if poll(&mut watched, Some(&limit)).context("waiting for the server's end")? == 0 {
+            return Ok(Ended::Killed);
+        }
+        // Blocks where a tracer has yet to let go of the process.
+        let status = waitpid(Some(self.pid), WaitOptions::empty()).context("waiting for the server")?;
+        let (_, status) = status.context("a process that ended has no status")?;
+        Ok(*self.end.insert(ended(status)))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.end.is_none() {
+            let _gone_already = kill_process(self.pid, Signal::KILL);
+            let _reaped_already = waitpid(Some(self.pid), WaitOptions::empty());
+        }
+    }
+}
+
+fn ended(status: WaitStatus) -> Ended {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Ended::Exit(code),
+        (None, signal) => Ended::Signal(signal.unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::super::{Launch, Program, spawn};
+    use super::*;
+
+    /// Runs a shell line and returns once it has said that it is set up.
+    fn shell(line: &str) -> Child {
+        let words = ["sh", "-c", line].map(str::to_owned);
+        let program = Program::find(&words, "/bin").unwrap();
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let env = [("PATH".to_owned(), "/bin".to_owned())];
+        let fds = vec![(write, 3)];
+        let launch = Launch { program: &program, env: &env, fds, listen_pid: false, cpu: None };
+        let child = spawn(launch).unwrap().child;
+        std::fs::File::from(read).read_exact(&mut [0]).unwrap();
+        child
+    }
+
+    #[test]
+    fn a_server_is_asked_to_end_by_term_and_its_exit_is_seen() {
+        let child = shell("trap 'exit 7' TERM; echo >&3; while :; do :; done");
+        assert_eq!(child.stop(Duration::from_secs(10)).unwrap(), Ended::Exit(7));
+        let child = shell("echo >&3; exec sleep 1000");
+        assert_eq!(child.stop(Duration::from_secs(10)).unwrap(), Ended::Signal(libc::SIGTERM));
+    }
+
+    #[test]
+    fn a_server_that_ignores_term_is_killed_and_said_to_be() {
+        let child = shell("trap '' TERM; echo >&3; exec sleep 1000");
+        assert_eq!(child.stop(Duration::from_millis(1)).unwrap(), Ended::Killed);
+    }
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Measures how soon each backend answers, and what it weighs, beside a minimal C server and, where an
+# engine runs, the empty container. Binaries and the control are built where they are missing; images
+# are taken as they are (scripts/build-image.sh makes them).
+# usage: scripts/measure-startup.sh [option...] [--image IMAGE] [-- COMMAND...]
+#   --image IMAGE     measure this image, in place of the backends
+#   -- COMMAND...     measure this command, in place of the backends; it gets PORT
+#   --with-backends   measure the backends beside them after all
+#   --runs N  --container-runs N  --json FILE  --path PATH  --env NAME=VALUE ... all other options go to
+#   the harness, which lists them by --help. Method, limits and bias: benches/README.md.
+# Exit status: 1 when a gate of benches/goals.toml is missed.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+own=false with=false options=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    case $1 in
+        -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" && echo ;;
+        --with-backends) with=true && shift && continue ;;
+        --image | --binary) own=true ;;
+    esac
+    options+=("$1") && shift
+done
+[ $# -eq 0 ] || own=true
+
+# The paths of the caller's options hold from the caller's folder: nothing here changes it.
+harness=(cargo run --quiet --release --locked --manifest-path "$root/benches/Cargo.toml" --bin coldstart --)
+case " ${options[*]-} " in *" -h "* | *" --help "*) exec "${harness[@]}" --help ;; esac
+
+targets=()
+if ! $own || $with; then
+    for folder in "$root"/*-backend; do
+        name=${folder##*/}
+        [ -x "$root/dist/$name" ] || "$root/scripts/build.sh" "$name" >&2
+        targets+=(--binary "$name=$root/dist/$name" --image "$name=$name")
+    done
+fi
+
+control=$root/.cache/c-control
+"$root/benches/control/build.sh" "$control"
+"${harness[@]}" --control "$control" --goals "$root/benches/goals.toml" --source "$root" \
+    "${targets[@]}" "${options[@]}" "$@"
