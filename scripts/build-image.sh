@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Builds an image for each backend, NAME:latest, from the folder that a Space would get, and prints what it weighs.
+# usage: scripts/build-image.sh [python-backend|nodejs-backend ...]     (default: both)
+# Engine: docker or podman, whichever answers (scripts/engine.sh --start sets one up on a bare machine).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+engine=$(scripts/engine.sh)
+backends=("$@")
+[ $# -gt 0 ] || backends=(*-backend)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+options=()
+case $engine in
+    podman) options+=(--format docker) ;; # the OCI format has no health check: podman would drop it
+    *) export DOCKER_BUILDKIT=1 ;;
+esac
+for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+    [ -z "${!proxy-}" ] || options+=(--build-arg "$proxy") # by name: the value is not recorded in the image
+done
+
+# weigh NAME: the binary, the files of all layers, and what a machine without any of it downloads: layers by
+# gzip -9 (an engine's own gzip may be some per cent larger), configuration, and a manifest of that shape.
+weigh() {
+    local dir=$work/$1-image layers pulled
+    mkdir "$dir"
+    "$engine" save "$1:latest" | tar -C "$dir" -x
+    read -ra layers <<<"$(sed 's/.*"Layers":\[\([^]]*\)\].*/\1/; s/[",]/ /g' "$dir/manifest.json")"
+    [ ${#layers[@]} -eq 1 ] || { echo "image: $1:latest has ${#layers[@]} layers, one was expected" >&2; return 1; }
+    pulled=$((427 + $(stat -c %s "$dir/$(sed 's/.*"Config":"\([^"]*\)".*/\1/' "$dir/manifest.json")")))
+    pulled=$((pulled + $(gzip -9nc "$dir/${layers[0]}" | wc -c)))
+    printf 'image: %s:latest binary %s bytes, uncompressed %s bytes, pulled %s bytes\n' "$1" \
+        "$(tar -xOf "$dir/${layers[0]}" "$1" | wc -c)" "$("$engine" image inspect --format '{{.Size}}' "$1:latest")" "$pulled"
+}
+
+for name in "${backends[@]}"; do
+    scripts/stage.sh "$name" "$work/$name"
+    started=$SECONDS
+    "$engine" build "${options[@]}" --tag "$name:latest" "$work/$name"
+    echo "image: $name:latest built by $engine in $((SECONDS - started)) s"
+done
+for name in "${backends[@]}"; do weigh "$name"; done
