@@ -49,10 +49,18 @@ openai_python() {
         PYTHON_BACKEND=$PWD/dist/python-backend "$venv/bin/python" "$clients/test_openai.py"
 }
 
+# A workspace of its own: what measures must not touch the lock file of what ships.
+bench_harness() {
+    local at=(--manifest-path benches/Cargo.toml)
+    cargo fmt "${at[@]}" --check && cargo clippy "${at[@]}" --all-targets --locked -- --deny warnings &&
+        cargo test "${at[@]}" --locked
+}
+
 check "setup" scripts/setup.sh build test
 check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
 check "unit and integration tests" cargo test --workspace --locked
+check "bench harness" bench_harness
 
 if scripts/setup.sh --check build >/dev/null; then
     check "static binaries" scripts/build.sh
