@@ -3,7 +3,7 @@
 # usage: scripts/test.sh
 # What cannot run here is skipped and named with its reason at the end. With CI=true that is a failure.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 
 passed=0 failed=() skipped=()
 # Bytes, as long as no TLS is linked. The goal is 600,000 each; python-backend's JSON parsing is over it.
