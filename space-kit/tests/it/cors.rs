@@ -38,6 +38,7 @@ fn any_site_may_call_without_credentials() {
     assert_eq!(reply.header("access-control-allow-methods"), "POST, OPTIONS");
     assert_eq!(reply.header("access-control-allow-headers"), "authorization,x-anything");
     assert_eq!(reply.header("access-control-max-age"), "7200");
+    assert_eq!(reply.header("vary"), "access-control-request-headers");
     assert_eq!(reply.header("access-control-allow-credentials"), "");
     let reply = process.request("GET", "/hello", &[("origin", SITE)], "");
     assert_eq!(reply.header("access-control-allow-origin"), "*");

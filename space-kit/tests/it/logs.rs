@@ -50,6 +50,19 @@ fn nothing_of_a_query_a_body_or_a_header_is_logged() {
 }
 
 #[test]
+fn an_answer_sent_to_its_end_is_not_called_aborted() {
+    let process = start(&[]);
+    process.request("POST", "/release", &[], "");
+    for (method, path) in
+        [("GET", "/stream"), ("HEAD", "/stream"), ("HEAD", "/hello"), ("OPTIONS", "/hello"), ("GET", "/fail")]
+    {
+        process.request(method, path, &[], "");
+        let line = process.log(&format!("\"path\":\"{path}\""));
+        assert!(line.contains(method) && !line.contains("aborted"), "{line}");
+    }
+}
+
+#[test]
 fn the_cause_of_a_failure_is_for_the_log_alone() {
     let process = start(&[]);
     let reply = process.get("/fail");
