@@ -21,14 +21,21 @@ mod error;
 mod handle;
 mod healthcheck;
 mod io;
+#[cfg(feature = "outgoing")]
+pub mod jwks;
+#[cfg(feature = "outgoing")]
+pub mod jwt;
 mod listen;
 mod log;
 pub mod metrics;
+#[cfg(feature = "outgoing")]
+pub mod outgoing;
 pub mod parse;
 mod phase;
 mod probes;
 #[cfg(test)]
 mod properties;
+pub mod rate_limit;
 mod readiness;
 pub mod respond;
 mod route;

@@ -1,0 +1,256 @@
+//! When a key set is used, fetched again and given up: a state machine that is told the time and what came.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::KeySet;
+
+/// The bounds of what an issuer may say about how long its keys may be kept.
+const SHORTEST: Duration = Duration::from_secs(5 * 60);
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// How much longer a set is used while no newer one can be had. Then a key that the issuer took back must
+/// not count any more, whoever keeps the issuer out of reach.
+const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Between two fetches for keys that the set lacks: anybody can invent a `kid`.
+const COOLDOWN: Duration = Duration::from_secs(30);
+/// Between two attempts while there is a set to use, and while there is none.
+const RETRY_WITH: Duration = Duration::from_secs(30);
+const RETRY_WITHOUT: Duration = Duration::from_secs(5);
+
+/// Which set is needed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Need<'a> {
+    /// One that is fresh enough.
+    Any,
+    /// One that came after this one, which has no key for the token.
+    NewerThan(&'a Arc<KeySet>),
+}
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Use this set.
+    Use(Arc<KeySet>),
+    /// Use this set, and begin a fetch that nobody waits for.
+    UseAndFetch(Arc<KeySet>),
+    /// Begin a fetch and wait for it.
+    Fetch,
+    /// Wait for the fetch that is under way.
+    Wait,
+    /// There is no set, and the next attempt is this far away.
+    Unavailable(Duration),
+}
+
+/// The set in use and the times of what was tried.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    held: Option<Held>,
+    /// Before this time no ordinary fetch begins: set when one begins, taken away when it succeeds.
+    retry_at: Option<Instant>,
+    /// Before this time no fetch for a missing key begins.
+    cool_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Held {
+    keys: Arc<KeySet>,
+    fresh_until: Instant,
+}
+
+impl Cache {
+    /// What to do for a request at `now`; `flying` tells whether a fetch is under way.
+    pub(super) fn step(&self, now: Instant, need: Need<'_>, flying: bool) -> Step {
+        let Some(held) = self.usable(now) else {
+            return match self.pause(now) {
+                _ if flying => Step::Wait,
+                Some(pause) => Step::Unavailable(pause),
+                None => Step::Fetch,
+            };
+        };
+        let keys = held.keys.clone();
+        match need {
+            Need::NewerThan(old) if Arc::ptr_eq(old, &keys) => match self.cool_at {
+                _ if flying => Step::Wait,
+                Some(at) if now < at => Step::Use(keys),
+                _ => Step::Fetch,
+            },
+            _ if now < held.fresh_until || flying || self.pause(now).is_some() => Step::Use(keys),
+            _ => Step::UseAndFetch(keys),
+        }
+    }
+
+    /// A fetch begins. Should it never end, that counts as a failure.
+    pub(super) fn begin(&mut self, now: Instant, need: Need<'_>) {
+        let pause = if self.usable(now).is_some() { RETRY_WITH } else { RETRY_WITHOUT };
+        self.retry_at = Some(now + pause);
+        if let Need::NewerThan(_) = need {
+            self.cool_at = Some(now + COOLDOWN);
+        }
+    }
+
+    /// A fetch that began at `now` brought a set. A failed one needs no word: the old set stays.
+    pub(super) fn succeed(&mut self, now: Instant, keys: KeySet, max_age: Option<Duration>) {
+        let fresh = max_age.unwrap_or(SHORTEST).clamp(SHORTEST, LONGEST);
+        self.held = Some(Held { keys: Arc::new(keys), fresh_until: now + fresh });
+        self.retry_at = None;
+    }
+
+    /// What somebody who waited for a fetch has in the end: the newest set, or how long to wait for one.
+    pub(super) fn settle(&self, now: Instant) -> Result<Arc<KeySet>, Duration> {
+        match self.usable(now) {
+            Some(held) => Ok(held.keys.clone()),
+            None => Err(self.pause(now).unwrap_or(RETRY_WITHOUT)),
+        }
+    }
+
+    fn usable(&self, now: Instant) -> Option<&Held> {
+        self.held.as_ref().filter(|held| now < held.fresh_until + GRACE)
+    }
+
+    fn pause(&self, now: Instant) -> Option<Duration> {
+        self.retry_at?.checked_duration_since(now).filter(|pause| !pause.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn after(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn filled(start: Instant, max_age: Option<u64>) -> (Cache, Arc<KeySet>) {
+        let mut cache = Cache::default();
+        cache.begin(start, Need::Any);
+        cache.succeed(start, KeySet::default(), max_age.map(after));
+        let keys = cache.settle(start).unwrap();
+        (cache, keys)
+    }
+
+    fn fresh_for(start: Instant, max_age: Option<u64>, seconds: u64) -> bool {
+        let (cache, _) = filled(start, max_age);
+        matches!(cache.step(start + after(seconds), Need::Any, false), Step::Use(_))
+    }
+
+    #[test]
+    fn the_issuers_time_counts_between_5_minutes_and_24_hours() {
+        let start = Instant::now();
+        for (max_age, fresh) in
+            [(None, 300), (Some(0), 300), (Some(299), 300), (Some(3600), 3600), (Some(90_000), 86_400)]
+        {
+            assert!(fresh_for(start, max_age, fresh - 1), "{max_age:?}");
+            assert!(!fresh_for(start, max_age, fresh), "{max_age:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_fetch_is_waited_for_and_happens_once() {
+        let start = Instant::now();
+        let mut cache = Cache::default();
+        assert_eq!(cache.step(start, Need::Any, false), Step::Fetch);
+        cache.begin(start, Need::Any);
+        assert_eq!(cache.step(start, Need::Any, true), Step::Wait);
+        cache.succeed(start, KeySet::default(), None);
+        assert!(matches!(cache.step(start, Need::Any, false), Step::Use(_)));
+    }
+
+    #[test]
+    fn without_a_set_a_failure_is_retried_after_5_seconds() {
+        let start = Instant::now();
+        let mut cache = Cache::default();
+        cache.begin(start, Need::Any);
+        assert_eq!(cache.settle(start), Err(after(5)));
+        assert_eq!(cache.step(start + after(2), Need::Any, false), Step::Unavailable(after(3)));
+        assert_eq!(cache.step(start + after(5), Need::Any, false), Step::Fetch);
+    }
+
+    #[test]
+    fn an_old_set_serves_while_a_newer_one_is_fetched_and_when_that_fails() {
+        let start = Instant::now();
+        let (mut cache, keys) = filled(start, None);
+        let old = start + after(300);
+        assert_eq!(cache.step(old, Need::Any, false), Step::UseAndFetch(keys.clone()));
+        cache.begin(old, Need::Any);
+        assert_eq!(cache.step(old, Need::Any, true), Step::Use(keys.clone()));
+        assert_eq!(cache.step(old + after(29), Need::Any, false), Step::Use(keys.clone()), "it failed");
+        assert_eq!(cache.step(old + after(30), Need::Any, false), Step::UseAndFetch(keys));
+    }
+
+    #[test]
+    fn an_old_set_serves_for_a_day_and_no_longer() {
+        let start = Instant::now();
+        let (cache, keys) = filled(start, None);
+        let last = start + SHORTEST + GRACE;
+        assert_eq!(cache.step(last - after(1), Need::Any, false), Step::UseAndFetch(keys));
+        assert_eq!(cache.step(last, Need::Any, false), Step::Fetch);
+    }
+
+    #[test]
+    fn an_unknown_kid_causes_one_fetch_and_then_none_for_30_seconds() {
+        let start = Instant::now();
+        let (mut cache, keys) = filled(start, None);
+        // Right after an ordinary fetch too: a key may be rotated at any time.
+        assert_eq!(cache.step(start, Need::NewerThan(&keys), false), Step::Fetch);
+        cache.begin(start, Need::NewerThan(&keys));
+        assert_eq!(cache.step(start, Need::NewerThan(&keys), true), Step::Wait);
+        cache.succeed(start, KeySet::default(), None);
+        let newer = cache.settle(start).unwrap();
+        assert_eq!(cache.step(start, Need::NewerThan(&keys), false), Step::Use(newer.clone()));
+        let need = Need::NewerThan(&newer);
+        assert_eq!(cache.step(start + after(29), need, false), Step::Use(newer.clone()));
+        assert_eq!(cache.step(start + after(30), need, false), Step::Fetch);
+    }
+
+    #[test]
+    fn a_failed_fetch_for_an_unknown_kid_cools_down_too_and_keeps_the_set() {
+        let start = Instant::now();
+        let (mut cache, keys) = filled(start, None);
+        cache.begin(start, Need::NewerThan(&keys));
+        assert_eq!(cache.settle(start), Ok(keys.clone()));
+        assert_eq!(cache.step(start + after(1), Need::NewerThan(&keys), false), Step::Use(keys.clone()));
+        assert_eq!(cache.step(start + after(1), Need::Any, false), Step::Use(keys));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        /// Requests of both kinds at random times, fetches that take a random time and often fail.
+        #[test]
+        fn fetches_are_never_two_at_once_and_never_too_many(
+            requests in prop::collection::vec((0..120_u64, any::<bool>(), 0..40_u64, any::<bool>()), 1..60),
+        ) {
+            let mut now = Instant::now();
+            let (mut cache, mut flight) = (Cache::default(), None);
+            let (mut forced, mut ordinary): (Vec<Instant>, Vec<Instant>) = (vec![], vec![]);
+            for (gap, unknown_kid, takes, works) in requests {
+                now += after(gap);
+                if let Some((began, ends, works)) = flight && now >= ends {
+                    if works {
+                        cache.succeed(began, KeySet::default(), None);
+                    }
+                    flight = None;
+                }
+                let held = cache.settle(now).ok();
+                let need = held.as_ref().filter(|_| unknown_kid).map_or(Need::Any, Need::NewerThan);
+                let step = cache.step(now, need, flight.is_some());
+                if let Step::Use(_) | Step::UseAndFetch(_) = step {
+                    prop_assert!(held.is_some());
+                }
+                if let Step::Wait = step {
+                    prop_assert!(flight.is_some());
+                }
+                if let Step::Fetch | Step::UseAndFetch(_) = step {
+                    prop_assert!(flight.is_none());
+                    let of_its_kind = if let Need::Any = need { &mut ordinary } else { &mut forced };
+                    of_its_kind.push(now);
+                    cache.begin(now, need);
+                    flight = Some((now, now + after(takes), works));
+                }
+            }
+            prop_assert!(forced.windows(2).all(|pair| pair[1] - pair[0] >= COOLDOWN));
+            prop_assert!(ordinary.windows(2).all(|pair| pair[1] - pair[0] >= RETRY_WITHOUT));
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! Every way to make a token pass that should not, each named after the rule that stops it.
+
+use proptest::prelude::*;
+use ring::hmac;
+use serde_json::json;
+
+use super::testing::{Signer, encode, key_set};
+use super::*;
+
+const NOW: u64 = 1_800_000_000;
+
+fn expected() -> Expected {
+    Expected { issuer: "https://id.example".to_owned(), audience: "us".to_owned() }
+}
+
+fn claims() -> Value {
+    json!({"iss": "https://id.example", "aud": "us", "sub": "ann", "iat": NOW, "exp": NOW + 600})
+}
+
+/// The whole way of a token, from text to subject.
+fn check(token: &str, keys: &KeySet) -> Result<String, Fault> {
+    let token = Token::parse(token)?;
+    let holder = token.verify(keys)?.holder(&expected(), NOW)?;
+    Ok(holder.subject.to_owned())
+}
+
+fn signers() -> [Signer; 3] {
+    [Signer::ed25519(), Signer::p256(), Signer::rsa()]
+}
+
+/// A signer, its set with the kid `a`, and a valid token of it.
+fn honest(signer: Signer) -> (Signer, KeySet, String) {
+    let (keys, token) = (key_set(&[signer.jwk("a")]), signer.token("a", &claims()));
+    assert_eq!(check(&token, &keys), Ok("ann".to_owned()), "{}", signer.alg());
+    (signer, keys, token)
+}
+
+/// The token with one of its three parts replaced.
+fn with_part(token: &str, at: usize, part: &str) -> String {
+    let mut parts: Vec<&str> = token.split('.').collect();
+    parts[at] = part;
+    parts.join(".")
+}
+
+#[test]
+fn an_honest_token_of_each_algorithm_passes() {
+    signers().into_iter().for_each(|signer| drop(honest(signer)));
+}
+
+#[test]
+fn alg_none_is_refused_in_any_spelling() {
+    let (_, keys, token) = honest(Signer::ed25519());
+    for alg in ["none", "None", "NONE", "nOnE", ""] {
+        let header = encode(json!({"alg": alg, "kid": "a"}).to_string());
+        for signature in ["", token.rsplit('.').next().unwrap()] {
+            let forged = with_part(&with_part(&token, 0, &header), 2, signature);
+            assert_eq!(check(&forged, &keys), Err(Fault::Algorithm), "{alg}");
+        }
+    }
+    for header in [json!({}), json!({"alg": null}), json!({"alg": ["EdDSA"]}), json!({"alg": 1})] {
+        let forged = with_part(&token, 0, &encode(header.to_string()));
+        assert_eq!(check(&forged, &keys), Err(Fault::Algorithm), "{header}");
+    }
+}
+
+#[test]
+fn hs256_with_the_public_key_as_its_secret_is_refused() {
+    let pem = include_str!("../../tests/keys/rsa-for-tests.pem");
+    for signer in signers() {
+        let (signer, keys, _) = honest(signer);
+        let jwk = signer.jwk("a");
+        let raw = |name: &str| key::decode(jwk[name].as_str().unwrap_or_default()).unwrap_or_default();
+        for secret in [raw("n"), raw("x"), jwk.to_string().into_bytes(), pem.as_bytes().to_vec()] {
+            for alg in ["HS256", "hs256", signer.alg()] {
+                let header = json!({"alg": alg, "kid": "a"}).to_string();
+                let signed = format!("{}.{}", encode(header), encode(claims().to_string()));
+                let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), signed.as_bytes());
+                let outcome = check(&format!("{signed}.{}", encode(tag)), &keys);
+                let fault = if alg == signer.alg() { Fault::Signature } else { Fault::Algorithm };
+                assert_eq!(outcome, Err(fault));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_is_used_for_its_own_algorithm_alone() {
+    for signer in signers() {
+        let (signer, keys, token) = honest(signer);
+        for alg in ["EdDSA", "ES256", "RS256"].into_iter().filter(|alg| *alg != signer.alg()) {
+            let header = encode(json!({"alg": alg, "kid": "a"}).to_string());
+            assert_eq!(check(&with_part(&token, 0, &header), &keys), Err(Fault::NoKey));
+            let claims = claims().to_string();
+            let lying = signer.sign(&json!({"alg": alg, "kid": "a"}).to_string(), &claims);
+            assert_eq!(check(&lying, &keys), Err(Fault::NoKey));
+        }
+    }
+}
+
+#[test]
+fn a_wrong_kid_fits_no_key() {
+    let (signer, keys, _) = honest(Signer::p256());
+    for kid in ["b", "A", "", "a ", "../a"] {
+        assert_eq!(check(&signer.token(kid, &claims()), &keys), Err(Fault::NoKey), "{kid}");
+    }
+    let header = json!({"alg": "ES256", "kid": ["a"]}).to_string();
+    assert_eq!(check(&signer.sign(&header, &claims().to_string()), &keys), Err(Fault::Malformed));
+}
+
+#[test]
+fn a_kid_of_another_key_does_not_pass() {
+    let (ann, eve) = (Signer::ed25519(), Signer::ed25519());
+    let keys = key_set(&[ann.jwk("a"), eve.jwk("e")]);
+    assert_eq!(check(&eve.token("a", &claims()), &keys), Err(Fault::Signature));
+}
+
+#[test]
+fn without_a_kid_every_key_of_the_algorithm_is_tried_and_no_other() {
+    let all = signers();
+    let others = [Signer::ed25519(), Signer::p256()];
+    let mut jwks: Vec<Value> = others.iter().chain(&all).map(|signer| signer.jwk("k")).collect();
+    for jwk in &mut jwks {
+        jwk.as_object_mut().unwrap().remove("kid");
+    }
+    let keys = key_set(&jwks);
+    for signer in &all {
+        let header = json!({"alg": signer.alg()}).to_string();
+        let token = signer.sign(&header, &claims().to_string());
+        assert!(check(&token, &keys).is_ok(), "several keys and no kid");
+        assert!(check(&token, &key_set(&[signer.jwk("a")])).is_ok(), "one key and no kid");
+    }
+    let stranger = Signer::p256().sign(r#"{"alg":"ES256"}"#, &claims().to_string());
+    assert_eq!(check(&stranger, &keys), Err(Fault::NoKey));
+}
+
+#[test]
+fn keys_that_the_header_brings_are_ignored() {
+    let (_, keys, _) = honest(Signer::ed25519());
+    let eve = Signer::ed25519();
+    for (header, fault) in [
+        (json!({"alg": "EdDSA", "kid": "a", "jwk": eve.jwk("a")}), Fault::Signature),
+        (json!({"alg": "EdDSA", "jwk": eve.jwk("a")}), Fault::NoKey),
+        (json!({"alg": "EdDSA", "kid": "a", "jku": "https://evil.example/jwks"}), Fault::Signature),
+        (
+            json!({"alg": "EdDSA", "kid": "a", "x5u": "https://evil.example/c", "x5c": ["AA"]}),
+            Fault::Signature,
+        ),
+        (json!({"alg": "EdDSA", "kid": "https://evil.example/jwks"}), Fault::NoKey),
+    ] {
+        let forged = eve.sign(&header.to_string(), &claims().to_string());
+        assert_eq!(check(&forged, &keys), Err(fault), "{header}");
+    }
+}
+
+#[test]
+fn an_extension_that_must_be_understood_is_refused() {
+    let (signer, keys, _) = honest(Signer::ed25519());
+    for crit in [json!(["b64"]), json!(["exp"]), json!([]), json!(null), json!("x")] {
+        let header = json!({"alg": "EdDSA", "kid": "a", "crit": crit, "b64": false});
+        let token = signer.sign(&header.to_string(), &claims().to_string());
+        assert_eq!(check(&token, &keys), Err(Fault::Critical), "{crit}");
+    }
+}
+
+#[test]
+fn a_token_of_another_kind_is_refused() {
+    let (signer, keys, _) = honest(Signer::ed25519());
+    for (kind, passes) in [
+        (json!("JWT"), true),
+        (json!("at+jwt"), true),
+        (json!("application/at+JWT"), true),
+        (json!("logout+jwt"), false),
+        (json!("dpop+jwt"), false),
+        (json!("secevent+jwt"), false),
+        (json!(""), false),
+        (json!(1), false),
+        (json!(null), false),
+    ] {
+        let header = json!({"alg": "EdDSA", "kid": "a", "typ": kind});
+        let outcome = check(&signer.sign(&header.to_string(), &claims().to_string()), &keys);
+        assert_eq!(outcome.err(), (!passes).then_some(Fault::Kind), "{kind}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_refused() {
+    for signer in signers() {
+        let (_, keys, token) = honest(signer);
+        for at in 0..token.len() {
+            for bit in 0..7 {
+                let mut bytes = token.clone().into_bytes();
+                bytes[at] ^= 1 << bit;
+                let flipped = String::from_utf8(bytes).unwrap();
+                assert!(check(&flipped, &keys).is_err(), "byte {at}, bit {bit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_truncated_token_is_refused_at_any_length() {
+    for signer in signers() {
+        let (_, keys, token) = honest(signer);
+        for length in 0..token.len() {
+            assert!(check(&token[..length], &keys).is_err(), "{length}");
+            assert!(check(&token[length + 1..], &keys).is_err(), "{length}");
+        }
+    }
+}
+
+#[test]
+fn a_token_has_three_parts() {
+    let (_, keys, token) = honest(Signer::ed25519());
+    let parts: Vec<&str> = token.split('.').collect();
+    for other in [
+        String::new(),
+        ".".to_owned(),
+        "..".to_owned(),
+        "...".to_owned(),
+        parts[0].to_owned(),
+        format!("{}.{}", parts[0], parts[1]),
+        format!("{}.{}.", parts[0], parts[1]),
+        format!(".{}.{}", parts[1], parts[2]),
+        format!("{}..{}", parts[0], parts[2]),
+        format!("{token}."),
+        format!(".{token}"),
+        format!("{token}.{}", parts[2]),
+        format!("{token}.{}.{}", parts[1], parts[2]),
+        format!(" {token}"),
+        format!("{token}\n"),
+        format!("{token}\0"),
+        json!({"payload": parts[1], "protected": parts[0], "signature": parts[2]}).to_string(),
+    ] {
+        assert!(check(&other, &keys).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn padding_and_other_spellings_of_base64_are_refused() {
+    let (signer, keys, token) = honest(Signer::ed25519());
+    for at in 0..3 {
+        let part = token.split('.').nth(at).unwrap();
+        for other in [
+            format!("{part}="),
+            format!("{part}=="),
+            format!("={part}"),
+            format!("{part}\n"),
+            format!("{} {}", &part[..4], &part[4..]),
+            format!("{part}A"),
+            format!("{part}%3D"),
+        ] {
+            assert!(check(&with_part(&token, at, &other), &keys).is_err(), "part {at}: {other}");
+        }
+    }
+    // The last character of a signature of 64 bytes has four bits too many: 15 of 16 spellings are wrong.
+    let (signature, alphabet) = (
+        token.rsplit('.').next().unwrap(),
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+    );
+    let passing = alphabet.chars().filter(|last| {
+        let other = format!("{}{last}", &signature[..signature.len() - 1]);
+        check(&with_part(&token, 2, &other), &keys).is_ok()
+    });
+    assert_eq!(passing.count(), 1);
+    // The standard alphabet of a signed text that needs the last two characters.
+    let mut wide = claims();
+    wide["note"] = json!("???>>>~~~ÿÿÿ");
+    let token = signer.token("a", &wide);
+    assert!(check(&token, &keys).is_ok() && token.contains(['-', '_']));
+    assert!(check(&token.replace('-', "+").replace('_', "/"), &keys).is_err());
+}
+
+#[test]
+fn a_name_that_stands_twice_is_refused() {
+    let (signer, keys, _) = honest(Signer::ed25519());
+    let (header, claims) = (r#"{"alg":"EdDSA","kid":"a"}"#, claims().to_string());
+    let rest = claims.trim_start_matches('{');
+    for twice in [
+        format!(r#"{{"sub":"eve",{rest}"#),
+        format!(r#"{{"aud":"them",{rest}"#),
+        format!(r#"{{"exp":9999999999,{rest}"#),
+        format!(r#"{{"\u0073ub":"eve",{rest}"#),
+        format!(r#"{{"orgs":[{{"sub":"a","sub":"b"}}],{rest}"#),
+    ] {
+        assert_eq!(check(&signer.sign(header, &twice), &keys), Err(Fault::Malformed), "{twice}");
+    }
+    for twice in [r#"{"alg":"none","alg":"EdDSA","kid":"a"}"#, r#"{"alg":"EdDSA","kid":"b","kid":"a"}"#] {
+        assert_eq!(check(&signer.sign(twice, &claims), &keys), Err(Fault::Malformed), "{twice}");
+    }
+}
+
+#[test]
+fn header_and_claims_are_json_objects() {
+    let (signer, keys, _) = honest(Signer::ed25519());
+    for wrong in ["", "null", "[]", "\"a\"", "{", "{}{}", "{\"a\":1,}", "\u{feff}{}", "{'a':1}"] {
+        assert!(check(&signer.sign(wrong, &claims().to_string()), &keys).is_err(), "{wrong}");
+        let header = r#"{"alg":"EdDSA","kid":"a"}"#;
+        assert_eq!(check(&signer.sign(header, wrong), &keys), Err(Fault::Malformed), "{wrong}");
+    }
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
+    assert_eq!(check(&signer.sign(r#"{"alg":"EdDSA","kid":"a"}"#, &deep), &keys), Err(Fault::Malformed));
+}
+
+#[test]
+fn a_huge_token_is_refused_unread() {
+    let (signer, keys, _) = honest(Signer::ed25519());
+    let mut large = claims();
+    large["note"] = json!("x".repeat(11_500));
+    let fits = signer.token("a", &large);
+    assert!(fits.len() <= MAX_TOKEN && check(&fits, &keys).is_ok(), "{}", fits.len());
+    large["note"] = json!("x".repeat(12_500));
+    assert_eq!(check(&signer.token("a", &large), &keys), Err(Fault::TooLong));
+    assert_eq!(check(&".".repeat(100_000), &keys), Err(Fault::TooLong));
+}
+
+#[test]
+fn a_signature_is_checked_before_the_claims_are_believed() {
+    let (_, keys, token) = honest(Signer::ed25519());
+    let mut other = claims();
+    other["sub"] = json!("eve");
+    let forged = with_part(&token, 1, &encode(other.to_string()));
+    assert_eq!(check(&forged, &keys), Err(Fault::Signature));
+    other["exp"] = json!(1);
+    let forged = with_part(&token, 1, &encode(other.to_string()));
+    assert_eq!(check(&forged, &keys), Err(Fault::Signature));
+}
+
+#[test]
+fn signatures_of_zeros_are_refused() {
+    for signer in signers() {
+        let (_, keys, token) = honest(signer);
+        for length in [0, 1, 32, 63, 64, 65, 96, 128, 255, 256, 257, 512] {
+            let zeros = with_part(&token, 2, &encode(vec![0; length]));
+            assert_eq!(check(&zeros, &keys), Err(Fault::Signature));
+        }
+    }
+}
+
+#[test]
+fn a_key_taken_out_of_the_set_opens_nothing() {
+    let (_, _, token) = honest(Signer::ed25519());
+    assert_eq!(check(&token, &KeySet::default()), Err(Fault::NoKey));
+}
+
+#[test]
+fn claims_count_on_the_whole_way() {
+    let (signer, keys, _) = honest(Signer::ed25519());
+    for (name, value, fault) in [
+        ("iss", json!("https://evil.example"), Fault::Issuer),
+        ("aud", json!("them"), Fault::Audience),
+        ("aud", json!(["us", "them"]), Fault::Party),
+        ("azp", json!("them"), Fault::Party),
+        ("exp", json!(NOW - 60), Fault::Expired),
+        ("iat", json!(NOW + 61), Fault::NotYet),
+        ("nbf", json!(NOW + 61), Fault::NotYet),
+        ("sub", json!(""), Fault::Claim("sub")),
+    ] {
+        let mut claims = claims();
+        claims[name] = value;
+        assert_eq!(check(&signer.token("a", &claims), &keys), Err(fault), "{claims}");
+    }
+}
+
+#[test]
+fn no_fault_repeats_the_token() {
+    let (_, keys, token) = honest(Signer::ed25519());
+    let forged = with_part(&token, 2, "AAAA");
+    let message = check(&forged, &keys).unwrap_err().message();
+    assert!(token.split('.').all(|part| !message.contains(part)));
+}
+
+/// One signer for all cases, since making one takes longer than a case.
+fn shared() -> &'static (Signer, KeySet, String) {
+    static SHARED: std::sync::OnceLock<(Signer, KeySet, String)> = std::sync::OnceLock::new();
+    SHARED.get_or_init(|| honest(Signer::ed25519()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn no_text_passes_or_panics(text in "([ -~é漢]|[A-Za-z0-9_-]{1,20}|\\.){0,12}") {
+        prop_assert!(check(&text, &shared().1).is_err());
+    }
+
+    #[test]
+    fn no_header_and_claims_without_the_key_pass(
+        header in "([ -~é漢]|[{}\":,]|alg|EdDSA|kid|none){0,20}", claims in "([ -~é漢]|[{}\":,]|sub|exp){0,20}",
+        signature in prop::collection::vec(any::<u8>(), 0..70),
+    ) {
+        for header in [header, r#"{"alg":"EdDSA","kid":"a"}"#.to_owned()] {
+            let token = format!("{}.{}.{}", encode(header), encode(&claims), encode(&signature));
+            prop_assert!(check(&token, &shared().1).is_err());
+        }
+    }
+
+    #[test]
+    fn a_changed_token_does_not_pass(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, "[A-Za-z0-9_.=-]"), 1..4),
+    ) {
+        let (_, keys, token) = shared();
+        let mut changed: Vec<char> = token.chars().collect();
+        for (at, act, with) in edits {
+            let (at, with) = (at.index(changed.len()), with.chars().next().unwrap());
+            match act {
+                0 => changed[at] = with,
+                1 => changed.insert(at, with),
+                _ => _ = changed.remove(at),
+            }
+        }
+        let changed: String = changed.into_iter().collect();
+        prop_assert_eq!(check(&changed, keys).is_ok(), changed == *token);
+    }
+
+    #[test]
+    fn what_the_issuer_signs_is_read_as_it_was_written(subject in "[ -~é漢]{1,60}", more in "[ -~é漢]{0,40}") {
+        let mut claims = claims();
+        claims["sub"] = json!(subject);
+        claims["more"] = json!([{more: subject}]);
+        let (signer, keys, _) = shared();
+        prop_assert_eq!(check(&signer.token("a", &claims), keys), Ok(subject));
+    }
+}

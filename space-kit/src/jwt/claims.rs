@@ -1,0 +1,247 @@
+//! What a verified token says (RFC 7519 section 4.1; OpenID Connect Core section 3.1.3.7, steps 2 to 5, 9
+//! and 10): by whom, for whom, from when to when, and about whom.
+
+use serde_json::{Map, Value};
+
+use super::{Fault, Verified};
+
+/// How far the issuer's clock may be from ours, in seconds.
+const SKEW: f64 = 60.0;
+
+/// The longest subject, in bytes (OpenID Connect Core section 2).
+const MAX_SUBJECT: usize = 255;
+
+/// Whose tokens count: issued by this issuer, for this audience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// `iss`, exactly.
+    pub issuer: String,
+    /// Ours, in `aud`.
+    pub audience: String,
+}
+
+/// Whom a valid token speaks of.
+#[derive(Debug)]
+pub struct Holder<'a> {
+    /// `sub`: the issuer's lasting name for them.
+    pub subject: &'a str,
+    claims: &'a Map<String, Value>,
+}
+
+impl<'a> Verified<'a> {
+    /// Whom the token speaks of, if it counts here and now. `now` is in seconds since 1970.
+    pub fn holder(self, expected: &Expected, now: u64) -> Result<Holder<'a>, Fault> {
+        let claims = self.0;
+        if text(claims, "iss")? != Some(expected.issuer.as_str()) {
+            return Err(Fault::Issuer);
+        }
+        audience(claims, &expected.audience)?;
+        times(claims, now as f64)?;
+        let subject = text(claims, "sub")?.ok_or(Fault::Claim("sub"))?;
+        // It reaches logs: no line ends, no escapes.
+        if !(1..=MAX_SUBJECT).contains(&subject.len()) || subject.chars().any(char::is_control) {
+            return Err(Fault::Claim("sub"));
+        }
+        Ok(Holder { subject, claims })
+    }
+}
+
+impl Holder<'_> {
+    /// All claims.
+    pub fn claims(&self) -> &Map<String, Value> {
+        self.claims
+    }
+
+    /// `preferred_username`: a name that may change hands.
+    pub fn username(&self) -> Option<&str> {
+        self.claims.get("preferred_username")?.as_str()
+    }
+
+    /// Hugging Face's `orgs`: the organizations that the holder is in, and let the application know of.
+    pub fn organizations(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        let orgs = self.claims.get("orgs").and_then(Value::as_array);
+        orgs.into_iter().flatten().filter_map(Value::as_object)
+    }
+}
+
+/// Ours is in `aud`. A token for others too, or one that names the party it was issued to, counts only if
+/// that party (`azp`) is us: else any of them could bring tokens that were meant for itself.
+fn audience(claims: &Map<String, Value>, ours: &str) -> Result<(), Fault> {
+    let (found, others) = match claims.get("aud") {
+        Some(Value::String(one)) => (one == ours, false),
+        Some(Value::Array(list)) => {
+            let list: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+            let list = list.ok_or(Fault::Claim("aud"))?;
+            (list.contains(&ours), list.iter().any(|one| *one != ours))
+        }
+        _ => return Err(Fault::Claim("aud")),
+    };
+    if !found {
+        return Err(Fault::Audience);
+    }
+    match text(claims, "azp")? {
+        Some(party) if party != ours => Err(Fault::Party),
+        None if others => Err(Fault::Party),
+        _ => Ok(()),
+    }
+}
+
+fn times(claims: &Map<String, Value>, now: f64) -> Result<(), Fault> {
+    let expires = time(claims, "exp")?.ok_or(Fault::Claim("exp"))?;
+    let issued = time(claims, "iat")?.ok_or(Fault::Claim("iat"))?;
+    let begins = time(claims, "nbf")?.unwrap_or(issued);
+    if now >= expires + SKEW {
+        return Err(Fault::Expired);
+    }
+    if issued > now + SKEW || begins > now + SKEW {
+        return Err(Fault::NotYet);
+    }
+    Ok(())
+}
+
+/// A claim that is text, or not there.
+fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, Fault> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_str().map(Some).ok_or(Fault::Claim(name)),
+    }
+}
+
+/// A claim that is a time in seconds since 1970, whole or not (RFC 7519 section 2), or not there.
+fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, Fault> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or(Fault::Claim(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn expected() -> Expected {
+        Expected { issuer: "https://id.example".to_owned(), audience: "us".to_owned() }
+    }
+
+    fn valid() -> Value {
+        json!({"iss": "https://id.example", "aud": "us", "sub": "ann", "iat": NOW, "exp": NOW + 600})
+    }
+
+    /// The outcome with some claims replaced, or taken away where null stands.
+    fn with(changes: Value) -> Result<String, Fault> {
+        let mut claims = valid();
+        for (name, value) in changes.as_object().unwrap() {
+            match value {
+                Value::Null => _ = claims.as_object_mut().unwrap().remove(name),
+                value => claims[name] = value.clone(),
+            }
+        }
+        let claims = claims.as_object().unwrap();
+        Verified(claims).holder(&expected(), NOW).map(|holder| holder.subject.to_owned())
+    }
+
+    #[test]
+    fn the_issuer_is_exactly_ours() {
+        assert_eq!(with(json!({})), Ok("ann".to_owned()));
+        for other in
+            ["https://id.example/", "http://id.example", "HTTPS://ID.EXAMPLE", "", "https://id.exampl"]
+        {
+            assert_eq!(with(json!({"iss": other})), Err(Fault::Issuer), "{other}");
+        }
+        assert_eq!(with(json!({"iss": null})), Err(Fault::Issuer));
+        assert_eq!(with(json!({"iss": ["https://id.example"]})), Err(Fault::Claim("iss")));
+    }
+
+    #[test]
+    fn the_audience_has_us_and_others_only_with_us_as_the_party() {
+        for (changes, outcome) in [
+            (json!({"aud": ["us"]}), None),
+            (json!({"aud": ["us", "us"]}), None),
+            (json!({"aud": "them"}), Some(Fault::Audience)),
+            (json!({"aud": "us them"}), Some(Fault::Audience)),
+            (json!({"aud": "US"}), Some(Fault::Audience)),
+            (json!({"aud": []}), Some(Fault::Audience)),
+            (json!({"aud": ["them"]}), Some(Fault::Audience)),
+            (json!({"aud": null}), Some(Fault::Claim("aud"))),
+            (json!({"aud": {"us": 1}}), Some(Fault::Claim("aud"))),
+            (json!({"aud": ["us", 1]}), Some(Fault::Claim("aud"))),
+            (json!({"aud": [["us"]]}), Some(Fault::Claim("aud"))),
+            (json!({"aud": ["us", "them"]}), Some(Fault::Party)),
+            (json!({"aud": ["us", "them"], "azp": "them"}), Some(Fault::Party)),
+            (json!({"aud": ["us", "them"], "azp": "us"}), None),
+            (json!({"aud": ["them"], "azp": "us"}), Some(Fault::Audience)),
+            (json!({"azp": "us"}), None),
+            (json!({"azp": "them"}), Some(Fault::Party)),
+            (json!({"azp": ""}), Some(Fault::Party)),
+            (json!({"azp": ["us"]}), Some(Fault::Claim("azp"))),
+        ] {
+            assert_eq!(with(changes.clone()).err(), outcome, "{changes}");
+        }
+    }
+
+    #[test]
+    fn the_times_have_a_skew_of_one_minute_and_no_more() {
+        for (changes, outcome) in [
+            (json!({"exp": NOW - 59}), None),
+            (json!({"exp": NOW - 60}), Some(Fault::Expired)),
+            (json!({"exp": 0}), Some(Fault::Expired)),
+            (json!({"exp": -1}), Some(Fault::Expired)),
+            (json!({"exp": NOW as f64 - 59.5}), None),
+            (json!({"exp": u64::MAX}), None),
+            (json!({"iat": NOW + 60}), None),
+            (json!({"iat": NOW + 61}), Some(Fault::NotYet)),
+            (json!({"iat": 1}), None),
+            (json!({"nbf": NOW + 60}), None),
+            (json!({"nbf": NOW + 61}), Some(Fault::NotYet)),
+            (json!({"exp": null}), Some(Fault::Claim("exp"))),
+            (json!({"iat": null}), Some(Fault::Claim("iat"))),
+            (json!({"exp": format!("{}", NOW + 600)}), Some(Fault::Claim("exp"))),
+            (json!({"iat": true}), Some(Fault::Claim("iat"))),
+            (json!({"nbf": [NOW]}), Some(Fault::Claim("nbf"))),
+        ] {
+            assert_eq!(with(changes.clone()).err(), outcome, "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_subject_is_short_text_that_fits_a_log() {
+        for wrong in [json!(null), json!(""), json!(7), json!(["ann"]), json!("a\nb"), json!("x".repeat(256))]
+        {
+            assert_eq!(with(json!({"sub": wrong})), Err(Fault::Claim("sub")), "{wrong}");
+        }
+        assert!(with(json!({"sub": "x".repeat(255)})).is_ok());
+    }
+
+    fn any_time() -> impl Strategy<Value = Option<i64>> {
+        prop::option::weighted(0.8, -200..200_i64)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn a_token_counts_exactly_within_its_times(exp in any_time(), iat in any_time(), nbf in any_time()) {
+            let at = |offset: Option<i64>| offset.map_or(Value::Null, |offset| json!(NOW as i64 + offset));
+            let outcome = with(json!({"exp": at(exp), "iat": at(iat), "nbf": at(nbf)}));
+            let counts = exp.is_some_and(|exp| exp > -60)
+                && iat.is_some_and(|iat| iat <= 60)
+                && nbf.is_none_or(|nbf| nbf <= 60);
+            prop_assert_eq!(outcome.is_ok(), counts);
+        }
+
+        #[test]
+        fn an_audience_counts_exactly_by_the_rule(
+            aud in prop::collection::vec("us|them|it", 0..4), azp in prop::option::of("us|them"),
+        ) {
+            let outcome = with(json!({"aud": aud, "azp": azp}));
+            let alone = aud.iter().all(|one| one == "us");
+            let counts = aud.iter().any(|one| one == "us")
+                && azp.map_or(alone, |azp| azp == "us");
+            prop_assert_eq!(outcome.is_ok(), counts);
+        }
+    }
+}

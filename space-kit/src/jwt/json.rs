@@ -1,0 +1,118 @@
+//! A JSON object in which every name stands once. Of two members with one name, parsers keep the one or
+//! the other (RFC 8259 section 4): a token that two services read differently is refused instead.
+
+use serde_json::{Map, Value};
+
+/// Parses an object, unless a name is repeated in it at any depth.
+pub fn object(text: &[u8]) -> Option<Map<String, Value>> {
+    let Ok(Value::Object(members)) = serde_json::from_slice(text) else { return None };
+    (written(text) == kept(&members)).then_some(members)
+}
+
+/// The members that a valid text has: each has the one colon that stands outside of strings.
+fn written(text: &[u8]) -> usize {
+    let (mut colons, mut quoted, mut escaped) = (0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            b':' if !quoted => colons += 1,
+            _ => {}
+        }
+    }
+    colons
+}
+
+/// The members that the parser kept; of a repeated name it keeps one.
+fn kept(members: &Map<String, Value>) -> usize {
+    members.len() + members.values().map(inside).sum::<usize>()
+}
+
+/// The parser's own limit of depth bounds the recursion.
+fn inside(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => kept(members),
+        Value::Array(values) => values.iter().map(inside).sum(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a-e:\"\\\\é漢]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a:\"\\\\é]{0,3}", inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn any_object() -> impl Strategy<Value = Map<String, Value>> {
+        prop::collection::btree_map("[a:\"\\\\é]{0,3}", any_value(), 0..5)
+            .prop_map(|members| members.into_iter().collect())
+    }
+
+    #[test]
+    fn a_repeated_name_is_refused_at_any_depth_and_in_any_spelling() {
+        for text in [
+            r#"{"sub":"a","sub":"b"}"#,
+            r#"{"sub":"a","sub":"a"}"#,
+            r#"{"sub":"a","su\u0062":"b"}"#,
+            r#"{"sub":{"x":1,"y":{"z":1}},"sub":2}"#,
+            r#"{"orgs":[{"a":1},{"b":1,"b":2}]}"#,
+            r#"{"a":":\":","a":1}"#,
+            r#"{"a":"\\","a":1}"#,
+        ] {
+            assert!(serde_json::from_str::<Value>(text).is_ok(), "{text}");
+            assert_eq!(object(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_one_whole_object_is_accepted() {
+        for text in ["", "[]", "1", "\"a\"", "{} {}", "{}x", "{\"a\":}", "\u{feff}{}", "{\"a\":1e999}"] {
+            assert_eq!(object(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(object(b"{\"a\":\"\xff\"}"), None);
+        assert_eq!(object("[".repeat(100_000).as_bytes()), None);
+        assert_eq!(object(b" {} "), Some(Map::new()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn every_object_is_read_as_it_was_written(members in any_object()) {
+            let text = Value::Object(members.clone()).to_string();
+            prop_assert_eq!(object(text.as_bytes()), Some(members));
+        }
+
+        #[test]
+        fn a_member_written_twice_is_refused(members in any_object(), name in "[a:\"\\\\é]{0,3}", value in any_value()) {
+            let mut members = members;
+            members.remove(&name);
+            let (name, rest) = (Value::from(name), Value::Object(members).to_string());
+            let rest = rest.trim_start_matches('{');
+            let comma = if rest == "}" { "" } else { "," };
+            let text = format!("{{{name}:{value},{name}:{value}{comma}{rest}");
+            prop_assert_eq!(object(text.as_bytes()), None, "{}", text);
+        }
+
+        #[test]
+        fn no_input_panics(text in prop::collection::vec(any::<u8>(), 0..200)) {
+            _ = object(&text);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A connection: name, TCP, TLS, HTTP/1.1.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::Origin;
+use super::stream::Stream;
+use crate::client::is_private;
+use crate::{Env, Var};
+
+/// The variable for private certificate authorities.
+pub static SSL_CERT_FILE: Var = Var {
+    name: "SSL_CERT_FILE",
+    default: "",
+    accepts: "a readable file of certificates in PEM form",
+    meaning: "certificate authorities to trust instead of the built-in ones (Mozilla's)",
+    secret: false,
+};
+
+/// Time for name, TCP and TLS together; each of a name's addresses gets its share.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest head of an answer, and hyper's buffer for it, in bytes.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Sends requests over one connection.
+pub(super) type Sender = http1::SendRequest<Full<Bytes>>;
+
+/// Makes connections. TLS is set up when it is first needed.
+#[derive(Default)]
+pub struct Connector {
+    authorities: Option<Vec<CertificateDer<'static>>>,
+    tls: OnceLock<TlsConnector>,
+}
+
+impl Connector {
+    /// A connector that trusts what [`SSL_CERT_FILE`] says; `None` means that the problem is in `env`.
+    pub fn configure(env: &mut Env<'_>) -> Option<Connector> {
+        let Some(file) = env.optional(&SSL_CERT_FILE, |text| Some(text.to_owned()))? else {
+            return Some(Connector::default());
+        };
+        match read_authorities(file.as_ref()) {
+            Ok(authorities) => Some(Connector { authorities: Some(authorities), tls: OnceLock::new() }),
+            Err(problem) => {
+                env.problem(&SSL_CERT_FILE, problem);
+                None
+            }
+        }
+    }
+
+    /// A new connection. The error is for the log.
+    pub(super) async fn connect(&self, origin: &Origin) -> Result<Sender, String> {
+        let stream = match timeout(CONNECT_TIMEOUT, self.open(origin)).await {
+            Ok(stream) => stream.map_err(|error| format!("cannot connect to {origin}: {error}"))?,
+            Err(_) => return Err(format!("{origin} did not connect within {CONNECT_TIMEOUT:?}")),
+        };
+        let handshake = http1::Builder::new().max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream));
+        let (sender, connection) = handshake.await.map_err(|error| error.to_string())?;
+        tokio::spawn(async move {
+            _ = connection.await; // its errors reach the request that it carries
+        });
+        Ok(sender)
+    }
+
+    async fn open(&self, origin: &Origin) -> io::Result<Stream> {
+        let addresses: Vec<_> = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await?.collect();
+        let share = CONNECT_TIMEOUT / u32::try_from(addresses.len()).unwrap_or(1).max(1);
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            if !origin.tls && !is_private(address.ip()) {
+                last = io::Error::other("plain http goes to private addresses only; use https");
+                continue;
+            }
+            match timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return self.secure(origin, stream).await,
+                Ok(Err(error)) => last = error,
+                Err(_) => last = io::ErrorKind::TimedOut.into(),
+            }
+        }
+        Err(last)
+    }
+
+    async fn secure(&self, origin: &Origin, stream: TcpStream) -> io::Result<Stream> {
+        stream.set_nodelay(true)?;
+        if !origin.tls {
+            return Ok(Stream::Plain(stream));
+        }
+        let name = ServerName::try_from(origin.host.clone()).map_err(io::Error::other)?;
+        let stream = self.tls().connect(name, stream).await?;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+
+    fn tls(&self) -> &TlsConnector {
+        self.tls.get_or_init(|| {
+            let mut roots = RootCertStore::empty();
+            match &self.authorities {
+                Some(authorities) => _ = roots.add_parsable_certificates(authorities.iter().cloned()),
+                None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+            }
+            let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+            TlsConnector::from(Arc::new(config))
+        })
+    }
+}
+
+fn read_authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let shown = file.display();
+    let reader = File::open(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_reader_iter(BufReader::new(reader)).collect();
+    match read {
+        Ok(authorities) if !authorities.is_empty() => Ok(authorities),
+        _ => Err(format!("{shown} has no certificates in PEM form")),
+    }
+}

@@ -1,0 +1,144 @@
+//! Requests over kept-alive connections. A connection that died while idle is replaced without a word.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::{Request, Response};
+
+use super::Origin;
+use super::connect::{Connector, Sender};
+
+/// Idle connections kept for one origin.
+const MAX_IDLE: usize = 32;
+/// An idle connection older than this is not used: the other side may be about to close it.
+const MAX_AGE: Duration = Duration::from_secs(60);
+
+type Idle = HashMap<Origin, Vec<(Sender, Instant)>>;
+
+/// A pool of connections. Clones share it.
+#[derive(Clone, Default)]
+pub struct Pool {
+    connector: Arc<Connector>,
+    idle: Arc<Mutex<Idle>>,
+}
+
+/// Why there is no answer, for the log.
+#[derive(Debug)]
+pub struct SendError {
+    /// The reason.
+    pub cause: String,
+    /// No connection was made, so nobody has seen the request.
+    pub unsent: bool,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new(connector: Connector) -> Pool {
+        Pool { connector: Arc::new(connector), idle: Arc::default() }
+    }
+
+    /// Sends a request and gives the head of its answer. Dropping the future or the body cancels the
+    /// request on the other side: its connection closes.
+    pub async fn send(
+        &self,
+        origin: &Origin,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<PooledBody>, SendError> {
+        while let Some(mut sender) = self.take(origin) {
+            if sender.ready().await.is_err() {
+                continue;
+            }
+            match sender.send_request(request.clone()).await {
+                Ok(response) => return Ok(self.pooled(response, origin, sender)),
+                // The connection was closed while it was idle: that says nothing of the other side.
+                Err(error) if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => {}
+                Err(error) => return Err(broken(origin, &error)),
+            }
+        }
+        let connected = self.connector.connect(origin).await;
+        let mut sender = connected.map_err(|cause| SendError { cause, unsent: true })?;
+        let response = sender.send_request(request).await.map_err(|error| broken(origin, &error))?;
+        Ok(self.pooled(response, origin, sender))
+    }
+
+    fn pooled(&self, response: Response<Incoming>, origin: &Origin, sender: Sender) -> Response<PooledBody> {
+        let back = Some((self.clone(), origin.clone(), sender));
+        response.map(|body| PooledBody { body, back })
+    }
+
+    fn take(&self, origin: &Origin) -> Option<Sender> {
+        let mut idle = self.lock();
+        let connections = idle.get_mut(origin)?;
+        while let Some((sender, since)) = connections.pop() {
+            if !sender.is_closed() && since.elapsed() < MAX_AGE {
+                return Some(sender);
+            }
+        }
+        None
+    }
+
+    fn put(&self, origin: Origin, sender: Sender) {
+        let mut idle = self.lock();
+        let connections = idle.entry(origin).or_default();
+        connections.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < MAX_AGE);
+        if connections.len() < MAX_IDLE {
+            connections.push((sender, Instant::now()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn broken(origin: &Origin, error: &hyper::Error) -> SendError {
+    SendError { cause: format!("{origin} broke off before it answered: {error}"), unsent: false }
+}
+
+/// An answer's body. When it was read to its end its connection goes back to the pool.
+pub struct PooledBody {
+    body: Incoming,
+    back: Option<(Pool, Origin, Sender)>,
+}
+
+impl PooledBody {
+    fn give_back(&mut self) {
+        if let Some((pool, origin, mut sender)) = self.back.take() {
+            tokio::spawn(async move {
+                if sender.ready().await.is_ok() {
+                    pool.put(origin, sender);
+                }
+            });
+        }
+    }
+}
+
+impl Body for PooledBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(polled, Poll::Ready(None)) {
+            self.give_back();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
