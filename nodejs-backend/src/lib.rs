@@ -25,5 +25,6 @@ pub static SERVICE: Service<State> = Service {
     openapi: include_str!("../../specs/001-huggingface-backends/contracts/nodejs-backend.json"),
     statuses: &[],
     render: error::render,
+    metrics: |_, _| {},
     expose: "x-request-id",
 };

@@ -29,5 +29,6 @@ pub static SERVICE: Service<State> = Service {
     // Some clients repeat a request at once and without end on 503, and wait as told on 429.
     statuses: &[(StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS)],
     render: error::render,
+    metrics: |_, _| {},
     expose: "x-request-id, x-error-message, retry-after, retry-after-ms",
 };

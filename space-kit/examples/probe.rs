@@ -53,6 +53,7 @@ static SERVICE: Service<State> = Service {
             .to_string()
             .into()
     },
+    metrics: |_, out| out.push_str("# TYPE probe_own_total counter\nprobe_own_total 1\n"),
     expose: "x-request-id",
 };
 

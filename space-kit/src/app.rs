@@ -114,6 +114,7 @@ mod tests {
             headers.insert("x-code", HeaderValue::from_static(error.code));
             Bytes::from_static(b"{}")
         },
+        metrics: |_, _| {},
         expose: "",
     };
 

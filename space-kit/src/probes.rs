@@ -80,7 +80,9 @@ fn metrics<S: Send + Sync>(call: &Call<S>) -> Reply {
         None if app.config.on_space || !is_private(call) => return Error::from(Refusal::NotFound).into(),
         None => {}
     }
-    let text = app.metrics.render(app.service.name, app.service.version, env!("KIT_RUSTC"), app.started_at);
+    let mut text =
+        app.metrics.render(app.service.name, app.service.version, env!("KIT_RUSTC"), app.started_at);
+    (app.service.metrics)(&app.state, &mut text);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     respond::with(StatusCode::OK, kind, text).into()
 }

@@ -9,7 +9,8 @@ use crate::call::{Call, Reply};
 pub struct Route<S: 'static> {
     /// The method. A GET row answers HEAD too.
     pub method: Method,
-    /// Literal segments and `{name}` for exactly one non-empty segment, as in OpenAPI.
+    /// Literal segments and `{name}` for exactly one non-empty segment, as in OpenAPI. At the end `{*name}`
+    /// stands for whatever follows; any other row that has the path goes before such a one.
     pub path: &'static str,
     /// What answers.
     pub handler: fn(Call<S>) -> Reply,
@@ -26,6 +27,11 @@ impl<S> Route<S> {
     /// A POST row.
     pub const fn post(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
         Route { method: Method::POST, path, handler, probe: false }
+    }
+
+    /// A DELETE row.
+    pub const fn delete(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
+        Route { method: Method::DELETE, path, handler, probe: false }
     }
 
     pub(crate) const fn probe(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
@@ -53,8 +59,9 @@ pub(crate) fn find<'t, S: 'static>(
     method: &Method,
     path: &str,
 ) -> Found<'t, S> {
-    let mut rows = table.clone().enumerate().filter(|(_, route)| matches(route.path, path));
-    if let Some((at, route)) = rows.find(|(_, route)| route.takes(method)) {
+    let open = !table.clone().any(|route| !is_open(route.path) && matches(route.path, path));
+    let mut rows = table.clone().enumerate().filter(|(_, route)| is_open(route.path) == open);
+    if let Some((at, route)) = rows.find(|(_, route)| route.takes(method) && matches(route.path, path)) {
         return Found::Route(at, route);
     }
     match allow(table, path) {
@@ -65,9 +72,14 @@ pub(crate) fn find<'t, S: 'static>(
 
 /// The methods of a path as `Allow` lists them, or `None` where no row has the path.
 /// `*` (RFC 9110 section 9.3.7) stands for the whole server.
-pub(crate) fn allow<'t, S: 'static>(table: impl Iterator<Item = &'t Route<S>>, path: &str) -> Option<String> {
+pub(crate) fn allow<'t, S: 'static>(
+    table: impl Iterator<Item = &'t Route<S>> + Clone,
+    path: &str,
+) -> Option<String> {
     let mut methods: Vec<&str> = Vec::new();
-    for route in table.filter(|route| path == "*" || matches(route.path, path)) {
+    let open = !table.clone().any(|route| !is_open(route.path) && matches(route.path, path));
+    let has = |route: &&Route<S>| path == "*" || is_open(route.path) == open && matches(route.path, path);
+    for route in table.filter(has) {
         let also = if route.method == Method::GET { "HEAD" } else { "" };
         for method in [route.method.as_str(), also] {
             if !method.is_empty() && !methods.contains(&method) {
@@ -93,10 +105,16 @@ fn matches(pattern: &str, path: &str) -> bool {
     loop {
         match (pattern.next(), path.next()) {
             (None, None) => return true,
+            (Some(want), Some(have)) if want.starts_with("{*") => return !have.is_empty(),
             (Some(want), Some(have)) if placeholder(want).map_or(want == have, |_| !have.is_empty()) => {}
             _ => return false,
         }
     }
+}
+
+/// Whether the path ends with `{*name}`.
+pub(crate) fn is_open(pattern: &str) -> bool {
+    pattern.rsplit('/').next().is_some_and(|last| last.starts_with("{*"))
 }
 
 fn placeholder(segment: &str) -> Option<&str> {
@@ -112,6 +130,8 @@ mod tests {
         Route::get("/login/{provider}", |_| unreachable!()),
         Route::post("/login/{provider}", |_| unreachable!()),
         Route::post("/v1/chat", |_| unreachable!()),
+        Route::get("/v1/{*path}", |_| unreachable!()),
+        Route::post("/v1/{*path}", |_| unreachable!()),
     ];
 
     fn describe(method: Method, path: &str) -> String {
@@ -127,9 +147,18 @@ mod tests {
         assert_eq!(describe(Method::GET, "/"), "0");
         assert_eq!(describe(Method::HEAD, "/"), "0");
         assert_eq!(describe(Method::POST, "/login/hf"), "2");
-        for path in ["", "//", "/v1", "/v1/chat/", "/V1/chat", "/login/", "/login/a/b", "/%76%31/chat"] {
+        for path in ["", "//", "/v1", "/v1/", "/V1/chat", "/login/", "/login/a/b", "/%76%31/chat"] {
             assert_eq!(describe(Method::GET, path), "nothing", "{path}");
         }
+    }
+
+    #[test]
+    fn an_open_row_takes_what_follows_unless_another_row_has_the_path() {
+        for path in ["/v1/files", "/v1/chat/", "/v1/files/a/b"] {
+            assert_eq!(describe(Method::GET, path), "4", "{path}");
+        }
+        assert_eq!(describe(Method::POST, "/v1/chat"), "3");
+        assert_eq!(describe(Method::PUT, "/v1/files"), "GET, HEAD, POST, OPTIONS");
     }
 
     #[test]

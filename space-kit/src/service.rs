@@ -41,6 +41,8 @@ pub struct Service<S: 'static> {
     pub statuses: &'static [(StatusCode, StatusCode)],
     /// The JSON body of an error, and headers that go with it.
     pub render: fn(&Error, &mut HeaderMap) -> Bytes,
+    /// Appends the service's own metrics in the Prometheus text format (version 0.0.4).
+    pub metrics: fn(&S, &mut String),
     /// The answer's headers that pages on other sites may read, separated by commas.
     pub expose: &'static str,
 }

@@ -139,3 +139,9 @@ fn every_family_has_a_type_and_every_line_is_well_formed() {
     }
     assert!(text.ends_with('\n'));
 }
+
+#[test]
+fn the_services_own_metrics_follow_the_kits() {
+    let process = start(&[]);
+    assert_eq!(metric(&process.get("/metrics").text(), "probe_own_total"), 1);
+}
