@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
-use space_kit::{Config, Env, Var, parse};
+use space_kit::env::Groups;
+use space_kit::{Config, Env, parse};
 
-/// The pause between two words of a streamed answer.
-pub(crate) static DEMO_DELAY: Var = Var {
-    name: "DEMO_DELAY",
-    default: "15ms",
-    accepts: "a duration such as 15ms, or 0",
-    meaning: "pause between the words that the demo model streams",
-    secret: false,
-};
+space_kit::vars! {
+    OWN;
+    DEMO_DELAY = "15ms", "a duration such as 15ms, or 0", "pause between the words that the demo model streams";
+}
 
 /// All of the service's own variables, in the order of `--help`.
-pub(crate) static ALL: &[&Var] = &[&DEMO_DELAY];
+pub(crate) static ALL: Groups = &[("demo model", OWN)];
 
 /// What requests share.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ static SERVICE: Service<State> = Service {
     name: "probe",
     version: env!("CARGO_PKG_VERSION"),
     about: "a service that the kit's tests talk to",
-    vars: &[&GREETING],
+    vars: &[("probe", &[&GREETING])],
     defaults: &[("MAX_BODY_BYTES", "64KiB")],
     configure,
     routes: &[

@@ -156,6 +156,11 @@ impl RequestBody {
         RequestBody { incoming, left: limit, limit, shared }
     }
 
+    /// The bytes that are announced by `Content-Length`; 0 where nothing is.
+    pub fn announced(&self) -> usize {
+        usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX)
+    }
+
     /// The next piece, `None` at the end. Trailers are passed over.
     pub async fn chunk(&mut self) -> Option<Result<Bytes, Refusal>> {
         poll_fn(|cx| self.poll_chunk(cx)).await
@@ -165,8 +170,7 @@ impl RequestBody {
     pub async fn bytes(mut self) -> Result<Bytes, Refusal> {
         let Some(first) = self.chunk().await.transpose()? else { return Ok(Bytes::new()) };
         let Some(second) = self.chunk().await.transpose()? else { return Ok(first) };
-        let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(0);
-        let expected = announced.min(self.left).min(MOST_RESERVED);
+        let expected = self.announced().min(self.left).min(MOST_RESERVED);
         let mut whole = BytesMut::with_capacity(first.len() + second.len() + expected);
         whole.extend_from_slice(&first);
         whole.extend_from_slice(&second);

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use crate::env::{Defaults, Var};
+use crate::env::{Defaults, Groups, Var};
 
 /// What the process was asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Str
 }
 
 /// The text of `--help`: usage and, from the tables that parse them, every variable.
-pub fn help(name: &str, about: &str, own: &[&Var], kit: &[&Var], defaults: Defaults) -> String {
+pub fn help(name: &str, about: &str, own: Groups, kit: &[&Var], defaults: Defaults) -> String {
     let mut text = format!(
         "{name}: {about}\n\n\
          usage: {name} [--env-file FILE]   serve until TERM or INT\n       \
@@ -76,10 +76,7 @@ pub fn help(name: &str, about: &str, own: &[&Var], kit: &[&Var], defaults: Defau
          {name} --help | --version\n\n\
          Configuration is by environment variables. An empty value counts as unset.\n"
     );
-    for (title, vars) in [(name, own), ("server", kit)] {
-        if vars.is_empty() {
-            continue;
-        }
+    for (title, vars) in own.iter().copied().chain([("server", kit)]) {
         _ = write!(text, "\n{title}:\n");
         for var in vars {
             let default = Some(var.default_in(defaults)).filter(|text| !text.is_empty()).unwrap_or("unset");

@@ -5,61 +5,47 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::cors::Cors;
-use crate::env::{Env, Var};
+use crate::env::Env;
 use crate::listen::FIRST_FD;
 use crate::log::{Format, Level};
 use crate::parse;
 
-macro_rules! vars {
-    ($($(#[$doc:meta])* $ident:ident = $default:literal, $accepts:literal, $meaning:literal $(, $secret:ident)?;)*) => {
-        $($(#[$doc])* pub static $ident: Var = Var {
-            name: stringify!($ident), default: $default, accepts: $accepts, meaning: $meaning,
-            secret: vars!(@secret $($secret)?),
-        };)*
-        /// All of the kit's variables, in the order of `--help`.
-        pub static ALL: &[&Var] = &[$(&$ident),*];
-    };
-    (@secret) => { false };
-    (@secret secret) => { true };
-}
-
 /// The kit's variables, one row each: name, default, accepted values, meaning.
 pub mod vars {
-    use super::Var;
-
-    vars! {
+    crate::vars! {
+        pub ALL;
         /// Where to listen.
-        HOST = "0.0.0.0", "an IP address such as 0.0.0.0, 127.0.0.1 or ::", "address to listen on";
+        pub HOST = "0.0.0.0", "an IP address such as 0.0.0.0, 127.0.0.1 or ::", "address to listen on";
         /// Where to listen.
-        PORT = "7860", "a port from 0 to 65535 (0: any free one)", "port to listen on";
+        pub PORT = "7860", "a port from 0 to 65535 (0: any free one)", "port to listen on";
         /// The least severe line that is written.
-        LOG_LEVEL = "info", "error, warn, info or debug", "least severe line that is logged; debug shows health checks too";
+        pub LOG_LEVEL = "info", "error, warn, info or debug", "least severe line that is logged; debug shows health checks too";
         /// How a line is written.
-        LOG_FORMAT = "text on a terminal, else json", "json or text", "form of a log line";
+        pub LOG_FORMAT = "text on a terminal, else json", "json or text", "form of a log line";
         /// Sites whose pages may call the service.
-        CORS_ORIGINS = "none", "none, *, or origins such as https://site.example, separated by commas", "sites whose pages may call this service";
+        pub CORS_ORIGINS = "none", "none, *, or origins such as https://site.example, separated by commas", "sites whose pages may call this service";
         /// The longest request body.
-        MAX_BODY_BYTES = "1MiB", "a size such as 65536, 64KiB or 20MiB", "longest request body (413 beyond it)";
+        pub MAX_BODY_BYTES = "1MiB", "a size such as 65536, 64KiB or 20MiB", "longest request body (413 beyond it)";
         /// Open connections.
-        MAX_CONNECTIONS = "16384", "a whole number above 0", "open connections; more are refused";
+        pub MAX_CONNECTIONS = "16384", "a whole number above 0", "open connections; more are refused";
         /// Time for a request's head.
-        HEADER_TIMEOUT = "10s", "a duration such as 30s or 500ms", "time for a request's head to arrive (408 beyond it)";
+        pub HEADER_TIMEOUT = "10s", "a duration such as 30s or 500ms", "time for a request's head to arrive (408 beyond it)";
         /// Time for an answer to begin.
-        REQUEST_TIMEOUT = "60s", "a duration such as 30s or 500ms", "time for a request's body to arrive and its answer to begin";
+        pub REQUEST_TIMEOUT = "60s", "a duration such as 30s or 500ms", "time for a request's body to arrive and its answer to begin";
         /// Time that a connection may be silent.
-        IDLE_TIMEOUT = "75s", "a duration such as 30s or 500ms", "time a kept-alive connection may be silent, or a reader may stall";
+        pub IDLE_TIMEOUT = "75s", "a duration such as 30s or 500ms", "time a kept-alive connection may be silent, or a reader may stall";
         /// Time to finish after TERM.
-        DRAIN_TIMEOUT = "20s", "a duration such as 30s or 500ms", "time that answers under way have to finish after TERM or INT";
+        pub DRAIN_TIMEOUT = "20s", "a duration such as 30s or 500ms", "time that answers under way have to finish after TERM or INT";
         /// Proxies in front.
-        TRUSTED_PROXY_HOPS = "1 on a Space, else 0", "a whole number from 0 to 255", "proxies in front whose X-Forwarded-For entries are believed, counted from the right";
+        pub TRUSTED_PROXY_HOPS = "1 on a Space, else 0", "a whole number from 0 to 255", "proxies in front whose X-Forwarded-For entries are believed, counted from the right";
         /// Opens `/metrics` to its bearer.
-        METRICS_TOKEN = "", "at least 16 visible ASCII characters", "bearer token for /metrics; unset: private peers only, and nobody on a Space", secret;
+        pub METRICS_TOKEN (secret) = "", "at least 16 visible ASCII characters", "bearer token for /metrics; unset: private peers only, and nobody on a Space";
         /// Socket activation.
-        LISTEN_FDS = "", "1", "take the listening socket handed over as file descriptor 3 (systemd's protocol)";
+        pub LISTEN_FDS = "", "1", "take the listening socket handed over as file descriptor 3 (systemd's protocol)";
         /// Socket activation.
-        LISTEN_PID = "", "a process id", "LISTEN_FDS is meant for this process id only";
+        pub LISTEN_PID = "", "a process id", "LISTEN_FDS is meant for this process id only";
         /// Ready notification.
-        READY_FD = "", "a file descriptor from 3 on", "one byte is written to it once connections are accepted";
+        pub READY_FD = "", "a file descriptor from 3 on", "one byte is written to it once connections are accepted";
     }
 }
 

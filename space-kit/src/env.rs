@@ -21,6 +21,32 @@ pub struct Var {
     pub secret: bool,
 }
 
+/// Makes a static [`Var`] of each row, and a list of all in the order of `--help`:
+///
+/// ```
+/// space_kit::vars! {
+///     ALL;
+///     PORT = "7860", "a port from 0 to 65535", "port to listen on";
+///     API_KEY (secret) = "", "20 visible ASCII characters or more", "key that opens the service";
+/// }
+/// assert_eq!((PORT.name, API_KEY.secret, ALL.len()), ("PORT", true, 2));
+/// ```
+#[macro_export]
+macro_rules! vars {
+    ($all_vis:vis $all:ident; $(
+        $(#[$doc:meta])* $vis:vis $name:ident $(($secret:ident))? = $default:literal, $accepts:literal, $meaning:literal;
+    )*) => {
+        $($(#[$doc])* $vis static $name: $crate::Var = $crate::Var {
+            name: stringify!($name), default: $default, accepts: $accepts, meaning: $meaning,
+            secret: $crate::vars!(@ $($secret)?),
+        };)*
+        /// All of them, in the order of `--help`.
+        $all_vis static $all: &[&$crate::Var] = &[$(&$name),*];
+    };
+    (@) => { false };
+    (@ secret) => { true };
+}
+
 impl Var {
     /// The default where `defaults` may have another one.
     pub fn default_in(&self, defaults: Defaults) -> &'static str {
@@ -52,6 +78,9 @@ pub struct Env<'a> {
 
 /// Defaults that replace those of the table, by name.
 pub type Defaults = &'static [(&'static str, &'static str)];
+
+/// Variables in groups, each with its title in `--help`.
+pub type Groups = &'static [(&'static str, &'static [&'static Var])];
 
 impl<'a> Env<'a> {
     /// A reader over `lookup` with no problems yet; `defaults` go before those of the variables' rows.

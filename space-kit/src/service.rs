@@ -10,7 +10,7 @@ use hyper::header::HeaderMap;
 use crate::app::App;
 use crate::cli::{self, Command};
 use crate::config::{self, Config};
-use crate::env::{Defaults, Env, Lookup, Var};
+use crate::env::{Defaults, Env, Groups, Lookup};
 use crate::error::Error;
 use crate::log::Log;
 use crate::route::Route;
@@ -28,7 +28,7 @@ pub struct Service<S: 'static> {
     /// One line for `--help`.
     pub about: &'static str,
     /// The service's own variables.
-    pub vars: &'static [&'static Var],
+    pub vars: Groups,
     /// Other defaults for some of the kit's variables, by name.
     pub defaults: Defaults,
     /// Reads the service's own variables and makes its state; `None` means that the problems are in `Env`.

@@ -44,7 +44,12 @@ pub fn assert_documented<S: Send + Sync + 'static>(service: &Service<S>, manual:
 
 fn vars<S>(service: &Service<S>) -> impl Iterator<Item = (&'static Var, &'static str)> {
     let defaults = service.defaults;
-    service.vars.iter().chain(config::vars::ALL).map(move |var| (*var, var.default_in(defaults)))
+    service
+        .vars
+        .iter()
+        .flat_map(|(_, vars)| *vars)
+        .chain(config::vars::ALL)
+        .map(move |var| (*var, var.default_in(defaults)))
 }
 
 fn table<S>(service: &Service<S>) -> String {
