@@ -27,7 +27,8 @@ if has_debian; then
     # and the bytes would depend on the folder. The second variable is its record of cargo's arguments.
     export RUSTC_WORKSPACE_WRAPPER=cargo-auditable
     export CARGO_AUDITABLE_ORIG_ARGS='{"offline":false,"locked":true,"frozen":false,"config":[]}'
-    args+=(--features space-kit/unwinder)
+    # By the package's own feature: cargo-auditable lists what each package's features bring, not space-kit's.
+    for name in "${backends[@]}"; do args+=(--features "$name/unwinder"); done
     echo "build: $("$RUSTC" --version) from Debian, size recipe .cargo/size.toml"
 elif has_rustup; then
     cargo=(cargo)
