@@ -69,8 +69,9 @@ if scripts/setup.sh --check build >/dev/null; then
     check "reproducible" scripts/check-reproducible.sh
     if scripts/setup.sh --check test >/dev/null; then
         check "openai package (Python)" openai_python
+        check "contracts (schemathesis)" scripts/test-contracts.sh
     else
-        skip "openai package (Python)" "$(scripts/setup.sh --check test)"
+        skip "openai package, contracts (Python)" "$(scripts/setup.sh --check test)"
     fi
 else
     skip "static binaries, size gate, dependency list, reproducible, real clients" "$(scripts/setup.sh --check build)"

@@ -23,6 +23,9 @@ pub(crate) struct ChatRequest {
 
 const ROLES: [&str; 6] = ["developer", "system", "user", "assistant", "tool", "function"];
 
+/// The largest count that is accepted: the contract has it, so that what is a whole number is no question.
+const MOST: u64 = u32::MAX as u64;
+
 /// Parses and checks a request's body.
 pub(crate) fn parse(body: &[u8]) -> Result<ChatRequest, Error> {
     let body: Value = serde_json::from_slice(body)
@@ -128,13 +131,13 @@ fn flag(value: Option<&Value>, name: &str) -> Result<bool, Error> {
 }
 
 fn count(value: Option<&Value>, name: &str) -> Result<Option<u64>, Error> {
-    match value {
-        None => Ok(None),
-        Some(value) => value
-            .as_u64()
-            .filter(|&count| count > 0)
-            .map(Some)
-            .ok_or_else(|| invalid(name, format!("{name} must be a whole number above 0"))),
+    let Some(value) = value else { return Ok(None) };
+    // 100.0 is a whole number too, in JSON Schema and as some clients write it. Up to MOST an f64 is exact.
+    let whole =
+        value.as_f64().map(|number| (number, number as u64)).filter(|(number, n)| *n as f64 == *number);
+    match whole {
+        Some((_, n)) if (1..=MOST).contains(&n) => Ok(Some(n)),
+        _ => Err(invalid(name, format!("{name} must be a whole number from 1 to {MOST}"))),
     }
 }
 
@@ -151,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_last_user_message_is_the_question() {
-        let body = json!({"model": "demo", "stop": "x", "max_tokens": 3, "messages": [
+        let body = json!({"model": "demo", "stop": "x", "max_tokens": 3.0, "messages": [
             {"role": "system", "content": "be brief"},
             {"role": "user", "content": [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {}}]},
             {"role": "assistant", "content": null, "tool_calls": []},
@@ -182,6 +185,8 @@ mod tests {
             (json!({"model": "demo", "messages": user, "stream_options": 1}), "stream_options"),
             (json!({"model": "demo", "messages": user, "n": 2}), "n"),
             (json!({"model": "demo", "messages": user, "max_tokens": -1}), "max_tokens"),
+            (json!({"model": "demo", "messages": user, "max_tokens": 4_294_967_296_u64}), "max_tokens"),
+            (json!({"model": "demo", "messages": user, "max_tokens": 1.5}), "max_tokens"),
             (json!({"model": "demo", "messages": user, "stop": [""]}), "stop"),
         ] {
             assert_eq!(refused(&body).0, param, "{body}");
