@@ -3,6 +3,7 @@
 # usage: scripts/engine.sh           only looks; exit status 1 where no engine answers
 #        scripts/engine.sh --start   for CI and bare machines (root): installs docker.io where there is no engine,
 #                                    starts dockerd, and makes the base image where no registry has it
+# ENGINE=docker or ENGINE=podman leaves no choice between the two.
 # What it does is told on stderr; stdout is the engine's command alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,8 +19,8 @@ builds() {
 client() { for it in docker /usr/bin/docker; do ! builds "$it" || { echo "$it"; return; }; done; false; }
 find_engine() {
     local docker
-    if docker=$(client) && timeout 10 "$docker" info >/dev/null 2>&1; then echo "$docker"
-    elif timeout 10 podman info >/dev/null 2>&1; then echo podman
+    if [ "${ENGINE:-docker}" != podman ] && docker=$(client) && timeout 10 "$docker" info >/dev/null 2>&1; then echo "$docker"
+    elif [[ "${ENGINE:-podman}" != *docker ]] && timeout 10 podman info >/dev/null 2>&1; then echo podman
     else false; fi
 }
 

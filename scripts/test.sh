@@ -77,6 +77,15 @@ else
     skip "static binaries, size gate, dependency list, reproducible, real clients" "$(scripts/setup.sh --check build)"
 fi
 
+# Where CI runs nothing is there before, and an engine may be set up; on a person's machine it is only looked for.
+[ "${CI:-}" != true ] || check "container engine" scripts/engine.sh --start
+if reason=$(scripts/engine.sh 2>&1); then
+    check "images" scripts/build-image.sh
+    check "images in an engine" scripts/test-images.py
+else
+    skip "images, images in an engine" "$reason"
+fi
+
 printf '\n=== summary\n'
 if [ "${CI:-}" = true ] && [ ${#skipped[@]} -gt 0 ]; then
     failed+=("skipped in CI")
