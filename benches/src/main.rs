@@ -45,11 +45,12 @@ fn run(words: Vec<String>, env: &Env) -> Result<u8, (u8, anyhow::Error)> {
     };
     let measured = || {
         let report = measure(&args, words, env)?;
+        // First of all to the terminal: a record that cannot be written must not take the figures with it.
+        say(&print::print(&report))?;
         if let Some(file) = &args.json {
             let json = serde_json::to_string(&report)? + "\n";
             fs::write(file, json).with_context(|| file.display().to_string())?;
         }
-        say(&print::print(&report))?;
         Ok(if goals::gate_missed(&report.verdicts) { GATE_MISSED } else { MEASURED })
     };
     measured().map_err(|error| (COULD_NOT_MEASURE, error))

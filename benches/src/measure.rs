@@ -24,6 +24,7 @@ pub(crate) fn measure(args: &Args, arguments: Vec<String>, own_env: &Env) -> Res
         Some(file) => goals::parse(&fs::read_to_string(file).with_context(|| file.display().to_string())?)?,
         None => Vec::new(),
     };
+    container::check(args)?;
     let mut host = Host::look(&args.source);
     let mut variants = processes(args, own_env, &mut host)?;
     let engine = container::measure(&mut variants, args)?;

@@ -119,6 +119,25 @@ fn a_server_that_does_not_start_gives_no_figures_but_its_last_words() {
 }
 
 #[test]
+fn what_cannot_be_measured_at_all_gives_no_figures_and_says_why() {
+    let bench = Bench::new();
+    for (line, command, said) in [
+        ("--image nowhere/nothing:0", vec![], "no"),
+        ("", vec!["--", "./nothing"], "./nothing: no program of this name"),
+        ("--binary one=nothing", vec![], "nothing: no program of this name"),
+        ("", vec!["--", "true"], "the server ended before its first answer"),
+        ("--limit 0.2", vec!["--", "sleep", "60"], "no 200 within 200ms"),
+        ("--path /nothing/ --limit 0.2 --binary one=false", vec![], "false"),
+    ] {
+        let output = bench.coldstart(line, &command);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line} {command:?}: {error}");
+        assert!(error.contains(said), "{line} {command:?}: {error}");
+        assert!(output.stdout.is_empty(), "{line} {command:?}");
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_64_as_everywhere_in_this_project() {
     assert_eq!(Bench::new().coldstart("--rums 3", &[]).status.code(), Some(64));
 }

@@ -43,7 +43,9 @@ impl Engine {
     /// An error where the image is not on this machine: nothing is ever pulled.
     pub(crate) fn has(&self, image: &str) -> Result<()> {
         let found = self.ask(["image", "inspect", "--format", "{{.Id}}", image]);
-        found.map(drop).map_err(|_| anyhow::anyhow!("{} has no image {image}", self.client))
+        found
+            .map(drop)
+            .map_err(|_| anyhow::anyhow!("{} has no image {image}, and nothing is pulled here", self.client))
     }
 }
 

@@ -10,6 +10,20 @@ use crate::report::{Kind, Outcome, Start, Variant};
 use crate::start::{Method, Setting};
 use crate::subject::nanoseconds;
 
+/// An error, before anything is measured, where an image that is all of its target cannot be: a target with a
+/// binary too still has that one's figures, and the reason beside them.
+pub(crate) fn check(args: &Args) -> Result<()> {
+    for image in args
+        .targets
+        .iter()
+        .filter(|target| target.binary.is_none())
+        .filter_map(|target| target.image.as_ref())
+    {
+        Engine::find()?.has(image)?;
+    }
+    Ok(())
+}
+
 /// Adds to the variants what their images show. Gives back the engine, or why nothing was measured.
 pub(crate) fn measure(variants: &mut [Variant], args: &Args) -> Result<Outcome<String>> {
     if variants.iter().all(|variant| variant.image_name.is_none()) {

@@ -8,6 +8,6 @@ mod run;
 use engine::{EmptyContainer, Engine};
 pub(crate) use image::ImageSize;
 use image::image_size;
-pub(crate) use measure::measure;
+pub(crate) use measure::{check, measure};
 pub(crate) use run::Network;
 use run::{ContainerRow, rounds};

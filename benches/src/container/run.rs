@@ -82,7 +82,8 @@ fn once(engine: &Engine, image: &str, network: Network, setting: &Setting<'_>) -
     let answered = until_ok(address, setting, || {
         if client_is_done(&mut client)? && looked.elapsed() > SEEMS_STUCK {
             looked = Instant::now();
-            engine.ask(["container", "inspect", "--format", "{{.Id}}", &container.name])?;
+            let there = engine.ask(["container", "inspect", "--format", "{{.Id}}", &container.name]);
+            there.context("the container ended before its first answer")?;
         }
         Ok(())
     });
