@@ -1,31 +1,50 @@
 //! TERM and INT, and the drain they begin.
 
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 
+/// Numbers of signal(7), the same on every Linux.
+const INT: i32 = 2;
+const TERM: i32 = 15;
+
 /// The signals that end the service. Installed before listening: PID 1 has no default action for them.
-pub(crate) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
+///
+/// Not by tokio's own: it makes room for all 65 signals at once, five pages at every start.
+pub(crate) struct Signals(tokio::net::UnixStream);
 
 impl Signals {
     pub(crate) fn install() -> io::Result<Signals> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        let (read, write) = UnixStream::pair()?;
+        read.set_nonblocking(true)?;
+        write.set_nonblocking(true)?; // a handler never waits: with the pair full, enough is on its way
+        let write = Arc::new(write);
+        on_signal(TERM, write.clone(), b"T")?;
+        on_signal(INT, write, b"I")?;
+        Ok(Signals(tokio::net::UnixStream::from_std(read)?))
     }
 
     /// The name of the next one.
     pub(crate) async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "TERM",
-            _ = self.interrupt.recv() => "INT",
+        match self.0.read_u8().await {
+            Ok(b'T') => "TERM",
+            Ok(_) => "INT",
+            Err(_) => std::future::pending().await, // the handlers hold the other end for good
         }
     }
+}
+
+/// Writes one byte whenever `signal` comes.
+#[allow(unsafe_code)]
+fn on_signal(signal: i32, to: Arc<UnixStream>, byte: &'static [u8; 1]) -> io::Result<()> {
+    // SAFETY: a handler may do only what signal-safety(7) lists. This one calls write(2), on a descriptor
+    // that lives as long as it does; it takes no lock, allocates nothing and cannot panic, for an error of the system is no more
+    // than its number. The registry saves and restores errno around it.
+    unsafe { signal_hook_registry::register(signal, move || _ = (&*to).write(byte)) }?;
+    Ok(())
 }
 
 /// Tells every connection that the drain has begun, and the server when the last one is gone.

@@ -52,12 +52,13 @@ fn every_source_file_says_first_what_it_is_for() {
 }
 
 #[test]
-fn unsafe_code_is_in_one_file_alone() {
+fn unsafe_code_is_in_three_files_alone() {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     for (path, text) in sources() {
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         let has_unsafe = code.flat_map(|line| line.split(|c| !is_word(c))).any(|word| word == "unsafe");
-        assert_eq!(has_unsafe, path.ends_with("space-kit/src/listen.rs"), "{}", path.display());
+        let known = ["arena.rs", "listen.rs", "shutdown.rs"].map(|file| format!("space-kit/src/{file}"));
+        assert_eq!(has_unsafe, known.iter().any(|file| path.ends_with(file)), "{}", path.display());
     }
 }
 
