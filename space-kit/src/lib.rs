@@ -8,6 +8,7 @@
 extern crate unwinding as _;
 
 mod app;
+mod arena;
 mod body;
 mod call;
 pub mod cli;
