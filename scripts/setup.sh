@@ -30,7 +30,7 @@ installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = i
 for group in "${groups[@]}"; do
     case $group in
         build)
-            for package in rustc-web cargo-web rust-web-src musl-dev; do need "$package" installed "$package"; done
+            for package in rustc-web cargo-web rust-web-src musl-tools; do need "$package" installed "$package"; done
             need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
             [ -x .cache/tools/bin/cargo-auditable ] || tools+=(cargo-auditable)
             ;;

@@ -91,29 +91,44 @@ impl<'a> Env<'a> {
     /// The value of `var`, or of its default where it is unset or empty.
     /// `None` means that a problem was recorded.
     pub fn read<T>(&mut self, var: &'static Var, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        match self.optional(var, &parse)? {
-            Some(value) => Some(value),
-            None => {
-                let default = var.default_in(self.defaults);
-                parse(default).or_else(|| self.reject(var, default))
-            }
-        }
+        self.value(var, &parse, true).flatten()
     }
 
     /// The value of `var`, or `Some(None)` where it is unset or empty.
     /// `None` means that a problem was recorded.
     pub fn optional<T>(&mut self, var: &'static Var, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
-        let Some(raw) = (self.lookup)(var.name).filter(|raw| !raw.is_empty()) else {
-            return Some(None);
+        self.value(var, &parse, false)
+    }
+
+    /// Both of the above: a copy for each type of value and not for each place that reads one.
+    #[inline(never)]
+    fn value<T>(
+        &mut self,
+        var: &'static Var,
+        parse: &dyn Fn(&str) -> Option<T>,
+        with_default: bool,
+    ) -> Option<Option<T>> {
+        let text = match self.text(var)? {
+            Some(text) => text,
+            None if with_default => var.default_in(self.defaults).to_owned(),
+            None => return Some(None),
         };
-        let Ok(text) = raw.into_string() else {
-            self.problem(var, format!("is not UTF-8; accepted: {}", var.accepts));
-            return None;
-        };
-        match parse(text.trim()) {
-            Some(value) => Some(Some(value)),
-            None => self.reject(var, &text),
+        let value = parse(text.trim());
+        if value.is_none() {
+            self.reject(var, &text);
         }
+        value.map(Some)
+    }
+
+    /// The value as text. One copy of it serves every type of value.
+    #[inline(never)]
+    fn text(&mut self, var: &'static Var) -> Option<Option<String>> {
+        let Some(raw) = (self.lookup)(var.name).filter(|raw| !raw.is_empty()) else { return Some(None) };
+        let text = raw.into_string().ok();
+        if text.is_none() {
+            self.problem(var, format!("is not UTF-8; accepted: {}", var.accepts));
+        }
+        text.map(Some)
     }
 
     /// Whether a variable that the platform sets is there, such as `SPACE_ID`.
@@ -131,13 +146,13 @@ impl<'a> Env<'a> {
         self.problems
     }
 
-    fn reject<T>(&mut self, var: &'static Var, text: &str) -> Option<T> {
+    #[inline(never)]
+    fn reject(&mut self, var: &'static Var, text: &str) {
         let given = match var.secret {
             true => format!("the value given ({} characters, not shown)", text.chars().count()),
             false => format!("{text:?}"),
         };
         self.problem(var, format!("{given} is not accepted; accepted: {}", var.accepts));
-        None
     }
 }
 

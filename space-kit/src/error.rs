@@ -2,14 +2,20 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
-/// A request that fails. The service renders it in its own JSON shape (`Service::render`).
+/// A request that fails. The service renders it in its own JSON shape (`Service::render`). It is one pointer
+/// wide, because every step of a request may give one.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Parts>);
+
+/// What an error is made of: read and changed through the [`Error`].
+#[derive(Debug)]
+pub struct Parts {
     /// The status; `Service::statuses` may put another in its place.
     pub status: StatusCode,
     /// A stable machine-readable code in lower snake case.
@@ -27,7 +33,8 @@ pub struct Error {
 impl Error {
     /// An error with status, code and public message.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Error {
-        Error { status, code, message: message.into(), param: None, headers: Vec::new(), cause: None }
+        let (message, headers) = (message.into(), Vec::new());
+        Error(Box::new(Parts { status, code, message, param: None, headers, cause: None }))
     }
 
     /// Names the part of the input that was wrong.
@@ -42,10 +49,30 @@ impl Error {
         self
     }
 
+    /// What to log: the cause, or the message where there is none.
+    pub fn into_reason(self) -> String {
+        let Parts { cause, message, .. } = *self.0;
+        cause.unwrap_or_else(|| message.into_owned())
+    }
+
     /// Adds the reason for the operator's log.
     pub fn cause(mut self, cause: impl fmt::Display) -> Error {
         self.cause = Some(cause.to_string());
         self
+    }
+}
+
+impl Deref for Error {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Parts {
+        &mut self.0
     }
 }
 

@@ -43,6 +43,7 @@ mod route;
 mod serve;
 mod service;
 mod shutdown;
+pub mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod track;

@@ -2,6 +2,7 @@
 //! private. Nothing is set up before the first of them, so that a start does not pay for it.
 
 mod connect;
+pub(crate) mod crypto;
 mod fetch;
 mod pool;
 mod stream;
@@ -9,5 +10,5 @@ mod url;
 
 pub use connect::{Connector, SSL_CERT_FILE};
 pub use fetch::{Limits, collect, fetch};
-pub use pool::{Pool, PooledBody, SendError};
+pub use pool::{Pool, PooledBody, SendError, Sending};
 pub use url::{Origin, Url};

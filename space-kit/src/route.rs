@@ -10,7 +10,8 @@ pub struct Route<S: 'static> {
     /// The method. A GET row answers HEAD too.
     pub method: Method,
     /// Literal segments and `{name}` for exactly one non-empty segment, as in OpenAPI. At the end `{*name}`
-    /// stands for whatever follows; any other row that has the path goes before such a one.
+    /// stands for whatever follows. Any other row that has the path goes before such a one, and of these the
+    /// first in the table.
     pub path: &'static str,
     /// What answers.
     pub handler: fn(Call<S>) -> Reply,
@@ -59,9 +60,9 @@ pub(crate) fn find<'t, S: 'static>(
     method: &Method,
     path: &str,
 ) -> Found<'t, S> {
-    let open = !table.clone().any(|route| !is_open(route.path) && matches(route.path, path));
-    let mut rows = table.clone().enumerate().filter(|(_, route)| is_open(route.path) == open);
-    if let Some((at, route)) = rows.find(|(_, route)| route.takes(method) && matches(route.path, path)) {
+    let open = open_row(table.clone(), path);
+    let mut rows = table.clone().enumerate().filter(|(_, route)| has(route.path, path, open));
+    if let Some((at, route)) = rows.find(|(_, route)| route.takes(method)) {
         return Found::Route(at, route);
     }
     match allow(table, path) {
@@ -77,9 +78,8 @@ pub(crate) fn allow<'t, S: 'static>(
     path: &str,
 ) -> Option<String> {
     let mut methods: Vec<&str> = Vec::new();
-    let open = !table.clone().any(|route| !is_open(route.path) && matches(route.path, path));
-    let has = |route: &&Route<S>| path == "*" || is_open(route.path) == open && matches(route.path, path);
-    for route in table.filter(has) {
+    let open = open_row(table.clone(), path);
+    for route in table.filter(|route| path == "*" || has(route.path, path, open)) {
         let also = if route.method == Method::GET { "HEAD" } else { "" };
         for method in [route.method.as_str(), also] {
             if !method.is_empty() && !methods.contains(&method) {
@@ -94,8 +94,15 @@ pub(crate) fn allow<'t, S: 'static>(
     Some(methods.join(", "))
 }
 
-/// The segment of `path` at `{name}` in `pattern`, as it was sent (percent-encoding kept).
+/// The segment of `path` at `{name}` in `pattern`, or all that stands at `{*name}`, as it was sent
+/// (percent-encoding kept).
 pub(crate) fn param<'p>(pattern: &str, path: &'p str, name: &str) -> Option<&'p str> {
+    let at = pattern
+        .split('/')
+        .position(|segment| placeholder(segment).and_then(|p| p.strip_prefix('*')) == Some(name));
+    if let Some(at) = at {
+        return path.splitn(at + 1, '/').nth(at);
+    }
     let mut pairs = pattern.split('/').zip(path.split('/'));
     pairs.find(|(pattern, _)| placeholder(pattern) == Some(name)).map(|(_, segment)| segment)
 }
@@ -109,6 +116,24 @@ fn matches(pattern: &str, path: &str) -> bool {
             (Some(want), Some(have)) if placeholder(want).map_or(want == have, |_| !have.is_empty()) => {}
             _ => return false,
         }
+    }
+}
+
+/// The open pattern that a path belongs to, the first in the table, unless any other row has the path.
+fn open_row<'t, S: 'static>(
+    table: impl Iterator<Item = &'t Route<S>> + Clone,
+    path: &str,
+) -> Option<&'static str> {
+    let mut rows = table.filter(|route| matches(route.path, path)).map(|route| route.path);
+    let first = rows.next().filter(|first| is_open(first))?;
+    rows.all(is_open).then_some(first)
+}
+
+/// Whether a pattern has the path, where `open` is the open pattern that the path belongs to.
+fn has(pattern: &str, path: &str, open: Option<&str>) -> bool {
+    match open {
+        Some(open) => pattern == open,
+        None => !is_open(pattern) && matches(pattern, path),
     }
 }
 
@@ -130,6 +155,7 @@ mod tests {
         Route::get("/login/{provider}", |_| unreachable!()),
         Route::post("/login/{provider}", |_| unreachable!()),
         Route::post("/v1/chat", |_| unreachable!()),
+        Route::get("/v1/models/{*model}", |_| unreachable!()),
         Route::get("/v1/{*path}", |_| unreachable!()),
         Route::post("/v1/{*path}", |_| unreachable!()),
     ];
@@ -155,8 +181,10 @@ mod tests {
     #[test]
     fn an_open_row_takes_what_follows_unless_another_row_has_the_path() {
         for path in ["/v1/files", "/v1/chat/", "/v1/files/a/b"] {
-            assert_eq!(describe(Method::GET, path), "4", "{path}");
+            assert_eq!(describe(Method::GET, path), "5", "{path}");
         }
+        assert_eq!(describe(Method::GET, "/v1/models/a/b"), "4");
+        assert_eq!(describe(Method::POST, "/v1/models/a/b"), "GET, HEAD, OPTIONS");
         assert_eq!(describe(Method::POST, "/v1/chat"), "3");
         assert_eq!(describe(Method::PUT, "/v1/files"), "GET, HEAD, POST, OPTIONS");
     }
@@ -172,5 +200,6 @@ mod tests {
     fn a_placeholder_gives_its_segment_as_sent() {
         assert_eq!(param("/login/{provider}", "/login/h%66", "provider"), Some("h%66"));
         assert_eq!(param("/login/{provider}", "/login/hf", "other"), None);
+        assert_eq!(param("/v1/models/{*model}", "/v1/models/org/a:b", "model"), Some("org/a:b"));
     }
 }

@@ -13,6 +13,7 @@ use crate::listen::Handed;
 use crate::log::Value;
 use crate::readiness::Status;
 use crate::shutdown::{Drain, Signals};
+use crate::task;
 
 /// Runs a service until a signal ends it. An error means that it could not start.
 pub(crate) fn run<S: Send + Sync + 'static>(app: Arc<App<S>>) -> Result<(), String> {
@@ -74,7 +75,7 @@ async fn accept<S: Send + Sync + 'static>(app: &Arc<App<S>>, listener: &TcpListe
                 let peer = peer.ip().to_canonical();
                 // A connection that comes while draining is told so, and does not prolong the drain.
                 let guard = (app.readiness.status() != Status::Draining).then(|| drain.guard());
-                tokio::spawn(conn::serve(app.clone(), stream, peer, guard));
+                task::spawn(conn::serve(app.clone(), stream, peer, guard));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::header::{HeaderValue, RETRY_AFTER};
-use crate::{Bytes, Error, StatusCode};
+use crate::{Bytes, Error, StatusCode, task};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -94,7 +94,7 @@ impl Source {
         state.cause = Some("the last fetch did not end".to_owned());
         state.flight = Some(flight.clone());
         let shared = self.0.clone();
-        tokio::spawn(async move {
+        task::spawn(async move {
             let outcome = timeout(LIMIT, shared.load()).await;
             let mut state = shared.lock();
             match outcome {
@@ -287,6 +287,6 @@ mod tests {
         });
         other.gate.add_permits(9);
         let error = other.source.keys(other.start).await.unwrap_err();
-        assert!(error.cause.unwrap().contains("another issuer"));
+        assert!(error.into_reason().contains("another issuer"));
     }
 }

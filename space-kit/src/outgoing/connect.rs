@@ -1,7 +1,6 @@
 //! A connection: name, TCP, TLS, HTTP/1.1.
 
-use std::fs::File;
-use std::io::{self, BufReader};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -11,15 +10,16 @@ use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ALL_VERSIONS, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::Origin;
+use super::crypto::provider;
 use super::stream::Stream;
 use crate::client::is_private;
-use crate::{Env, Var};
+use crate::{Env, Var, task};
 
 /// The variable for private certificate authorities.
 pub static SSL_CERT_FILE: Var = Var {
@@ -69,7 +69,7 @@ impl Connector {
         };
         let handshake = http1::Builder::new().max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|error| error.to_string())?;
-        tokio::spawn(async move {
+        task::spawn(async move {
             _ = connection.await; // its errors reach the request that it carries
         });
         Ok(sender)
@@ -99,29 +99,37 @@ impl Connector {
             return Ok(Stream::Plain(stream));
         }
         let name = ServerName::try_from(origin.host.clone()).map_err(io::Error::other)?;
-        let stream = self.tls().connect(name, stream).await?;
+        let stream = self.tls()?.connect(name, stream).await?;
         Ok(Stream::Tls(Box::new(stream)))
     }
 
-    fn tls(&self) -> &TlsConnector {
-        self.tls.get_or_init(|| {
+    fn tls(&self) -> io::Result<&TlsConnector> {
+        if self.tls.get().is_none() {
             let mut roots = RootCertStore::empty();
             match &self.authorities {
                 Some(authorities) => _ = roots.add_parsable_certificates(authorities.iter().cloned()),
                 None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
             }
-            let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-            TlsConnector::from(Arc::new(config))
-        })
+            let config = ClientConfig::builder_with_provider(Arc::new(provider()))
+                .with_protocol_versions(ALL_VERSIONS)
+                .map_err(io::Error::other)?
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            _ = self.tls.set(TlsConnector::from(Arc::new(config)));
+        }
+        self.tls.get().ok_or_else(|| io::ErrorKind::Other.into())
     }
 }
 
 fn read_authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let shown = file.display();
-    let reader = File::open(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
-    let read: Result<Vec<_>, _> = CertificateDer::pem_reader_iter(BufReader::new(reader)).collect();
-    match read {
-        Ok(authorities) if !authorities.is_empty() => Ok(authorities),
-        _ => Err(format!("{shown} has no certificates in PEM form")),
+    let text = std::fs::read(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let mut authorities = Vec::new();
+    for authority in CertificateDer::pem_slice_iter(&text) {
+        authorities.push(authority.map_err(|_| format!("{shown} is not in PEM form"))?);
     }
+    if authorities.is_empty() {
+        return Err(format!("{shown} has no certificates in PEM form"));
+    }
+    Ok(authorities)
 }

@@ -13,6 +13,7 @@ use hyper::{Request, Response};
 
 use super::Origin;
 use super::connect::{Connector, Sender};
+use crate::task;
 
 /// Idle connections kept for one origin.
 const MAX_IDLE: usize = 32;
@@ -27,6 +28,9 @@ pub struct Pool {
     connector: Arc<Connector>,
     idle: Arc<Mutex<Idle>>,
 }
+
+/// An answer to come. It is boxed, so that there is one copy of its code for all who wait for one.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<PooledBody>, SendError>> + Send + 'a>>;
 
 /// Why there is no answer, for the log.
 #[derive(Debug)]
@@ -45,7 +49,11 @@ impl Pool {
 
     /// Sends a request and gives the head of its answer. Dropping the future or the body cancels the
     /// request on the other side: its connection closes.
-    pub async fn send(
+    pub fn send<'a>(&'a self, origin: &'a Origin, request: Request<Full<Bytes>>) -> Sending<'a> {
+        Box::pin(self.send_now(origin, request))
+    }
+
+    async fn send_now(
         &self,
         origin: &Origin,
         request: Request<Full<Bytes>>,
@@ -110,7 +118,7 @@ pub struct PooledBody {
 impl PooledBody {
     fn give_back(&mut self) {
         if let Some((pool, origin, mut sender)) = self.back.take() {
-            tokio::spawn(async move {
+            task::spawn(async move {
                 if sender.ready().await.is_ok() {
                     pool.put(origin, sender);
                 }
