@@ -1,9 +1,18 @@
-//! The service's own settings.
+//! The service's settings, and what they make.
 
-use std::time::Duration;
+use std::hash::RandomState;
+use std::time::{Duration, Instant};
 
 use space_kit::env::Groups;
-use space_kit::{Config, Env, parse};
+use space_kit::outgoing::SSL_CERT_FILE;
+use space_kit::rate_limit::Limiter;
+use space_kit::{Config, Env, jwks, parse};
+
+use crate::access::{self, Access};
+use crate::catalogue::{self, Catalogue};
+use crate::limits::{self, Limits};
+use crate::meter::Meter;
+use crate::upstream::{self, Upstreams};
 
 space_kit::vars! {
     OWN;
@@ -11,14 +20,49 @@ space_kit::vars! {
 }
 
 /// All of the service's own variables, in the order of `--help`.
-pub(crate) static ALL: Groups = &[("demo model", OWN)];
+pub(crate) static ALL: Groups = &[
+    ("upstreams", upstream::ALL),
+    ("TLS", &[&SSL_CERT_FILE]),
+    ("access", access::ALL),
+    ("models", catalogue::ALL),
+    ("limits", limits::ALL),
+    ("demo model", OWN),
+];
 
 /// What requests share.
-#[derive(Debug)]
 pub struct State {
+    pub(crate) upstreams: Upstreams,
+    pub(crate) access: Access,
+    /// `None`: no limit.
+    pub(crate) limiter: Option<Limiter<RandomState>>,
+    pub(crate) limits: Limits,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) meter: Meter,
     pub(crate) demo_delay: Duration,
 }
 
-pub(crate) fn configure(env: &mut Env<'_>, _: &Config) -> Option<State> {
-    Some(State { demo_delay: env.read(&DEMO_DELAY, parse::duration_or_zero)? })
+pub(crate) fn configure(env: &mut Env<'_>, config: &Config) -> Option<State> {
+    let upstreams = upstream::read(env);
+    // Where the upstreams cannot be read, what depends on them is checked as if there were a token.
+    let access = access::read(env, upstreams.as_ref().is_none_or(|upstreams| upstreams.has_key));
+    let limits = limits::read(env, config);
+    let catalogue = catalogue::read(env);
+    let demo_delay = env.read(&DEMO_DELAY, parse::duration_or_zero);
+    let (upstreams, access) = (upstreams?, access?);
+    Some(State {
+        access: Access::new(access.rule, jwks::over(upstreams.pool.clone())),
+        limiter: access.rate.map(|rate| Limiter::new(rate, Instant::now(), RandomState::new())),
+        upstreams,
+        limits: limits?,
+        catalogue: catalogue?,
+        meter: Meter::default(),
+        demo_delay: demo_delay?,
+    })
+}
+
+/// The service's own metrics.
+pub(crate) fn metrics(state: &State, out: &mut String) {
+    state.upstreams.render(out);
+    state.limits.render(out);
+    state.meter.render(out);
 }

@@ -1,7 +1,13 @@
 //! The built-in `demo` model: no language model, but a fixed sentence and the question again. It lets a
 //! Space and a client be tried without a token, and gives the same answer to the same request.
 
-use crate::request::ChatRequest;
+pub(crate) mod chat;
+mod completion;
+mod request;
+mod tools;
+
+use request::ChatRequest;
+use tools::ToolCall;
 
 /// The model's id.
 pub(crate) const MODEL: &str = "demo";
@@ -11,13 +17,20 @@ pub(crate) const MODEL: &str = "demo";
 pub(crate) struct Completion {
     /// The words, each with the space that follows it. A word counts as a token.
     pub(crate) words: Vec<String>,
-    /// `stop`, or `length` where `max_tokens` cut it.
+    /// `stop`, `length` where `max_tokens` cut it, or `tool_calls`.
     pub(crate) finish_reason: &'static str,
     pub(crate) prompt_tokens: u64,
+    /// A call in place of words.
+    pub(crate) call: Option<ToolCall>,
 }
 
 /// Answers a request.
 pub(crate) fn complete(request: &ChatRequest) -> Completion {
+    let prompt_tokens = request.prompt.split_whitespace().count() as u64;
+    if request.call.is_some() {
+        let (words, finish_reason) = (Vec::new(), "tool_calls");
+        return Completion { words, finish_reason, prompt_tokens, call: request.call.clone() };
+    }
     let mut text = String::from(
         "This is the demo model: no language model is running here, it only repeats what you say. You said: ",
     );
@@ -29,7 +42,7 @@ pub(crate) fn complete(request: &ChatRequest) -> Completion {
     let longest = request.max_tokens.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
     let finish_reason = if words.len() > longest { "length" } else { "stop" };
     words.truncate(longest);
-    Completion { words, finish_reason, prompt_tokens: request.prompt.split_whitespace().count() as u64 }
+    Completion { words, finish_reason, prompt_tokens, call: None }
 }
 
 impl Completion {
@@ -39,7 +52,7 @@ impl Completion {
     }
 
     pub(crate) fn completion_tokens(&self) -> u64 {
-        self.words.len() as u64
+        self.words.len() as u64 + u64::from(self.call.is_some())
     }
 }
 
@@ -56,6 +69,7 @@ mod tests {
             include_usage: false,
             max_tokens,
             stop: stop.iter().map(|stop| (*stop).to_owned()).collect(),
+            call: None,
         })
     }
 

@@ -22,14 +22,14 @@ pub(crate) fn render(error: &Error, headers: &mut HeaderMap) -> Bytes {
     {
         headers.insert(RETRY_AFTER_MS, HeaderValue::from(seconds.saturating_mul(1000)));
     }
+    body(error).into()
+}
+
+/// The JSON of an error: as a body, and as an event in a stream.
+pub(crate) fn body(error: &Error) -> String {
     let code = if error.code == CODES.0 { CODES.1 } else { error.code };
-    let body = json!({"error": {
-        "message": error.message,
-        "type": kind(error.status),
-        "param": error.param,
-        "code": code,
-    }});
-    body.to_string().into()
+    let kind = kind(error.status);
+    json!({"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}).to_string()
 }
 
 /// A request that is wrong in a named part.

@@ -1,30 +1,92 @@
-//! `GET /v1/models` and `GET /v1/models/{model}`.
+//! `GET /v1/models` and `GET /v1/models/{model}`: what the caller may ask for.
 
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::Method;
 use serde_json::{Value, json};
-use space_kit::{Body, Call, Error, Reply, Response, StatusCode, respond};
+use space_kit::{Answer, Call, Error, StatusCode, respond};
 
+use crate::catalogue::unknown;
 use crate::config::State;
-use crate::demo;
+use crate::intake;
+use crate::upstream::{Job, Lane, Opened, Want};
+use crate::{demo, headers, json_scan, tunnel};
 
-pub(crate) fn list() -> Response<Body> {
-    respond::json(&json!({"object": "list", "data": [demo_model()]}))
-}
-
-pub(crate) fn retrieve(call: &Call<State>) -> Reply {
-    match call.param("model") {
-        Some(demo::MODEL) => respond::json(&demo_model()).into(),
-        other => unknown(other.unwrap_or_default()).into(),
+/// The list: names of the operator's, and what the upstream has, unless `MODELS` names all there is.
+pub(crate) async fn list(call: Call<State>) -> Answer {
+    let state = &call.app.state;
+    if !state.access.is_decided() {
+        return Ok(respond::json(&json!({"object": "list", "data": [entry(demo::MODEL)]})));
+    }
+    let guest = intake::admit(&call).await?;
+    match listed(&call).await {
+        Ok(text) => Ok(guest.tell(respond::with(StatusCode::OK, respond::JSON, text))),
+        Err(error) => Err(guest.tell_error(error)),
     }
 }
 
-/// The refusal of a model that is not served.
-pub(crate) fn unknown(model: &str) -> Error {
-    let shown: String = model.chars().take(100).collect();
-    let message = format!("the model {shown:?} does not exist here; available: {:?}", demo::MODEL);
-    Error::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
+async fn listed(call: &Call<State>) -> Result<Bytes, Error> {
+    let state = &call.app.state;
+    let mut data: Vec<String> =
+        state.catalogue.names().into_iter().map(|name| entry(name).to_string()).collect();
+    if let Some(lane) = state.upstreams.main.as_ref().filter(|_| !state.catalogue.is_limited()) {
+        let text = fetch(call, lane).await?;
+        let members = json_scan::members(&text, ["data"]);
+        let items = members.ok().and_then(|members| {
+            let place = members.get("data")?.value.clone();
+            let inner = text.get(place)?.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii();
+            Some(String::from_utf8_lossy(inner).into_owned())
+        });
+        let items = items.ok_or_else(|| {
+            Error::new(
+                StatusCode::BAD_GATEWAY,
+                "upstream_error",
+                "the upstream's list of models cannot be read",
+            )
+        })?;
+        if !items.is_empty() {
+            data.push(items);
+        }
+    }
+    Ok(format!("{{\"object\":\"list\",\"data\":[{}]}}", data.join(",")).into())
 }
 
-fn demo_model() -> Value {
-    // The same stamp for ever: the demo model has no training date.
-    json!({"id": demo::MODEL, "object": "model", "created": 0, "owned_by": "python-backend"})
+async fn fetch(call: &Call<State>, lane: &Lane) -> Result<Bytes, Error> {
+    let job = Job {
+        method: Method::GET,
+        path: "/models".to_owned(),
+        headers: headers::to_upstream(&call.head.headers),
+        body: Bytes::new(),
+        relaxed: None,
+        want: Want::Whole,
+        deadline: Instant::now() + lane.waits.total,
+    };
+    match lane.open(&job).await? {
+        Opened::Whole(answer) => Ok(answer.into_body()),
+        Opened::Events(_) | Opened::Head(_) => Ok(Bytes::new()),
+    }
+}
+
+/// One model: ours from here, any other from the upstream.
+pub(crate) async fn retrieve(call: Call<State>) -> Answer {
+    let state = &call.app.state;
+    let name = call.param("model").unwrap_or_default().to_owned();
+    if name == demo::MODEL && !state.access.is_decided() {
+        return Ok(respond::json(&entry(demo::MODEL)));
+    }
+    let is_ours = state.catalogue.names().contains(&name.as_str());
+    if !is_ours && state.upstreams.main.is_some() && !state.catalogue.is_limited() {
+        return tunnel::pass(call).await;
+    }
+    let guest = intake::admit(&call).await?;
+    match is_ours {
+        true => Ok(guest.tell(respond::json(&entry(&name)))),
+        false => Err(guest.tell_error(unknown(&name, &state.catalogue.names()))),
+    }
+}
+
+/// A model of which nothing but the name is known here.
+fn entry(name: &str) -> Value {
+    json!({"id": name, "object": "model", "created": 0, "owned_by": "python-backend"})
 }

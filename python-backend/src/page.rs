@@ -7,10 +7,11 @@ use crate::config::State;
 
 const HTML: &str = include_str!("page.html");
 
-/// The page runs exactly its own style and script (their hashes), loads nothing, and may be framed by the
-/// Hub, which shows a Space in an iframe.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-Sf6Xiq4hsxy2GGn9qxPYem0as+6W5Vzcuc6NuHrduDE='; script-src 'sha256-VUknKOIal7uI0oVt782Ijb0tw1CrH3iOPFUoDzyrnaY='; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'self' https://huggingface.co";
+/// The page runs exactly its own style and script (their hashes), talks to this service alone, and may be framed
+/// by the Hub, which shows a Space in an iframe.
+const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-Kx4Pxt2sfoG65+A7MrO1ueJlxvj8wXadPbnSqSfWO0o='; \
+                      script-src 'sha256-YG92LLEMdLKJpd58IKTwOsJV2fQB2uNmLE3Y+f7JdbU='; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'self' https://huggingface.co";
 
 pub(crate) fn front(call: &Call<State>) -> Response<Body> {
     let service = call.app.service;
@@ -20,6 +21,7 @@ pub(crate) fn front(call: &Call<State>) -> Response<Body> {
         "links": {
             "models": "/v1/models",
             "chat_completions": "/v1/chat/completions",
+            "embeddings": "/v1/embeddings",
             "health": "/health",
             "openapi": "/openapi.json",
         },

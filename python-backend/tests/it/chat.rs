@@ -55,3 +55,39 @@ fn every_error_has_openais_shape() {
         assert!(!reply.header("x-request-id").is_empty());
     }
 }
+
+#[test]
+fn a_demanded_tool_call_is_made_whole_and_streamed() {
+    let service = start(&[]);
+    let tools = json!([{"type": "function", "function": {"name": "add", "parameters": {
+        "type": "object", "properties": {"a": {"type": "integer"}}}}}]);
+    let mut body = json!({"model": "demo", "messages": [{"role": "user", "content": "hi"}],
+                          "tools": tools, "tool_choice": "required"});
+    let answer = chat(&service, &body).json();
+    let (choice, function) = (&answer["choices"][0], json!({"name": "add", "arguments": "{\"a\":1}"}));
+    assert_eq!(
+        (&choice["finish_reason"], &choice["message"]["content"]),
+        (&json!("tool_calls"), &json!(null))
+    );
+    assert_eq!(choice["message"]["tool_calls"][0]["function"], function);
+    body["stream"] = json!(true);
+    let events = crate::support::events(&chat(&service, &body));
+    let chunks: Vec<serde_json::Value> = events
+        .iter()
+        .filter(|data| *data != "[DONE]")
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    let call = &chunks[1]["choices"][0]["delta"]["tool_calls"][0];
+    assert_eq!((&call["index"], &call["function"]), (&json!(0), &function));
+    assert_eq!(chunks.last().unwrap()["choices"][0]["finish_reason"], "tool_calls");
+}
+
+#[test]
+fn an_image_is_accepted_and_named() {
+    let content =
+        json!([{"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"url": "data:,"}}]);
+    let body = json!({"model": "demo", "messages": [{"role": "user", "content": content}]});
+    let answer = chat(&start(&[]), &body).json();
+    let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(text.ends_with("You said: look [image_url]"), "{text}");
+}

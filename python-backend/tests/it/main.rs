@@ -1,10 +1,20 @@
 //! The service as a process, over real sockets.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod access;
 mod chat;
 mod documents;
+mod failover;
+mod fake;
+mod forward;
 mod front;
+mod gone;
+mod limits;
 mod stream;
+mod streams;
+mod support;
+mod tls;
+mod waking;
 
 use space_kit::testing::Process;
 

@@ -5,6 +5,7 @@
 use serde_json::Value;
 use space_kit::Error;
 
+use super::tools::{self, ToolCall};
 use crate::error::{invalid, not_json};
 
 /// What a chat completion is made from.
@@ -19,6 +20,8 @@ pub(crate) struct ChatRequest {
     pub(crate) include_usage: bool,
     pub(crate) max_tokens: Option<u64>,
     pub(crate) stop: Vec<String>,
+    /// The call that is demanded.
+    pub(crate) call: Option<ToolCall>,
 }
 
 const ROLES: [&str; 6] = ["developer", "system", "user", "assistant", "tool", "function"];
@@ -58,6 +61,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<ChatRequest, Error> {
         include_usage: flag(include_usage, "stream_options.include_usage")?,
         max_tokens: longest.or(count(field("max_tokens"), "max_tokens")?),
         stop: stops(field("stop"))?,
+        call: tools::demanded(&body)?,
     })
 }
 
@@ -149,7 +153,7 @@ mod tests {
 
     fn refused(body: &Value) -> (String, String) {
         let error = parse(body.to_string().as_bytes()).unwrap_err();
-        (error.param.unwrap_or_default().into_owned(), error.message.into_owned())
+        (error.param.clone().unwrap_or_default().into_owned(), error.message.to_string())
     }
 
     #[test]

@@ -1,38 +1,31 @@
-//! `POST /v1/chat/completions`.
+//! The demo model behind `POST /v1/chat/completions`.
 
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use space_kit::header::{CACHE_CONTROL, HeaderName, HeaderValue};
-use space_kit::{Answer, Body, BoxError, Call, Sender, StatusCode, respond};
+use space_kit::{Answer, Body, BoxError, Call, Response, Sender, respond};
 
-use crate::completion::Envelope;
+use super::completion::{Envelope, tool_call};
+use super::{Completion, request};
 use crate::config::State;
-use crate::demo::{self, Completion};
-use crate::{models, request};
+use crate::forward::event_stream;
 
-/// Keeps proxies such as nginx from holding a stream back.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-
-pub(crate) async fn completions(call: Call<State>) -> Answer {
+/// Answers from the demo model; `text` is the request's body.
+pub(crate) fn completion(call: &Call<State>, text: &[u8]) -> Answer {
     let delay = call.app.state.demo_delay;
     let envelope = Envelope {
         id: format!("chatcmpl-{}", call.id.to_str().unwrap_or_default()),
         created: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
     };
-    let request = request::parse(&call.body.bytes().await?)?;
-    if request.model != demo::MODEL {
-        return Err(models::unknown(&request.model));
-    }
-    let completion = demo::complete(&request);
+    let request = request::parse(text)?;
+    let completion = super::complete(&request);
     if !request.stream {
         return Ok(respond::json(&envelope.whole(&completion)));
     }
     let usage = request.include_usage;
-    let events = Body::produce(move |sender| stream(sender, envelope, completion, usage, delay));
-    let mut response = respond::with(StatusCode::OK, HeaderValue::from_static("text/event-stream"), events);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    let mut response =
+        Response::new(Body::produce(move |sender| stream(sender, envelope, completion, usage, delay)));
+    event_stream(response.headers_mut());
     Ok(response)
 }
 
@@ -46,6 +39,13 @@ async fn stream(
 ) -> Result<(), BoxError> {
     let role = json!({"role": "assistant", "content": "", "refusal": null});
     sender.send(event(&envelope.chunk(role, None, usage))).await;
+    if let Some(call) = &completion.call {
+        let mut whole = tool_call(&envelope.id, call);
+        if let Some(fields) = whole.as_object_mut() {
+            fields.insert("index".to_owned(), 0.into());
+        }
+        sender.send(event(&envelope.chunk(json!({"tool_calls": [whole]}), None, usage))).await;
+    }
     for word in &completion.words {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::tools::ToolCall;
 use crate::demo::{self, Completion};
 
 /// What the answers to one request share.
@@ -23,12 +24,7 @@ impl Envelope {
             "model": demo::MODEL,
             "choices": [{
                 "index": 0,
-                "message": {
-                    "role": "assistant",
-                    "content": completion.text(),
-                    "refusal": null,
-                    "annotations": [],
-                },
+                "message": message(&self.id, completion),
                 "logprobs": null,
                 "finish_reason": completion.finish_reason,
             }],
@@ -64,6 +60,21 @@ impl Envelope {
             "choices": choices,
         })
     }
+}
+
+fn message(id: &str, completion: &Completion) -> Value {
+    let content = if completion.call.is_some() { Value::Null } else { completion.text().into() };
+    let mut message = json!({"role": "assistant", "content": content, "refusal": null, "annotations": []});
+    if let (Some(call), Some(fields)) = (&completion.call, message.as_object_mut()) {
+        fields.insert("tool_calls".to_owned(), json!([tool_call(id, call)]));
+    }
+    message
+}
+
+/// A call as a message has it.
+pub(crate) fn tool_call(id: &str, call: &ToolCall) -> Value {
+    let function = json!({"name": call.name, "arguments": call.arguments});
+    json!({"id": format!("call_{id}"), "type": "function", "function": function})
 }
 
 fn usage(completion: &Completion) -> Value {

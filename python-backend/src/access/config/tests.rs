@@ -1,0 +1,174 @@
+//! Which settings go together, and what is told of those that do not.
+
+use std::ffi::OsString;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const KEY: (&str, &str) = ("API_KEYS", "ann:sk-0123456789abcdefghij");
+const ISSUER: (&str, &str) = ("JWT_ISSUER", "https://id.example");
+const AUDIENCE: (&str, &str) = ("JWT_AUDIENCE", "us");
+const ALLOW: (&str, &str) = ("JWT_ALLOW", "sub:ann");
+const PROVIDER: (&str, &str) = ("OPENID_PROVIDER_URL", "https://huggingface.co");
+const CLIENT: (&str, &str) = ("OAUTH_CLIENT_ID", "client-1");
+const OPEN: (&str, &str) = ("ACCESS", "open");
+const JWT: (&str, &str) = ("ACCESS", "jwt");
+
+fn read_with(token: bool, set: &[(&str, &str)]) -> Result<AccessConfig, Vec<String>> {
+    let lookup = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
+    let mut env = Env::new(&lookup, &[]);
+    let config = read(&mut env, token);
+    let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
+    assert_eq!(config.is_some(), problems.is_empty(), "{problems:?}");
+    config.ok_or(problems)
+}
+
+fn ways(set: &[(&str, &str)]) -> (bool, bool, bool) {
+    match read_with(true, set).unwrap().rule {
+        Rule::Ways { open, keys, tokens } => (open, keys.is_some(), tokens.is_some()),
+        Rule::Undecided => (false, false, false),
+    }
+}
+
+fn tokens(set: &[(&str, &str)]) -> TokenRule {
+    match read_with(true, set).unwrap().rule {
+        Rule::Ways { tokens: Some(tokens), .. } => tokens,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The variables that have problems.
+fn problems(set: &[(&str, &str)]) -> Vec<String> {
+    let told = read_with(true, set).unwrap_err();
+    told.iter().map(|problem| problem.split(':').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn nothing_configured_protects_an_upstream_token_and_else_is_open() {
+    assert_eq!(read_with(true, &[]).unwrap(), AccessConfig { rule: Rule::Undecided, rate: None });
+    let open = Rule::Ways { open: true, keys: None, tokens: None };
+    assert_eq!(read_with(false, &[]).unwrap(), AccessConfig { rule: open, rate: None });
+    assert_eq!(read_with(true, &[PROVIDER, CLIENT]).unwrap().rule, Rule::Undecided, "sign-in is no decision");
+}
+
+#[test]
+fn what_is_configured_is_what_is_meant() {
+    assert_eq!(ways(&[KEY]), (false, true, false));
+    assert_eq!(ways(&[ISSUER, AUDIENCE, ALLOW]), (false, false, true));
+    assert_eq!(ways(&[KEY, ISSUER, AUDIENCE, ALLOW]), (false, true, true));
+    assert_eq!(ways(&[PROVIDER, CLIENT, ALLOW]), (false, false, true));
+    assert_eq!(ways(&[OPEN]), (true, false, false));
+    assert_eq!(ways(&[("ACCESS", "keys , jwt"), KEY, ISSUER, AUDIENCE, ALLOW]), (false, true, true));
+    assert_eq!(ways(&[("ACCESS", "open,keys"), KEY]), (true, true, false));
+}
+
+#[test]
+fn a_space_brings_issuer_and_audience_as_a_pair() {
+    let expected =
+        |issuer: &str, audience: &str| Expected { issuer: issuer.into(), audience: audience.into() };
+    assert_eq!(
+        tokens(&[JWT, PROVIDER, CLIENT, ALLOW]).expected,
+        expected("https://huggingface.co", "client-1")
+    );
+    let own = [JWT, PROVIDER, CLIENT, ISSUER, AUDIENCE, ALLOW];
+    assert_eq!(tokens(&own).expected, expected("https://id.example", "us"));
+    assert_eq!(problems(&[JWT, PROVIDER, CLIENT, ISSUER, ALLOW]), ["JWT_AUDIENCE"]);
+    assert_eq!(problems(&[JWT, PROVIDER, CLIENT, AUDIENCE, ALLOW]), ["JWT_ISSUER"]);
+    assert_eq!(
+        problems(&[JWT, ("OPENID_PROVIDER_URL", "http://id.example"), CLIENT, ALLOW]),
+        ["OPENID_PROVIDER_URL"]
+    );
+    assert_eq!(ways(&[KEY, ("OPENID_PROVIDER_URL", "nonsense")]), (false, true, false), "it is not used");
+}
+
+#[test]
+fn the_keys_come_from_the_issuer_or_from_the_address_given() {
+    assert_eq!(tokens(&[ISSUER, AUDIENCE, ALLOW]).origin, Location::Issuer("https://id.example".to_owned()));
+    let url = ("JWT_JWKS_URL", "http://127.0.0.1:9000/jwks");
+    assert_eq!(tokens(&[ISSUER, AUDIENCE, ALLOW, url]).origin, Location::Address(url.1.to_owned()));
+}
+
+#[test]
+fn contradictions_name_the_variable() {
+    for (set, named) in [
+        (&[("ACCESS", "keys")][..], &["API_KEYS"][..]),
+        (&[JWT], &["JWT_ALLOW", "JWT_ISSUER"]),
+        (&[JWT, ISSUER, AUDIENCE], &["JWT_ALLOW"]),
+        (&[JWT, PROVIDER, ALLOW], &["JWT_ISSUER"]),
+        (&[ISSUER], &["JWT_ALLOW", "JWT_AUDIENCE"]),
+        (&[AUDIENCE, ALLOW], &["JWT_ISSUER"]),
+        (&[ALLOW], &["JWT_ISSUER"]),
+        (&[("ACCESS", "keys,jwt")], &["API_KEYS", "JWT_ALLOW", "JWT_ISSUER"]),
+        (&[OPEN, KEY], &["API_KEYS"]),
+        (&[OPEN, ISSUER, ALLOW], &["JWT_ISSUER", "JWT_ALLOW"]),
+        (&[OPEN, KEY, ALLOW], &["API_KEYS", "JWT_ALLOW"]),
+        (&[JWT, KEY, ISSUER, AUDIENCE, ALLOW], &["API_KEYS"]),
+        (&[("ACCESS", "everybody")], &["ACCESS"]),
+        (&[("ACCESS", "open,open")], &["ACCESS"]),
+        (&[("ACCESS", "open,")], &["ACCESS"]),
+        (&[("ACCESS", "OPEN")], &["ACCESS"]),
+        (&[("JWT_ISSUER", "http://id.example"), AUDIENCE, ALLOW], &["JWT_ISSUER"]),
+        (&[ISSUER, ("JWT_AUDIENCE", "a\u{7}b"), ALLOW], &["JWT_AUDIENCE"]),
+        (&[ISSUER, AUDIENCE, ALLOW, ("JWT_JWKS_URL", "file:///jwks")], &["JWT_JWKS_URL"]),
+        (&[ISSUER, AUDIENCE, ("JWT_ALLOW", "ann")], &["JWT_ALLOW"]),
+        (&[OPEN, ("RATE_LIMIT", "60")], &["RATE_LIMIT"]),
+        (
+            &[("API_KEYS", "short"), ("RATE_LIMIT", "fast"), ("ACCESS", "all")],
+            &["ACCESS", "API_KEYS", "RATE_LIMIT"],
+        ),
+    ] {
+        assert_eq!(problems(set), named, "{set:?}");
+    }
+}
+
+#[test]
+fn a_problem_with_the_keys_does_not_repeat_them() {
+    let told = read_with(true, &[("API_KEYS", "sk-0123456789abcdefghij")]).unwrap_err().concat();
+    assert!(!told.contains("0123"), "{told}");
+}
+
+#[test]
+fn open_access_to_a_token_is_limited_unless_the_operator_says_otherwise() {
+    let rate = |token, set: &[(&str, &str)]| read_with(token, set).unwrap().rate.map(|rate| rate.to_string());
+    assert_eq!(rate(true, &[OPEN]).as_deref(), Some("20/min"));
+    assert_eq!(rate(true, &[("ACCESS", "open,keys"), KEY]).as_deref(), Some("20/min"));
+    assert_eq!(rate(false, &[OPEN]), None);
+    assert_eq!(rate(true, &[KEY]), None);
+    assert_eq!(rate(true, &[OPEN, ("RATE_LIMIT", "none")]), None);
+    assert_eq!(rate(true, &[OPEN, ("RATE_LIMIT", "5/s")]).as_deref(), Some("5/s"));
+    assert_eq!(rate(true, &[KEY, ("RATE_LIMIT", "60/min")]).as_deref(), Some("60/min"));
+}
+
+#[test]
+fn the_keys_alone_are_secret() {
+    let secret: Vec<_> = ALL.iter().filter(|var| var.secret).map(|var| var.name).collect();
+    assert_eq!((secret, ALL.len()), (vec!["API_KEYS"], 9));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    /// Whatever is set to whatever, there is a rule or a problem, and a token is never open by accident.
+    #[test]
+    fn a_token_is_open_to_everybody_only_where_access_says_so(
+        access in prop::option::of("open|keys|jwt|open,keys|keys,jwt|[ -~é漢]{0,5}"),
+        keys in prop::option::of("a:[!-~]{18,22}"),
+        issuer in prop::option::of("https?://(id|127\\.0\\.0\\.1)"),
+        audience in prop::option::of("us"),
+        allow in prop::option::of("\\*|sub:a|a"),
+        on_space: bool,
+    ) {
+        let given = [("ACCESS", access), ("API_KEYS", keys), ("JWT_ISSUER", issuer), ("JWT_AUDIENCE", audience), ("JWT_ALLOW", allow)];
+        let mut set: Vec<(&str, &str)> = given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+        if on_space {
+            set.extend([PROVIDER, CLIENT]);
+        }
+        if let Ok(AccessConfig { rule: Rule::Ways { open, keys, tokens }, rate }) = read_with(true, &set) {
+            let says_open = set.iter().any(|(name, value)| *name == "ACCESS" && value.contains("open"));
+            prop_assert_eq!(open, says_open);
+            prop_assert!(open || keys.is_some() || tokens.is_some());
+            prop_assert_eq!(rate.is_some(), open);
+        }
+    }
+}

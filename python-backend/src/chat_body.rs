@@ -1,0 +1,148 @@
+//! What the gateway reads and changes in the body of a request for an answer (chat/completions, completions,
+//! embeddings, responses, messages). All else is the upstream's to judge and stays as it came.
+
+use bytes::Bytes;
+use space_kit::Error;
+
+use crate::error::{invalid, not_json};
+use crate::json_scan::{self, Members, ScanError, Span};
+use crate::splice::{Pieces, Splice, quoted};
+
+const MODEL: &str = "model";
+const STREAM: &str = "stream";
+const OPTIONS: &str = "stream_options";
+const USAGE: &str = "include_usage";
+const ENCODING: &str = "encoding_format";
+
+/// A request's body, read.
+#[derive(Debug)]
+pub(crate) struct ChatBody {
+    /// The model that is asked for; a `null` is as good as none.
+    pub(crate) model: Option<String>,
+    /// Whether the answer is to be streamed.
+    pub(crate) stream: bool,
+    /// `stream_options.include_usage`.
+    pub(crate) include_usage: Option<bool>,
+    /// `encoding_format` of embeddings.
+    pub(crate) encoding_format: Option<String>,
+    text: Bytes,
+    members: Members<4>,
+    options: Option<Members<1>>,
+}
+
+/// What is to be changed on the way to the upstream.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Changes<'a> {
+    /// Another model.
+    pub(crate) model: Option<&'a str>,
+    /// Ask for the usage at the end of a stream. Nothing happens where no stream is asked for: upstreams
+    /// refuse `stream_options` there.
+    pub(crate) usage: bool,
+    /// Ask for embeddings as numbers, where another form is asked for.
+    pub(crate) floats: bool,
+}
+
+impl ChatBody {
+    /// Reads a body; what is wrong is named by its path in the JSON.
+    pub(crate) fn read(text: Bytes) -> Result<ChatBody, Error> {
+        let members = json_scan::members(&text, [MODEL, STREAM, OPTIONS, ENCODING]).map_err(refused)?;
+        let raw = |name| members.get(name).map(|member| slice(&text, &member.value)).filter(not_null);
+        let words = |name| raw(name).map(|raw| words(raw, name)).transpose();
+        let model = words(MODEL)?;
+        if model.as_deref() == Some("") {
+            return Err(invalid(MODEL, "model must be a non-empty string"));
+        }
+        let stream = raw(STREAM).map(|raw| flag(raw, STREAM)).transpose()?;
+        let encoding_format = words(ENCODING)?;
+        let options = match members.get(OPTIONS).filter(|_| raw(OPTIONS).is_some()) {
+            Some(member) => Some(options(&text, &member.value)?),
+            None => None,
+        };
+        let usage = options.as_ref().and_then(|options| options.get(USAGE));
+        let usage = usage.map(|member| slice(&text, &member.value)).filter(not_null);
+        let include_usage = usage.map(|raw| flag(raw, "stream_options.include_usage")).transpose()?;
+        let stream = stream.unwrap_or_default();
+        Ok(ChatBody { model, stream, include_usage, encoding_format, text, members, options })
+    }
+
+    /// The body with all changes made, and nothing else changed.
+    pub(crate) fn with(&self, changes: Changes<'_>) -> Pieces {
+        let mut splice = Splice::default();
+        let mut add: Vec<(&str, String)> = Vec::new();
+        if let Some(model) = changes.model {
+            match self.members.get(MODEL) {
+                Some(member) => splice.replace(&member.value, quoted(model)),
+                None => add.push((MODEL, quoted(model))),
+            }
+        }
+        if changes.usage && self.stream && self.include_usage != Some(true) {
+            self.add_usage(&mut splice, &mut add);
+        }
+        if let (true, Some(member)) = (changes.floats, self.members.get(ENCODING))
+            && self.encoding_format.as_deref().is_some_and(|format| format != "float")
+        {
+            splice.replace(&member.value, r#""float""#);
+        }
+        let add: Vec<_> = add.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        splice.reshape(&self.members, &[], &add);
+        splice.apply(&self.text)
+    }
+
+    fn add_usage(&self, splice: &mut Splice, add: &mut Vec<(&str, String)>) {
+        const ON: &str = r#"{"include_usage":true}"#;
+        match (&self.options, self.members.get(OPTIONS)) {
+            (Some(options), _) => match options.get(USAGE) {
+                Some(member) => splice.replace(&member.value, "true"),
+                None => splice.reshape(options, &[], &[(USAGE, "true")]),
+            },
+            (None, Some(null)) => splice.replace(&null.value, ON),
+            (None, None) => add.push((OPTIONS, ON.to_owned())),
+        }
+    }
+
+    /// The body with another model.
+    pub(crate) fn with_model(&self, model: &str) -> Pieces {
+        self.with(Changes { model: Some(model), ..Changes::default() })
+    }
+}
+
+fn options(text: &[u8], place: &Span) -> Result<Members<1>, Error> {
+    if !slice(text, place).starts_with(b"{") {
+        return Err(invalid(OPTIONS, "stream_options must be an object"));
+    }
+    json_scan::members_in(text, place, [USAGE]).map_err(|error| match error.key() {
+        Some(_) => invalid("stream_options.include_usage", error.to_string()),
+        None => refused(error),
+    })
+}
+
+fn refused(error: ScanError) -> Error {
+    match error.key() {
+        Some(key) => invalid(key, error.to_string()),
+        None => not_json(format!("the body must be a JSON object: {error}")),
+    }
+}
+
+fn slice<'a>(text: &'a [u8], place: &Span) -> &'a [u8] {
+    text.get(place.clone()).unwrap_or_default()
+}
+
+fn not_null(raw: &&[u8]) -> bool {
+    *raw != b"null"
+}
+
+fn words(raw: &[u8], name: &'static str) -> Result<String, Error> {
+    let text = json_scan::string(raw).ok_or_else(|| invalid(name, format!("{name} must be a string")))?;
+    Ok(text.into_owned())
+}
+
+fn flag(raw: &[u8], name: &'static str) -> Result<bool, Error> {
+    match raw {
+        b"true" => Ok(true),
+        b"false" => Ok(false),
+        _ => Err(invalid(name, format!("{name} must be true or false"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! `POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`: a request that is read, sent on with
+//! what has to change, and answered whole or as a stream.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::Method;
+use space_kit::header::{HeaderMap, HeaderValue};
+use space_kit::{Answer, App, Body, Call, Error, Response, StatusCode};
+
+use crate::bill::Bill;
+use crate::catalogue::unknown;
+use crate::chat_body::{Changes, ChatBody};
+use crate::config::State;
+use crate::intake::{self, Guest};
+use crate::limits::{Reservation, Slot};
+use crate::upstream::{Job, Lane, Opened, Want, without_pin};
+use crate::{chunk, demo, embeddings, headers, stream};
+
+/// The three kinds of request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Chat,
+    Completion,
+    Embedding,
+}
+
+impl Kind {
+    fn path(self) -> &'static str {
+        match self {
+            Kind::Chat => "/chat/completions",
+            Kind::Completion => "/completions",
+            Kind::Embedding => "/embeddings",
+        }
+    }
+
+    /// The upstreams of this kind.
+    pub(crate) fn lane(self, state: &State) -> Option<&Lane> {
+        match self {
+            Kind::Chat => state.upstreams.main.as_ref(),
+            Kind::Completion => state.upstreams.completions(),
+            Kind::Embedding => state.upstreams.embeddings(),
+        }
+    }
+}
+
+/// A request on its way, with all that it holds.
+pub(crate) struct Errand {
+    pub(crate) app: Arc<App<State>>,
+    pub(crate) kind: Kind,
+    pub(crate) job: Job,
+    pub(crate) bill: Bill,
+    pub(crate) slot: Slot,
+    /// As long as the body is held.
+    pub(crate) reservation: Reservation,
+    /// The usage is asked for by us alone.
+    pub(crate) hide_usage: bool,
+}
+
+/// Answers a request of this kind.
+pub(crate) async fn answer(call: Call<State>, kind: Kind) -> Answer {
+    if !call.app.state.access.is_decided() {
+        return demo_alone(call, kind).await;
+    }
+    let guest = intake::admit(&call).await?;
+    match serve(call, kind, &guest).await {
+        Ok(response) => Ok(guest.tell(response)),
+        Err(error) => Err(guest.tell_error(error)),
+    }
+}
+
+/// Nobody has decided who may use the upstreams: only the demo model is served.
+async fn demo_alone(mut call: Call<State>, kind: Kind) -> Answer {
+    let (text, _reservation) = intake::body(&mut call).await?;
+    let asked = ChatBody::read(text.clone()).ok().and_then(|body| body.model);
+    if kind != Kind::Chat || asked.as_deref() != Some(demo::MODEL) {
+        intake::admit(&call).await?;
+    }
+    let guest = intake::admit_to_demo(&call)?;
+    demo::chat::completion(&call, &text).map(|response| guest.tell(response))
+}
+
+async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
+    let app = call.app.clone();
+    let state = &app.state;
+    let (text, reservation) = intake::body(&mut call).await?;
+    let body = ChatBody::read(text.clone())?;
+    let model = state.catalogue.resolve(body.model.as_deref())?;
+    if kind == Kind::Chat && model == demo::MODEL {
+        return demo::chat::completion(&call, &text);
+    }
+    let Some(lane) = kind.lane(state).filter(|_| model != demo::MODEL) else {
+        return Err(unknown(&model, &state.catalogue.names()));
+    };
+    let slot = state.limits.slots.acquire().await?;
+    let streamed = body.stream && kind != Kind::Embedding;
+    let changes = |model| Changes { model, usage: streamed, floats: kind == Kind::Embedding };
+    let renamed = Some(model.as_str()).filter(|name| body.model.as_deref() != Some(name));
+    let bare = without_pin(&model).filter(|_| lane.knows_pins());
+    let job = Job {
+        method: Method::POST,
+        path: with_query(kind.path(), &call),
+        headers: headers::to_upstream(&call.head.headers),
+        body: body.with(changes(renamed)).into_bytes(),
+        relaxed: bare.map(|bare| body.with(changes(Some(bare))).into_bytes()),
+        want: if streamed { Want::Events } else { Want::Whole },
+        deadline: Instant::now() + patience(&call, lane, streamed),
+    };
+    let bill = Bill::new(app.clone(), call.id, &guest.caller, body.model.as_deref().unwrap_or(&model));
+    let hide_usage = streamed && body.include_usage != Some(true);
+    let base64 = body.encoding_format.as_deref() == Some("base64");
+    drop((text, body));
+    let errand = Errand { app: app.clone(), kind, job, bill, slot, reservation, hide_usage };
+    if streamed { stream::answer(errand).await } else { whole(errand, lane, base64).await }
+}
+
+async fn whole(mut errand: Errand, lane: &Lane, base64: bool) -> Answer {
+    let Opened::Whole(answer) = lane.open(&errand.job).await? else {
+        return Err(Error::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_error",
+            "the upstream did not answer whole",
+        ));
+    };
+    let (head, mut body) = answer.into_parts();
+    if let Ok(seen) = chunk::inspect(&body) {
+        errand.bill.tally.usage = seen.usage;
+    }
+    if errand.kind == Kind::Embedding && base64 {
+        body = embeddings::to_base64(&body)?;
+    }
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = head.status;
+    *response.headers_mut() = headers::to_client(&head.headers);
+    Ok(response)
+}
+
+/// The path with the request's query.
+pub(crate) fn with_query(path: &str, call: &Call<State>) -> String {
+    match call.head.uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    }
+}
+
+/// The time for the whole answer: the operator's, or less where the client says that it waits for less. A
+/// stream's client counts from one event to the next.
+fn patience(call: &Call<State>, lane: &Lane, streamed: bool) -> Duration {
+    let told = ["x-stainless-read-timeout", "x-stainless-timeout"].into_iter().find_map(|name| {
+        let seconds = call.header(name)?.trim().parse::<f64>().ok().filter(|seconds| *seconds > 0.0)?;
+        Duration::try_from_secs_f64(seconds).ok()
+    });
+    told.filter(|_| !streamed).map_or(lane.waits.total, |told| told.min(lane.waits.total))
+}
+
+/// The headers of a stream.
+pub(crate) fn event_stream(headers: &mut HeaderMap) {
+    use space_kit::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Keeps proxies such as nginx from holding a stream back.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+}

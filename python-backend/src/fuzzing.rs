@@ -1,0 +1,135 @@
+//! What the fuzz targets assert. It is here, because it looks at what no other crate can see.
+#![allow(clippy::indexing_slicing)] // a panic is what a fuzz target is for
+
+use bytes::Bytes;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use crate::chat_body::{Changes, ChatBody};
+use crate::sse::{Event, Rest, Scanner};
+use crate::{chunk, headers, json_scan, sse, upstream_error};
+
+/// The JSON scanner accepts what `serde_json` does; a body's edits and a chunk are those of its tree.
+pub fn json_scan(text: &[u8]) {
+    let tree = serde_json::from_slice::<Value>(text).ok();
+    let object = tree.as_ref().filter(|tree| tree.is_object());
+    assert_eq!(json_scan::members(text, []).is_ok(), object.is_some(), "accepted by one of the two");
+    let items = json_scan::items_in(text, &(0..text.len()), &mut |item| {
+        assert!(text.get(item).is_some_and(|item| serde_json::from_slice::<Value>(item).is_ok()));
+    });
+    assert_eq!(items.is_ok(), tree.as_ref().is_some_and(Value::is_array));
+    assert!(!upstream_error::from_event(text).message.is_empty());
+    if let Ok(seen) = chunk::inspect(text) {
+        let cleaned = chunk::without_null_error(&Bytes::copy_from_slice(text));
+        let cleaned = serde_json::from_slice::<Value>(&cleaned).ok();
+        let no_error = cleaned.is_some_and(|cleaned| cleaned["error"].is_null());
+        assert_eq!(no_error, seen.error.is_none() || vllm(object));
+        assert_eq!(
+            seen.choices_empty,
+            object.is_some_and(|tree| tree["choices"] == Value::Array(Vec::new()))
+        );
+    }
+    let Ok(body) = ChatBody::read(Bytes::copy_from_slice(text)) else { return };
+    assert_eq!(body.with(Changes::default()).into_bytes(), text, "no change");
+    let Some(mut tree) = tree else { return };
+    let changed = body.with(Changes { model: Some("\"m"), usage: true, floats: true }).into_bytes();
+    tree["model"] = "\"m".into();
+    if tree["stream"] == true {
+        tree["stream_options"]["include_usage"] = true.into();
+    }
+    if tree["encoding_format"].is_string() {
+        tree["encoding_format"] = "float".into();
+    }
+    assert_eq!(serde_json::from_slice::<Value>(&changed).ok().map(without_nulls), Some(without_nulls(tree)));
+}
+
+/// An error that is one by its `object`.
+fn vllm(object: Option<&Value>) -> bool {
+    object.is_some_and(|tree| tree["error"].is_null() && tree["object"] == "error")
+}
+
+/// Without the nulls that reading a missing member of a tree by `[]` would leave.
+fn without_nulls(mut tree: Value) -> Value {
+    if let Some(fields) = tree.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    tree
+}
+
+/// Any split of a stream gives the same events, and what is written is read again. The first byte is the
+/// limit; the bits of the second say where the input is split.
+pub fn sse(input: &[u8]) {
+    let [limit, cuts, input @ ..] = input else { return };
+    let limit = usize::from(*limit) * 4;
+    let whole = scan(limit, [input].into_iter());
+    assert_eq!(whole, scan(limit, input.chunks(1)), "byte by byte");
+    let cut = |at: &usize| cuts.rotate_left(u32::try_from(at % 8).unwrap_or(0)) & 1 == 1;
+    let mut ends: Vec<usize> = (0..input.len()).filter(cut).chain([input.len()]).collect();
+    ends.sort_unstable();
+    let starts = [0].into_iter().chain(ends.iter().copied());
+    let parts = starts.zip(&ends).filter_map(|(start, end)| input.get(start..*end));
+    assert_eq!(whole, scan(limit, parts), "split");
+
+    let mut written = Vec::new();
+    whole.0.iter().for_each(|event| sse::write(event, &mut written));
+    assert_eq!(scan(usize::MAX, [&written[..]].into_iter()), (whole.0, Some(Rest::Nothing)), "written");
+}
+
+/// The events of an input in parts, and what was left, unless an event was too large.
+fn scan<'a>(limit: usize, parts: impl Iterator<Item = &'a [u8]>) -> (Vec<Event>, Option<Rest>) {
+    let (mut scanner, mut events) = (Scanner::new(limit), Vec::new());
+    for part in parts {
+        let pushed = scanner.push(part);
+        events.extend(std::iter::from_fn(|| scanner.next_event()));
+        if pushed.is_err() {
+            return (events, None);
+        }
+    }
+    let rest = scanner.finish();
+    (events, Some(rest))
+}
+
+/// Nothing secret travels on and no value changes. The input is header lines.
+pub fn headers(input: &[u8]) {
+    let mut sent = HeaderMap::new();
+    for line in input.split(|&b| b == b'\n').take(100) {
+        let Some(colon) = line.iter().position(|&b| b == b':') else { continue };
+        let (name, value) = line.split_at(colon);
+        let name = HeaderName::from_bytes(name);
+        let value = HeaderValue::from_bytes(value.strip_prefix(b":").unwrap_or_default().trim_ascii());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            sent.append(name, value);
+        }
+    }
+    let secret = [
+        "authorization",
+        "api-key",
+        "x-api-key",
+        "cookie",
+        "set-cookie",
+        "x-hf-",
+        "x-forwarded-",
+        "forwarded",
+        "proxy-",
+        "openai-organization",
+        "accept-encoding",
+        "connection",
+        "access-control-",
+    ];
+    for kept in [headers::to_upstream(&sent), headers::to_client(&sent)] {
+        for name in kept.keys() {
+            let origin = if name == "x-upstream-request-id" { "x-request-id" } else { name.as_str() };
+            assert!(!secret.iter().any(|secret| name.as_str().starts_with(secret)), "{name}");
+            assert!(kept.get_all(name).iter().eq(sent.get_all(origin).iter()), "{name}");
+            let mut listed =
+                sent.get_all("connection").iter().flat_map(|value| value.as_bytes().split(|&b| b == b','));
+            assert!(
+                !listed.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(origin.as_bytes())),
+                "{name}"
+            );
+        }
+    }
+    let body = input.split_at_checked(input.len() / 2).map_or(input, |(_, body)| body);
+    let error = upstream_error::normalise(hyper::StatusCode::SERVICE_UNAVAILABLE, &sent, body);
+    assert_eq!(error.status, hyper::StatusCode::BAD_GATEWAY);
+}

@@ -1,0 +1,245 @@
+//! Which headers travel on, in each direction. Both ways an allow-list: a deny-list would have to know every
+//! header that carries a credential, bills somebody, sets state in a browser or steers a proxy.
+
+use hyper::header::{CONNECTION, HeaderMap, HeaderName};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+
+/// What an upstream needs to know of a request. `Host`, `Content-Length`, `Authorization` and billing are
+/// the caller's to set; `Accept-Encoding` stays here, because answers are read on their way.
+const REQUEST: &[&str] = &[
+    "accept",
+    "anthropic-beta",
+    "anthropic-version",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "idempotency-key",
+    "openai-beta",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "x-amzn-trace-id",
+    "x-client-request-id",
+];
+
+/// What clients read of an answer: how to read it, when to try again, and whom to ask about it.
+const RESPONSE: &[&str] = &[
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "server-timing",
+    "x-error-message",
+    "x-should-retry",
+];
+
+/// Families of such headers: limits, and how long and where it was computed.
+const RESPONSE_PREFIXES: &[&str] = &[
+    "anthropic-ratelimit-",
+    "openai-processing-",
+    "ratelimit",
+    "x-compute-",
+    "x-inference-",
+    "x-ratelimit-",
+];
+
+/// The headers of a client's request that go to the upstream.
+pub(crate) fn to_upstream(headers: &HeaderMap) -> HeaderMap {
+    filtered(headers, |name| REQUEST.contains(&name.as_str()).then(|| name.clone()))
+}
+
+/// The headers of an upstream's answer that go to the client. The upstream's `x-request-id` becomes
+/// `x-upstream-request-id`, beside our own.
+pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
+    filtered(headers, |name| {
+        if name == X_REQUEST_ID {
+            return Some(X_UPSTREAM_REQUEST_ID);
+        }
+        let text = name.as_str();
+        let wanted =
+            RESPONSE.contains(&text) || RESPONSE_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+        wanted.then(|| name.clone())
+    })
+}
+
+fn filtered(headers: &HeaderMap, rename: impl Fn(&HeaderName) -> Option<HeaderName>) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for (name, value) in headers {
+        if let Some(new_name) = rename(name).filter(|_| !is_hop_by_hop(headers, name)) {
+            kept.append(new_name, value.clone());
+        }
+    }
+    kept
+}
+
+/// Whether a header ends here because `Connection` names it (RFC 9110, section 7.6.1). Those that always end
+/// here are in neither list.
+fn is_hop_by_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
+    let named =
+        headers.get_all(CONNECTION).into_iter().flat_map(|value| value.as_bytes().split(|&b| b == b','));
+    named.map(<[u8]>::trim_ascii).any(|named| named.eq_ignore_ascii_case(name.as_str().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+    use proptest::prelude::*;
+
+    fn map(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
+        }
+        headers
+    }
+
+    const SECRET: &[&str] = &[
+        "authorization",
+        "proxy-authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-hf-authorization",
+        "cookie",
+        "set-cookie",
+        "www-authenticate",
+        "proxy-authenticate",
+        "x-hf-bill-to",
+        "openai-organization",
+        "openai-project",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "expect",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "keep-alive",
+        "connection",
+        "host",
+        "content-length",
+        "accept-encoding",
+        "x-scale-up-timeout",
+        "access-control-allow-origin",
+        "strict-transport-security",
+        "alt-svc",
+        "server",
+        "content-security-policy",
+        "clear-site-data",
+        "refresh",
+        "x-accel-redirect",
+    ];
+
+    #[test]
+    fn a_request_keeps_what_the_upstream_reads() {
+        let sent = map(&[
+            ("Content-Type", "application/json"),
+            ("ACCEPT", "*/*"),
+            ("user-agent", "openai/3"),
+            ("anthropic-version", "2023-06-01"),
+            ("traceparent", "00-1-2-01"),
+            ("connection", "keep-alive"),
+            ("x-stainless-os", "Linux"),
+            ("accept-encoding", "gzip"),
+        ]);
+        let kept = to_upstream(&sent);
+        assert_eq!(kept.len(), 5);
+        assert_eq!(kept["content-type"], "application/json");
+    }
+
+    #[test]
+    fn an_answer_keeps_what_clients_read() {
+        let sent = map(&[
+            ("content-type", "text/event-stream; charset=utf-8"),
+            ("retry-after", "7"),
+            ("x-ratelimit-remaining-tokens", "5"),
+            ("RateLimit-Policy", "\"a\";q=1"),
+            ("ratelimit", "\"a\";r=0;t=7"),
+            ("anthropic-ratelimit-requests-limit", "1"),
+            ("x-request-id", "Root=1;2"),
+            ("x-upstream-request-id", "forged"),
+            ("x-compute-time", "0.1"),
+            ("set-cookie", "a=b"),
+        ]);
+        let kept = to_client(&sent);
+        assert_eq!(kept.len(), 8);
+        assert_eq!(kept.get_all("x-upstream-request-id").iter().collect::<Vec<_>>(), ["Root=1;2"]);
+        assert!(!kept.contains_key("x-request-id"));
+    }
+
+    #[test]
+    fn what_connection_names_ends_here() {
+        let sent = map(&[
+            ("connection", "close, Traceparent"),
+            ("connection", " USER-AGENT ,,"),
+            ("traceparent", "1"),
+            ("user-agent", "x"),
+            ("x-request-id", "1"),
+            ("accept", "*/*"),
+        ]);
+        assert_eq!(to_upstream(&sent).keys().collect::<Vec<_>>(), ["accept"]);
+        assert_eq!(to_client(&map(&[("connection", "x-request-id"), ("x-request-id", "1")])).len(), 0);
+    }
+
+    /// A name in any mixture of cases.
+    fn any_case(names: &'static [&'static str]) -> impl Strategy<Value = String> {
+        (prop::sample::select(names), any::<u64>()).prop_map(|(name, cases)| {
+            let upper = |at: usize| cases >> (at % 64) & 1 == 1;
+            name.char_indices().map(|(at, c)| if upper(at) { c.to_ascii_uppercase() } else { c }).collect()
+        })
+    }
+
+    fn field() -> impl Strategy<Value = (String, Vec<u8>)> {
+        let name = prop_oneof![
+            any_case(SECRET),
+            any_case(REQUEST),
+            any_case(RESPONSE),
+            Just("x-request-id".to_owned()),
+            "x-[a-z-]{1,12}",
+            "(x-ratelimit-|ratelimit|x-hf-|x-forwarded-|proxy-|access-control-)[a-z]{1,5}",
+        ];
+        let value = prop::collection::vec(prop_oneof![0x20..0x7F_u8, 0x80..=0xFF_u8], 0..12);
+        let listed = prop::collection::vec(prop_oneof![any_case(SECRET), any_case(REQUEST)], 0..4);
+        prop_oneof![
+            4 => (name, value),
+            1 => listed.prop_map(|names| ("Connection".to_owned(), names.join(" , ").into_bytes())),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn no_secret_travels_on_and_no_value_changes(fields in prop::collection::vec(field(), 0..12)) {
+            let mut sent = HeaderMap::new();
+            for (name, value) in &fields {
+                sent.append(HeaderName::try_from(name).unwrap(), HeaderValue::from_bytes(value).unwrap());
+            }
+            for kept in [to_upstream(&sent), to_client(&sent)] {
+                for name in kept.keys() {
+                    prop_assert!(!SECRET.contains(&name.as_str()), "{}", name);
+                    let banned = ["x-hf-", "x-forwarded-", "proxy-", "access-control-"];
+                    prop_assert!(!banned.iter().any(|prefix| name.as_str().starts_with(prefix)), "{}", name);
+                    let origin = if name == X_UPSTREAM_REQUEST_ID { X_REQUEST_ID } else { name.clone() };
+                    let before: Vec<_> = sent.get_all(origin).iter().collect();
+                    prop_assert_eq!(kept.get_all(name).iter().collect::<Vec<_>>(), before);
+                }
+                let listed = fields.iter().filter(|(name, _)| name == "Connection");
+                for named in listed.flat_map(|(_, value)| value.split(|&b| b == b',')) {
+                    let named = String::from_utf8(named.trim_ascii().to_vec()).unwrap();
+                    prop_assert!(!kept.contains_key(named.as_str()), "{}", named);
+                }
+            }
+        }
+    }
+}

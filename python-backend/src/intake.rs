@@ -1,0 +1,83 @@
+//! How a request comes in: whom it is from, whether it may pass, and its body.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use space_kit::{Call, Error, HeaderName, HeaderValue, Refusal, Response};
+use tokio::time::timeout;
+
+use crate::access::{Caller, Credentials, Now};
+use crate::config::State;
+use crate::limits::{Reservation, rate_headers};
+
+/// Time for the next piece of a body.
+const BODY_PAUSE: Duration = Duration::from_secs(30);
+
+/// A caller who may pass, and what the answer tells of the rate limit.
+pub(crate) struct Guest {
+    pub(crate) caller: Caller,
+    rate: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Guest {
+    /// The answer with what every answer to this caller has.
+    pub(crate) fn tell<B>(&self, mut response: Response<B>) -> Response<B> {
+        for (name, value) in &self.rate {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response
+    }
+
+    /// The same for a failure.
+    pub(crate) fn tell_error(&self, mut error: Error) -> Error {
+        for (name, value) in &self.rate {
+            if error.headers.iter().all(|(told, _)| told != name) {
+                error = error.header(name.clone(), value.clone());
+            }
+        }
+        error
+    }
+}
+
+/// Decides whether the caller may pass, and counts the request. It waits only where an issuer's keys are to be
+/// fetched.
+pub(crate) async fn admit(call: &Call<State>) -> Result<Guest, Error> {
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = Now { at: Instant::now(), unix };
+    let caller = call.app.state.access.decide(&Credentials::of(&call.head.headers), now).await?;
+    count(call, caller)
+}
+
+/// Somebody who asks for the demo model while nobody has decided who may use the upstreams.
+pub(crate) fn admit_to_demo(call: &Call<State>) -> Result<Guest, Error> {
+    count(call, Caller::anonymous())
+}
+
+fn count(call: &Call<State>, caller: Caller) -> Result<Guest, Error> {
+    let Some(limiter) = &call.app.state.limiter else { return Ok(Guest { caller, rate: Vec::new() }) };
+    let verdict = limiter.take(caller.bucket(call.client), Instant::now());
+    if !verdict.admitted {
+        return Err(rate_headers::refusal(&verdict));
+    }
+    Ok(Guest { caller, rate: rate_headers::headers(&verdict).into() })
+}
+
+/// Reads the whole body within the memory for bodies. The reservation is kept as long as the body is.
+pub(crate) async fn body(call: &mut Call<State>) -> Result<(Bytes, Reservation), Error> {
+    let mut reservation = call.app.state.limits.body_memory.reserve();
+    let announced = call.body.announced().min(call.app.config.max_body_bytes);
+    reservation.grow(announced)?;
+    let mut whole = BytesMut::with_capacity(announced.min(64 * 1024));
+    loop {
+        let piece = timeout(BODY_PAUSE, call.body.chunk()).await;
+        let Some(piece) = piece.map_err(|_| Refusal::BodyTimeout(BODY_PAUSE))? else { break };
+        let piece = piece?;
+        let needed = whole.len() + piece.len();
+        if needed > reservation.bytes() {
+            reservation.grow(needed - reservation.bytes())?;
+        }
+        whole.extend_from_slice(&piece);
+    }
+    reservation.shrink_to(whole.len());
+    Ok((whole.freeze(), reservation))
+}

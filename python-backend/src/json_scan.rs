@@ -1,0 +1,250 @@
+//! Finds named members of a JSON object (RFC 8259) by their place in the text, without building a tree.
+//! What passes is what `serde_json` reads, UTF-8 and numbers' range included; nothing is allocated.
+
+use std::borrow::Cow;
+
+use crate::json_text::{ARRAY, OBJECT, Problem, Scan};
+pub(crate) use crate::json_text::{ScanError, Span};
+
+/// One member of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// The key with its quotes.
+    pub(crate) key: Span,
+    /// The value without the white space around it.
+    pub(crate) value: Span,
+    /// Where the value of the member before this one ends; `None` for the first.
+    pub(crate) before: Option<usize>,
+    /// Where the key of the member after this one begins; `None` for the last.
+    pub(crate) after: Option<usize>,
+}
+
+/// The members of one object that were asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Members<const N: usize> {
+    wanted: [&'static str; N],
+    found: [Option<Member>; N],
+    extent: Extent,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    count: usize,
+    insert_at: usize,
+}
+
+impl<const N: usize> Members<N> {
+    /// The member of this name, which must be one of those asked for.
+    pub(crate) fn get(&self, name: &str) -> Option<&Member> {
+        debug_assert!(self.wanted.contains(&name), "{name} was not asked for");
+        self.wanted.iter().zip(&self.found).find(|(wanted, _)| **wanted == name)?.1.as_ref()
+    }
+
+    /// How many members the object has, asked for or not.
+    pub(crate) fn count(&self) -> usize {
+        self.extent.count
+    }
+
+    /// Where another member can be put: behind the last value, or behind the brace of an empty object.
+    pub(crate) fn insert_at(&self) -> usize {
+        self.extent.insert_at
+    }
+}
+
+/// Checks a whole text, which must be an object, and finds its members of these names.
+pub(crate) fn members<const N: usize>(
+    text: &[u8],
+    wanted: [&'static str; N],
+) -> Result<Members<N>, ScanError> {
+    members_in(text, &(0..text.len()), wanted)
+}
+
+/// The same for an object that is a part of the text. All places count from the start of the text.
+pub(crate) fn members_in<const N: usize>(
+    text: &[u8],
+    part: &Span,
+    wanted: [&'static str; N],
+) -> Result<Members<N>, ScanError> {
+    let mut found = [const { None }; N];
+    let extent = walk_object(text, part, &wanted, &mut found)?;
+    Ok(Members { wanted, found, extent })
+}
+
+/// The places of an array's items; the array is a part of the text.
+pub(crate) fn items_in(text: &[u8], part: &Span, each: &mut dyn FnMut(Span)) -> Result<(), ScanError> {
+    let mut scan = Scan::of(text, part)?;
+    scan.take(b'[', "expected an array")?;
+    scan.space();
+    if !scan.skip(b']') {
+        loop {
+            scan.space();
+            let start = scan.at;
+            scan.value(ARRAY)?;
+            each(start..scan.at);
+            scan.space();
+            if scan.skip(b']') {
+                break;
+            }
+            scan.take(b',', "expected a comma or the end of an array")?;
+        }
+    }
+    scan.end()
+}
+
+/// The text of a JSON string (with its quotes); `None` if it is no string.
+pub(crate) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if inner.contains(&b'\\') {
+        return serde_json::from_slice::<String>(raw).ok().map(Cow::Owned);
+    }
+    std::str::from_utf8(inner).ok().map(Cow::Borrowed)
+}
+
+/// Not generic, so that the binary has it once.
+fn walk_object(
+    text: &[u8],
+    part: &Span,
+    wanted: &[&'static str],
+    found: &mut [Option<Member>],
+) -> Result<Extent, ScanError> {
+    let mut scan = Scan::of(text, part)?;
+    scan.take(b'{', "expected an object")?;
+    let mut extent = Extent { count: 0, insert_at: scan.at };
+    scan.space();
+    if scan.skip(b'}') {
+        return scan.end().map(|()| extent);
+    }
+    let (mut before, mut last_found) = (None, None::<usize>);
+    loop {
+        scan.space();
+        let start = scan.at;
+        scan.string()?;
+        let key = start..scan.at;
+        if let Some(last) = last_found.take().and_then(|at| found.get_mut(at)).and_then(Option::as_mut) {
+            last.after = Some(key.start);
+        }
+        scan.colon()?;
+        let start = scan.at;
+        scan.value(OBJECT)?;
+        let value = start..scan.at;
+        (extent.count, extent.insert_at) = (extent.count + 1, value.end);
+        if let Some(at) = position(text, &key, wanted)? {
+            let slot = found.get_mut(at).filter(|slot| slot.is_none());
+            let name = wanted.get(at).copied().unwrap_or_default();
+            // Readers differ in which of two they take: what we check must be what the upstream reads.
+            let slot = slot.ok_or_else(|| ScanError::new(text, key.start, Problem::Twice(name)))?;
+            *slot = Some(Member { key, value: value.clone(), before, after: None });
+            last_found = Some(at);
+        }
+        before = Some(value.end);
+        scan.space();
+        if scan.skip(b'}') {
+            return scan.end().map(|()| extent);
+        }
+        scan.take(b',', "expected a comma or the end of an object")?;
+    }
+}
+
+/// Which of the names a key is. Go's reader takes a key in any case for the same one, so a wanted name in
+/// other letters is refused.
+fn position(text: &[u8], key: &Span, wanted: &[&'static str]) -> Result<Option<usize>, ScanError> {
+    let key_text = string(text.get(key.clone()).unwrap_or_default()).unwrap_or_default();
+    let at = wanted.iter().position(|name| key_text.eq_ignore_ascii_case(name));
+    match at.and_then(|at| wanted.get(at)) {
+        Some(name) if *name != key_text => Err(ScanError::new(text, key.start, Problem::OtherCase(name))),
+        _ => Ok(at),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    use proptest::prelude::*;
+
+    /// JSON text in all its forms, and what is nearly JSON. Objects' keys come twice at times.
+    pub(crate) fn json() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            prop::sample::select(&["null", "true", "false", "1e400", r#""\ud800""#, r#""\udc00x""#][..])
+                .prop_map(str::to_owned),
+            number(),
+            text(),
+        ];
+        nested(leaf.boxed())
+    }
+
+    /// The same, but always JSON.
+    pub(crate) fn valid_json() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            prop::sample::select(&["null", "true", "false", "-0", "1E-999", "\"\""][..])
+                .prop_map(str::to_owned),
+            r"-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?",
+            text(),
+        ];
+        nested(leaf.boxed())
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            "[a-zé😀 /]{0,9}",
+            Just(r"\n\u00e9\ud83d\ude00\/\\".to_owned()),
+            Just(r#"\""#.to_owned()),
+            Just("\u{7f}".to_owned()),
+        ];
+        prop::collection::vec(piece, 0..3).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+    }
+
+    fn nested(leaf: BoxedStrategy<String>) -> impl Strategy<Value = String> {
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let item = (space(), inner, space()).prop_map(|(a, value, b)| format!("{a}{value}{b}")).boxed();
+            let member = (space(), key(), space(), item.clone())
+                .prop_map(|(a, key, b, item)| format!("{a}{key}{b}:{item}"));
+            prop_oneof![
+                (prop::collection::vec(item, 0..3), space())
+                    .prop_map(|(items, a)| format!("[{a}{}]", items.join(","))),
+                (prop::collection::vec(member, 0..4), space())
+                    .prop_map(|(members, a)| format!("{{{a}{}}}", members.join(","))),
+            ]
+        })
+    }
+
+    /// Numbers, and what is nearly one.
+    pub(crate) fn number() -> impl Strategy<Value = String> {
+        prop_oneof![
+            r"-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,3})?",
+            r"-?[0-9]{1,3}(\.[0-9]{0,3})?([eE][+-]?[0-9]{0,4})?",
+            (300_usize..320, r"(\.[0-9]{0,40}|e-[0-9]{1,3})?")
+                .prop_map(|(digits, end)| format!("9{}{end}", "0".repeat(digits))),
+        ]
+    }
+
+    pub(crate) fn space() -> impl Strategy<Value = String> {
+        "[ \n\t\r]{0,2}"
+    }
+
+    fn key() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(
+            &[r#""a""#, r#""model""#, r#""MODEL""#, r#""m\u006fdel""#, r#""stream""#, r#""é""#, r#""""#][..],
+        )
+    }
+
+    /// A text with some of its bytes changed, dropped or doubled.
+    pub(crate) fn mutated(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![any::<u8>(), prop::sample::select(&b"{}[]\",:\\ 0eu\x00\xC3"[..])];
+        let change = (any::<prop::sample::Index>(), 0..3_u8, byte);
+        (text, prop::collection::vec(change, 0..3)).prop_map(|(text, changes)| {
+            let mut bytes = text.into_bytes();
+            for (at, kind, byte) in changes {
+                let at = at.index(bytes.len() + 1);
+                match kind {
+                    0 => bytes.insert(at, byte),
+                    _ if at == bytes.len() => bytes.push(byte),
+                    1 => bytes[at] = byte,
+                    _ => _ = bytes.remove(at),
+                }
+            }
+            bytes
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! Steps over JSON text (RFC 8259), checking it: what passes is what `serde_json` reads, UTF-8 and the range
+//! of numbers included. Nothing is allocated and nothing recurses.
+
+use std::fmt;
+use std::ops::Range;
+
+/// A place in the text, in bytes.
+pub(crate) type Span = Range<usize>;
+
+/// What is wrong with a text, fit to be told to the client who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScanError {
+    problem: Problem,
+    line: usize,
+    column: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Problem {
+    Syntax(&'static str),
+    Twice(&'static str),
+    OtherCase(&'static str),
+}
+
+impl ScanError {
+    pub(crate) fn new(text: &[u8], at: usize, problem: Problem) -> ScanError {
+        let before = text.get(..at).unwrap_or(text);
+        let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+        let in_line = before.rsplit(|&b| b == b'\n').next().unwrap_or_default();
+        let column = in_line.iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
+        ScanError { problem, line, column }
+    }
+
+    /// The key that is there more than once, if that is what is wrong.
+    pub(crate) fn key(&self) -> Option<&'static str> {
+        match self.problem {
+            Problem::Syntax(_) => None,
+            Problem::Twice(key) | Problem::OtherCase(key) => Some(key),
+        }
+    }
+}
+
+impl fmt::Display for ScanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problem {
+            Problem::Syntax(what) => f.write_str(what)?,
+            Problem::Twice(key) => write!(f, "the key {key:?} must be there only once; found again")?,
+            Problem::OtherCase(key) => write!(f, "the key {key:?} must be written in lower case; found")?,
+        }
+        write!(f, " at line {} column {}", self.line, self.column)
+    }
+}
+
+/// The open arrays (0) and objects (1) as bits under a leading 1. That makes 127 levels, the same as
+/// `serde_json` has.
+pub(crate) type Open = u128;
+pub(crate) const ARRAY: Open = 0b10;
+pub(crate) const OBJECT: Open = 0b11;
+
+pub(crate) struct Scan<'a> {
+    text: &'a [u8],
+    /// The next byte's place.
+    pub(crate) at: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// At the start of a part, behind its white space.
+    pub(crate) fn of(text: &'a [u8], part: &Span) -> Result<Scan<'a>, ScanError> {
+        let fault = |at| ScanError::new(text, at, Problem::Syntax("expected valid UTF-8"));
+        let inside = text.get(part.clone()).unwrap_or_default();
+        std::str::from_utf8(inside).map_err(|error| fault(part.start + error.valid_up_to()))?;
+        let mut scan = Scan { text: text.get(..part.end).unwrap_or(text), at: part.start };
+        scan.space();
+        Ok(scan)
+    }
+
+    /// A whole value; `open` holds the array or object that it is in.
+    pub(crate) fn value(&mut self, open: Open) -> Result<(), ScanError> {
+        let around = open;
+        let mut open = open;
+        loop {
+            self.space();
+            match self.peek() {
+                Some(b'{') => {
+                    open = self.deeper(open, OBJECT)?;
+                    if !self.skip(b'}') {
+                        self.string()?;
+                        self.colon()?;
+                        continue;
+                    }
+                    open >>= 1;
+                }
+                Some(b'[') => {
+                    open = self.deeper(open, ARRAY)?;
+                    if !self.skip(b']') {
+                        continue;
+                    }
+                    open >>= 1;
+                }
+                Some(b'"') => self.string()?,
+                Some(b'-' | b'0'..=b'9') => self.number()?,
+                _ => self.literal()?,
+            }
+            loop {
+                if open == around {
+                    return Ok(());
+                }
+                self.space();
+                let in_object = open & 1 == 1;
+                if self.skip(b',') {
+                    if in_object {
+                        self.space();
+                        self.string()?;
+                        self.colon()?;
+                    }
+                    break;
+                }
+                match in_object {
+                    true => self.take(b'}', "expected a comma or the end of an object")?,
+                    false => self.take(b']', "expected a comma or the end of an array")?,
+                }
+                open >>= 1;
+            }
+        }
+    }
+
+    /// Into an array or object.
+    fn deeper(&mut self, open: Open, kind: Open) -> Result<Open, ScanError> {
+        if open.leading_zeros() == 0 {
+            return self.fault("expected at most 127 levels of nesting");
+        }
+        self.at += 1;
+        self.space();
+        Ok(open << 1 | kind & 1)
+    }
+
+    pub(crate) fn colon(&mut self) -> Result<(), ScanError> {
+        self.space();
+        self.take(b':', "expected a colon")?;
+        self.space();
+        Ok(())
+    }
+
+    pub(crate) fn string(&mut self) -> Result<(), ScanError> {
+        self.take(b'"', "expected a string in double quotes")?;
+        loop {
+            self.at += plain(self.text.get(self.at..).unwrap_or_default());
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => self.escape()?,
+                Some(_) => return self.fault("expected control characters to be escaped"),
+                None => return self.fault("expected the end of a string"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), ScanError> {
+        match self.text.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'u') => match self.unit() {
+                Some(0xD800..=0xDBFF) => {
+                    self.at += 6;
+                    if !matches!(self.unit(), Some(0xDC00..=0xDFFF)) {
+                        return self.fault("expected the second half of a surrogate pair");
+                    }
+                    self.at += 6;
+                }
+                Some(0xDC00..=0xDFFF) => return self.fault("expected the first half of a surrogate pair"),
+                Some(_) => self.at += 6,
+                None => return self.fault("expected four hexadecimal digits"),
+            },
+            _ => return self.fault("expected a valid escape"),
+        }
+        Ok(())
+    }
+
+    /// The number in `\uXXXX`.
+    fn unit(&self) -> Option<u32> {
+        let digits = self.text.get(self.at..self.at + 6)?.strip_prefix(b"\\u")?;
+        digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
+    }
+
+    fn number(&mut self) -> Result<(), ScanError> {
+        let start = self.at;
+        self.skip(b'-');
+        if !self.skip(b'0') {
+            self.digits()?;
+        }
+        if self.skip(b'.') {
+            self.digits()?;
+        }
+        let exponent = self.skip(b'e') || self.skip(b'E');
+        if exponent {
+            _ = self.skip(b'+') || self.skip(b'-');
+            self.digits()?;
+        }
+        // Anything shorter is less than 10^300, which a double holds.
+        let raw = self.text.get(start..self.at).unwrap_or_default();
+        if (exponent || raw.len() > 300) && serde_json::from_slice::<f64>(raw).is_err() {
+            self.at = start;
+            return self.fault("expected a number in the range of a double");
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), ScanError> {
+        let count = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
+        self.at += count;
+        if count > 0 { Ok(()) } else { self.fault("expected a digit") }
+    }
+
+    fn literal(&mut self) -> Result<(), ScanError> {
+        let rest = self.rest();
+        let literals: [&[u8]; 3] = [b"true", b"false", b"null"];
+        match literals.iter().find(|literal| rest.starts_with(literal)) {
+            Some(literal) => self.at += literal.len(),
+            None => return self.fault("expected a value"),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn end(&mut self) -> Result<(), ScanError> {
+        self.space();
+        if self.peek().is_none() { Ok(()) } else { self.fault("expected nothing more") }
+    }
+
+    pub(crate) fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    pub(crate) fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), ScanError> {
+        if self.skip(byte) { Ok(()) } else { self.fault(expected) }
+    }
+
+    pub(crate) fn skip(&mut self, byte: u8) -> bool {
+        let there = self.peek() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn fault<T>(&self, expected: &'static str) -> Result<T, ScanError> {
+        Err(ScanError::new(self.text, self.at, Problem::Syntax(expected)))
+    }
+}
+
+/// How many bytes of a string's inside need no look, by eight where possible: images come as long strings.
+fn plain(text: &[u8]) -> usize {
+    const EACH: u64 = u64::MAX / 0xFF;
+    // Whether one of the bytes is below `limit` (at most 0x80); wrong only above one that is.
+    let below = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word & (EACH << 7) != 0;
+    let (words, _) = text.as_chunks::<8>();
+    let quiet = |word: &&[u8; 8]| {
+        let word = u64::from_le_bytes(**word);
+        let (quote, slash) = (word ^ (EACH * u64::from(b'"')), word ^ (EACH * u64::from(b'\\')));
+        !(below(word, 0x20) || below(quote, 1) || below(slash, 1))
+    };
+    let skipped = words.iter().take_while(quiet).count() * 8;
+    let rest = text.get(skipped..).unwrap_or_default();
+    let stop = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
+    skipped + rest.iter().position(stop).unwrap_or(rest.len())
+}

@@ -1,0 +1,151 @@
+//! `BODY_MEMORY`: the bytes that all request bodies may take together while they are held.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use space_kit::header::RETRY_AFTER;
+use space_kit::{Error, StatusCode};
+
+/// Bodies come and go within seconds.
+const RETRY_SECONDS: u64 = 1;
+
+/// The bytes that are left for bodies. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+/// Bytes taken from the budget, given back when it is dropped: keep it as long as the body.
+#[derive(Debug)]
+#[must_use = "the bytes are free again when this is dropped"]
+pub(crate) struct Reservation {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Budget {
+        Budget(Arc::new(Shared { limit, used: AtomicUsize::new(0) }))
+    }
+
+    /// A reservation of nothing yet.
+    pub(crate) fn reserve(&self) -> Reservation {
+        Reservation { shared: self.0.clone(), bytes: 0 }
+    }
+
+    /// The bytes in use.
+    pub(crate) fn used(&self) -> usize {
+        self.0.used.load(Ordering::Relaxed)
+    }
+}
+
+impl Reservation {
+    /// Takes `more` bytes, before they are read. Where they are not to be had nothing is taken, and the
+    /// request is told to come back: to wait here for other bodies could last for ever.
+    pub(crate) fn grow(&mut self, more: usize) -> Result<(), Error> {
+        let Shared { limit, used } = &*self.shared;
+        let take = |used: usize| used.checked_add(more).filter(|used| used <= limit);
+        if used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
+            let message = "the memory for request bodies is in use; try again in a second";
+            return Err(Error::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", message)
+                .header(RETRY_AFTER, RETRY_SECONDS.into()));
+        }
+        self.bytes += more;
+        Ok(())
+    }
+
+    /// Gives back what is beyond `bytes`, such as room that the body did not need.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        let less = self.bytes.saturating_sub(bytes);
+        self.bytes -= less;
+        self.shared.used.fetch_sub(less, Ordering::Relaxed);
+    }
+
+    /// The bytes taken.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.shrink_to(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn beyond_the_budget_a_body_is_refused_and_nothing_is_taken() {
+        let budget = Budget::new(100);
+        let (mut one, mut other) = (budget.reserve(), budget.reserve());
+        one.grow(60).unwrap();
+        let error = other.grow(41).unwrap_err();
+        assert_eq!((error.status.as_u16(), error.code), (429, "overloaded"));
+        assert_eq!(error.headers, [(RETRY_AFTER, 1_u64.into())]);
+        assert_eq!((budget.used(), other.bytes()), (60, 0));
+        other.grow(40).unwrap();
+        drop(one);
+        assert_eq!(budget.used(), 40);
+        other.grow(60).unwrap();
+        other.shrink_to(10);
+        other.shrink_to(50);
+        assert_eq!((budget.used(), other.bytes()), (10, 10));
+    }
+
+    #[test]
+    fn a_number_beyond_all_bounds_is_refused() {
+        let budget = Budget::new(usize::MAX);
+        let mut one = budget.reserve();
+        one.grow(1).unwrap();
+        assert!(one.grow(usize::MAX).is_err());
+        assert_eq!(budget.used(), 1);
+    }
+
+    #[test]
+    fn bodies_on_many_threads_stay_within_the_budget() {
+        let budget = Budget::new(1000);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for round in 0..10_000 {
+                        let mut one = budget.reserve();
+                        _ = one.grow(round % 400);
+                        assert!(budget.used() <= 1000);
+                    }
+                });
+            }
+        });
+        assert_eq!(budget.used(), 0);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn the_bytes_in_use_are_those_of_the_living_reservations(
+            limit in 0..500_usize, acts in prop::collection::vec((0..5_usize, 0..4_u8, 0..200_usize), 1..60),
+        ) {
+            let budget = Budget::new(limit);
+            let mut all: Vec<Reservation> = (0..5).map(|_| budget.reserve()).collect();
+            for (who, act, bytes) in acts {
+                let before = budget.used();
+                match act {
+                    0 | 1 => prop_assert_eq!(all[who].grow(bytes).is_ok(), before + bytes <= limit),
+                    2 => all[who].shrink_to(bytes),
+                    _ => all[who] = budget.reserve(),
+                }
+                prop_assert_eq!(budget.used(), all.iter().map(Reservation::bytes).sum::<usize>());
+                prop_assert!(budget.used() <= limit);
+            }
+        }
+    }
+}

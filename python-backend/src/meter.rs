@@ -1,0 +1,107 @@
+//! Tokens by caller and model, for `/metrics`. Rows are bounded whatever names callers come up with.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::chunk::Usage;
+
+/// Rows of their own; what comes after is counted under `other`.
+const MAX_ROWS: usize = 500;
+/// The longest label.
+const MAX_LABEL: usize = 100;
+
+/// Counts by (caller, model).
+#[derive(Debug, Default)]
+pub(crate) struct Meter(Mutex<BTreeMap<(String, String), Row>>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Row {
+    answers: u64,
+    prompt: u64,
+    completion: u64,
+}
+
+impl Meter {
+    /// Counts one answer.
+    pub(crate) fn add(&self, caller: &str, model: &str, usage: Usage) {
+        let mut rows = self.lock();
+        let mut key = (label(caller), label(model));
+        if rows.len() >= MAX_ROWS && !rows.contains_key(&key) {
+            key = ("other".to_owned(), "other".to_owned());
+        }
+        let row = rows.entry(key).or_default();
+        row.answers += 1;
+        row.prompt = row.prompt.saturating_add(usage.prompt_tokens.unwrap_or(0));
+        row.completion = row.completion.saturating_add(usage.completion_tokens.unwrap_or(0));
+    }
+
+    /// Appends the counts in the Prometheus text format.
+    pub(crate) fn render(&self, out: &mut String) {
+        let rows = self.lock();
+        type Pick = fn(&Row) -> u64;
+        let families: [(&str, &str, &str, Pick); 3] = [
+            ("gateway_answers_total", "", "Answers from upstreams", |row| row.answers),
+            ("gateway_tokens_total", r#",kind="prompt""#, "Tokens by kind", |row| row.prompt),
+            ("gateway_tokens_total", r#",kind="completion""#, "", |row| row.completion),
+        ];
+        for (name, kind, help, pick) in families {
+            if !help.is_empty() {
+                _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter");
+            }
+            for ((caller, model), row) in rows.iter() {
+                _ = writeln!(out, r#"{name}{{caller="{caller}",model="{model}"{kind}}} {}"#, pick(row));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Row>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A name as a label's value: nothing that would need escaping, and not endless.
+fn label(name: &str) -> String {
+    name.chars()
+        .take(MAX_LABEL)
+        .map(|c| if c.is_ascii_graphic() && !"\"\\".contains(c) { c } else { '_' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(prompt: u64, completion: u64) -> Usage {
+        Usage { prompt_tokens: Some(prompt), completion_tokens: Some(completion), total_tokens: None }
+    }
+
+    #[test]
+    fn tokens_add_up_by_caller_and_model() {
+        let meter = Meter::default();
+        meter.add("site", "org/m", usage(2, 3));
+        meter.add("site", "org/m", usage(5, 7));
+        let mut text = String::new();
+        meter.render(&mut text);
+        for line in [
+            r#"gateway_answers_total{caller="site",model="org/m"} 2"#,
+            r#"gateway_tokens_total{caller="site",model="org/m",kind="prompt"} 7"#,
+            r#"gateway_tokens_total{caller="site",model="org/m",kind="completion"} 10"#,
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+        }
+        assert_eq!(text.matches("# TYPE gateway_tokens_total").count(), 1);
+    }
+
+    #[test]
+    fn made_up_names_do_not_grow_it() {
+        let meter = Meter::default();
+        for n in 0..2 * MAX_ROWS {
+            meter.add("site", &format!("m\"{n}\n"), usage(1, 1));
+        }
+        assert_eq!(meter.lock().len(), MAX_ROWS + 1);
+        let mut text = String::new();
+        meter.render(&mut text);
+        assert!(text.lines().all(|line| line.matches('"').count() % 2 == 0));
+    }
+}

@@ -1,0 +1,182 @@
+//! Everything else under `/v1`: passed to the upstream and back as it is. Of `/v1/responses` and
+//! `/v1/messages` the streams are watched for their end, so that a cut one never looks whole.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Parts;
+use space_kit::outgoing::PooledBody;
+use space_kit::{Answer, Body, BoxError, Call, Error, Response, Sender, StatusCode};
+use tokio::time::timeout_at;
+
+use crate::bill::Bill;
+use crate::chat_body::ChatBody;
+use crate::config::State;
+use crate::forward::{event_stream, with_query};
+use crate::headers;
+use crate::intake::{self, Guest};
+use crate::limits::Slot;
+use crate::sse::Scanner;
+use crate::upstream::{Job, Opened, Waits, Want};
+use crate::watch::Watch;
+
+/// The longest event that is watched, in bytes.
+const LONGEST_EVENT: usize = 16 << 20;
+
+/// Passes a request on.
+pub(crate) async fn pass(mut call: Call<State>) -> Answer {
+    let guest = intake::admit(&call).await?;
+    match forward(&mut call, &guest).await {
+        Ok(response) => Ok(guest.tell(response)),
+        Err(error) => Err(guest.tell_error(error)),
+    }
+}
+
+async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
+    let app = call.app.clone();
+    let path = path(&call.head)?;
+    let Some(lane) = app.state.upstreams.main.as_ref() else {
+        let message = "no upstream is configured here, so only the demo model's chat is served";
+        return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
+    };
+    let (text, reservation) = intake::body(call).await?;
+    let (body, model) = checked(&app.state, text)?;
+    let slot = app.state.limits.slots.acquire().await?;
+    let deadline = Instant::now() + lane.waits.total;
+    let mut headers = headers::to_upstream(&call.head.headers);
+    if body.is_empty() {
+        headers.remove(CONTENT_TYPE);
+    }
+    let job = Job {
+        method: call.head.method.clone(),
+        path: with_query(&path, call),
+        headers,
+        body,
+        relaxed: None,
+        want: Want::Head,
+        deadline,
+    };
+    let bill = Bill::new(app.clone(), call.id.clone(), &guest.caller, &model);
+    let Opened::Head(answer) = lane.open(&job).await? else {
+        return Err(Error::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_error",
+            "the upstream's answer has no body",
+        ));
+    };
+    drop((job, reservation));
+    let (head, body) = answer.into_parts();
+    let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_stream = kind.to_ascii_lowercase().starts_with("text/event-stream");
+    let watch = Watch::of(&path).filter(|_| is_stream);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = headers::to_client(&head.headers);
+    if is_stream {
+        event_stream(response.headers_mut());
+    }
+    let passage = Passage { body, watch, waits: lane.waits, deadline, _slot: slot, _bill: bill };
+    *response.body_mut() = Body::produce(|sender| passage.run(sender));
+    Ok(response)
+}
+
+/// The path below `/v1`, unless it leads elsewhere for some reader of it: the upstream's key goes with it.
+fn path(head: &Parts) -> Result<String, Error> {
+    let path = head.uri.path();
+    let below = path.strip_prefix("/v1").unwrap_or(path);
+    let lower = below.to_ascii_lowercase().replace("%2e", ".");
+    let leaves = lower.split('/').any(|segment| matches!(segment, "." | ".."));
+    if leaves || ["%2f", "%5c", "\\"].iter().any(|odd| lower.contains(odd)) {
+        let message = "the path has . or .. segments, or an encoded slash: write it out";
+        return Err(Error::new(StatusCode::BAD_REQUEST, "invalid_path", message));
+    }
+    Ok(below.to_owned())
+}
+
+/// The body with the model that its alias stands for, and the name that was asked for.
+fn checked(state: &State, text: Bytes) -> Result<(Bytes, String), Error> {
+    if text.is_empty() {
+        return Ok((text, String::new()));
+    }
+    let is_json = text.trim_ascii_start().starts_with(b"{");
+    if !is_json && state.catalogue.is_limited() {
+        let message =
+            "MODELS is set here, so that only JSON bodies are accepted: a model elsewhere cannot be checked";
+        return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
+    }
+    if !is_json {
+        return Ok((text, String::new()));
+    }
+    let body = ChatBody::read(text.clone())?;
+    let Some(asked) = body.model.as_deref().or(state.catalogue.default_model()) else {
+        return Ok((text, String::new()));
+    };
+    let model = state.catalogue.resolve(Some(asked))?;
+    let asked = asked.to_owned();
+    Ok((
+        if body.model.as_deref() == Some(model.as_str()) {
+            text
+        } else {
+            body.with_model(&model).into_bytes()
+        },
+        asked,
+    ))
+}
+
+/// An answer's body on its way.
+struct Passage {
+    body: PooledBody,
+    watch: Option<Watch>,
+    waits: Waits,
+    deadline: Instant,
+    _slot: Slot,
+    _bill: Bill,
+}
+
+impl Passage {
+    async fn run(mut self, mut sender: Sender) -> Result<(), BoxError> {
+        let mut scanner = Scanner::new(LONGEST_EVENT);
+        let cause = loop {
+            let until = self.deadline.min(Instant::now() + self.waits.between_events);
+            let data = match timeout_at(until.into(), self.body.frame()).await {
+                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Ok(Some(Err(error))) => break error.to_string(),
+                Ok(None) if self.watch.as_ref().is_none_or(Watch::is_over) => return Ok(()),
+                Ok(None) => break "it ended before its last event".to_owned(),
+                Err(_) => break "it went silent, or took longer than is allowed".to_owned(),
+            };
+            if let Some(watch) = &mut self.watch {
+                scanner.push(&data)?;
+                while let Some(event) = scanner.next_event() {
+                    watch.see(&event);
+                }
+            }
+            sender.send(data).await;
+        };
+        if let Some(event) = self.watch.as_ref().filter(|watch| !watch.is_over()).map(Watch::error_event) {
+            sender.send(event).await;
+        }
+        Err(format!("the upstream's answer: {cause}").into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn below(uri: &str) -> Result<String, Error> {
+        path(&hyper::Request::get(uri).body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn a_path_stays_below_the_upstreams_base() {
+        assert_eq!(below("/v1/files/a.b/content?x=..").unwrap(), "/files/a.b/content");
+        for leaving in
+            ["/v1/../admin", "/v1/a/./b", "/v1/%2e%2E/x", "/v1/.%2e/x", "/v1/a%2Fb", "/v1/a%5cb", "/v1/.."]
+        {
+            assert_eq!(below(leaving).unwrap_err().code, "invalid_path", "{leaving}");
+        }
+    }
+}

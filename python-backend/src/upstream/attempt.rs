@@ -1,0 +1,190 @@
+//! One try at one upstream, read as far as it takes to know that the answer has begun well.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use space_kit::Error;
+use space_kit::outgoing::{PooledBody, collect};
+use tokio::time::timeout_at;
+
+use super::plan::{Outcome, Route};
+use super::{Job, Lane, Upstream, Want, wake};
+use crate::sse::{Event, Rest, Scanner};
+use crate::{chunk, upstream_error};
+
+/// The longest event of a stream that is passed on, in bytes.
+const MAX_EVENT_BYTES: usize = 16 << 20;
+/// The longest answer that is held whole, in bytes.
+const MAX_WHOLE_BYTES: usize = 64 << 20;
+/// As much of an error's body as is read, in bytes.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// An answer that has begun well.
+pub(crate) enum Opened {
+    /// A stream, with the events that came so far.
+    Events(Stream),
+    /// A whole body.
+    Whole(Response<Bytes>),
+    /// A head with its body still to come.
+    Head(Response<PooledBody>),
+}
+
+/// A stream of events.
+pub(crate) struct Stream {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: PooledBody,
+    pub(crate) scanner: Scanner,
+    pub(crate) first: Event,
+}
+
+/// A try that failed: what the plan makes of it, and what the client is told if it was the last.
+pub(super) struct Failed(pub(super) Outcome, pub(super) Error);
+
+impl Lane {
+    pub(super) async fn try_once(
+        &self,
+        job: &Job,
+        route: Route,
+        upstream: &Upstream,
+        has_more: bool,
+    ) -> Result<Opened, Failed> {
+        let until = self.patience(job, has_more).into();
+        let request = self.request(job, route, upstream);
+        let sent = timeout_at(until, self.pool.send(&upstream.origin, request)).await;
+        let response = sent.map_err(|_| silent(upstream))?.map_err(|error| broken(error.cause))?;
+        if !response.status().is_success() {
+            let refusal = timeout_at(until, refusal(response, upstream)).await;
+            return Err(refusal.unwrap_or_else(|_| silent(upstream)));
+        }
+        let headers = response.headers();
+        if job.want != Want::Head && headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity")
+        {
+            return Err(broken(format!("{upstream:?} answered in a coding that was not asked for")));
+        }
+        let is_events = content_type(headers).to_ascii_lowercase().starts_with("text/event-stream");
+        match job.want {
+            Want::Head => Ok(Opened::Head(response)),
+            Want::Events if is_events => {
+                let stream = timeout_at(until, first(response, upstream)).await;
+                stream.map_err(|_| silent(upstream))?.map(Opened::Events)
+            }
+            Want::Events => {
+                Err(broken(format!("{upstream:?} did not stream, though a stream was asked for")))
+            }
+            Want::Whole => {
+                let answer = timeout_at(until, whole(response, upstream)).await;
+                answer.map_err(|_| silent(upstream))?.map(Opened::Whole)
+            }
+        }
+    }
+
+    /// Until when a try is waited for. A whole answer shows nothing before it is made: it may take all the
+    /// time there is, or half of it where another upstream is left.
+    fn patience(&self, job: &Job, has_more: bool) -> Instant {
+        let now = Instant::now();
+        let left = job.deadline.saturating_duration_since(now);
+        match job.want {
+            Want::Events => (now + self.waits.first_event).min(job.deadline),
+            Want::Whole | Want::Head if has_more => now + self.waits.first_event.max(left / 2).min(left),
+            Want::Whole | Want::Head => job.deadline,
+        }
+    }
+
+    fn request(&self, job: &Job, route: Route, upstream: &Upstream) -> Request<Full<Bytes>> {
+        let body = job.relaxed.as_ref().filter(|_| route.relaxed).unwrap_or(&job.body);
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = job.method.clone();
+        *request.uri_mut() = format!("{}{}", upstream.base, job.path).parse().unwrap_or_default();
+        let mut headers = job.headers.clone();
+        if let Ok(host) = HeaderValue::try_from(upstream.origin.authority()) {
+            headers.insert(HOST, host);
+        }
+        if !body.is_empty() || job.method == Method::POST {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        self.sign(&mut headers, upstream);
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
+/// Reads a stream up to its first event.
+async fn first(response: Response<PooledBody>, upstream: &Upstream) -> Result<Stream, Failed> {
+    let (head, mut body) = response.into_parts();
+    let mut scanner = Scanner::new(MAX_EVENT_BYTES);
+    loop {
+        if let Some(first) = scanner.next_event() {
+            return begin(head.headers, body, scanner, first);
+        }
+        match body.frame().await {
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else { continue };
+                scanner.push(&data).map_err(|error| broken(format!("{upstream:?}: {error}")))?;
+            }
+            Some(Err(error)) => return Err(broken(format!("{upstream:?} broke off: {error}"))),
+            None => match scanner.finish() {
+                Rest::Event(first) => return begin(head.headers, body, scanner, first),
+                _ => return Err(broken(format!("{upstream:?} ended a stream before its first event"))),
+            },
+        }
+    }
+}
+
+/// A stream that begins with an error has not begun.
+fn begin(headers: HeaderMap, body: PooledBody, scanner: Scanner, first: Event) -> Result<Stream, Failed> {
+    match chunk::error_of(&first.data) {
+        Some(error) => {
+            let error = upstream_error::from_event(error);
+            Err(Failed(Outcome::Refused(error.status, None), error))
+        }
+        None => Ok(Stream { headers, body, scanner, first }),
+    }
+}
+
+async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Response<Bytes>, Failed> {
+    let (head, body) = response.into_parts();
+    let body = collect(body, MAX_WHOLE_BYTES).await;
+    let body = body.map_err(|cause| broken(format!("{upstream:?} {cause}")))?;
+    Ok(Response::from_parts(head, body))
+}
+
+/// Reads a refusal's body and judges it.
+async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed {
+    let (head, body) = response.into_parts();
+    let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
+    let mut error = upstream_error::normalise(head.status, &head.headers, &body);
+    if head.status == StatusCode::UNAUTHORIZED {
+        // The client's own key was right; the one that is wrong is the operator's.
+        error.code = "upstream_unauthorized";
+        error.message =
+            format!("the upstream refused this service's own credentials: {}", error.message).into();
+    }
+    let error = error.cause(format!("{upstream:?} answered {}", head.status));
+    if wake::is_asleep(upstream, head.status, &head.headers, &body) {
+        return Failed(Outcome::Asleep, error);
+    }
+    let wait =
+        head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
+    let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Failed(Outcome::Refused(head.status, wait), error)
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn broken(cause: String) -> Failed {
+    let message = "the upstream could not be reached, broke off or answered what cannot be read";
+    Failed(Outcome::Broken, Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message).cause(cause))
+}
+
+fn silent(upstream: &Upstream) -> Failed {
+    let message = "the upstream did not answer in time";
+    let error = Error::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message);
+    Failed(Outcome::Silent, error.cause(format!("{upstream:?} was silent")))
+}

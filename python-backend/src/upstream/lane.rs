@@ -1,0 +1,208 @@
+//! The upstreams of one kind of request, with what is known of their health, and the way of a request
+//! through them.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Method, StatusCode};
+use space_kit::Error;
+use space_kit::outgoing::Pool;
+use tokio::time::{sleep, timeout};
+
+use super::Upstream;
+use super::attempt::{Failed, Opened};
+use super::breaker::Breaker;
+use super::plan::{Outcome, Plan, Route, Step};
+use super::tries::Tries;
+use super::wake::Waker;
+
+const X_HF_BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
+
+/// Suffixes of a model's name that say how the router chooses, and are no provider's pin.
+const POLICIES: [&str; 3] = ["fastest", "cheapest", "preferred"];
+
+/// One upstream and its health.
+pub(super) struct Backend {
+    pub(super) upstream: Arc<Upstream>,
+    breaker: Breaker,
+    waker: Waker,
+    tries: Tries,
+}
+
+/// Upstreams in their order of preference.
+pub(crate) struct Lane {
+    backends: Vec<Backend>,
+    pub(super) pool: Pool,
+    /// Whom Hugging Face bills.
+    bill_to: Option<HeaderValue>,
+    pub(crate) waits: Waits,
+}
+
+/// How long an upstream may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waits {
+    pub(crate) first_event: Duration,
+    pub(crate) between_events: Duration,
+    pub(crate) total: Duration,
+    pub(crate) wake: Duration,
+    pub(crate) heartbeat: Duration,
+}
+
+/// A request as it goes to any upstream of a lane.
+pub(crate) struct Job {
+    pub(crate) method: Method,
+    /// Path below the upstream's base, and query: `/chat/completions`.
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// The model's name if it has a provider's pin, and the body with the pin taken off.
+    pub(crate) relaxed: Option<Bytes>,
+    pub(crate) want: Want,
+    pub(crate) deadline: Instant,
+}
+
+/// What kind of answer is expected, and so how far it is read before it counts as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Events of a chat or a completion: up to the first event.
+    Events,
+    /// A JSON answer: to its end.
+    Whole,
+    /// Anything: its head.
+    Head,
+}
+
+/// An answer to come, boxed: its code is there once for all who wait for one.
+type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send + 'a>>;
+
+/// A model's name without the provider's pin that it ends with.
+pub(crate) fn without_pin(model: &str) -> Option<&str> {
+    let (bare, pin) = model.rsplit_once(':')?;
+    (!bare.is_empty() && !pin.is_empty() && !POLICIES.contains(&pin)).then_some(bare)
+}
+
+impl Lane {
+    pub(super) fn new(
+        upstreams: Vec<Upstream>,
+        pool: Pool,
+        bill_to: Option<HeaderValue>,
+        waits: Waits,
+    ) -> Lane {
+        let backends = upstreams.into_iter().map(|upstream| Backend {
+            upstream: Arc::new(upstream),
+            breaker: Breaker::default(),
+            waker: Waker::default(),
+            tries: Tries::default(),
+        });
+        Lane { backends: backends.collect(), pool, bill_to, waits }
+    }
+
+    /// Whether a model's name may have a provider's pin here.
+    pub(crate) fn knows_pins(&self) -> bool {
+        self.backends.iter().any(|backend| backend.upstream.is_hugging_face())
+    }
+
+    /// Tries the upstreams until one gives an answer, the error is final, or time is up.
+    pub(crate) fn open<'a>(&'a self, job: &'a Job) -> Opening<'a> {
+        Box::pin(self.open_now(job))
+    }
+
+    async fn open_now(&self, job: &Job) -> Result<Opened, Error> {
+        let pinned = |backend: &Backend| job.relaxed.is_some() && backend.upstream.is_hugging_face();
+        let mut plan = Plan::new(self.backends.iter().map(pinned).collect());
+        let mut last = unavailable("every upstream failed just now and is left alone for a moment");
+        loop {
+            let step = plan.next(random());
+            let left = job.deadline.saturating_duration_since(Instant::now());
+            match step {
+                Step::Try(_) if left.is_zero() => return Err(last),
+                Step::Try(route) => match self.attempt(job, route, plan.has_more()).await {
+                    Ok(opened) => return Ok(opened),
+                    Err(Failed(outcome, error)) => {
+                        if outcome != Outcome::Skipped {
+                            last = error;
+                        }
+                        if !plan.note(route, outcome) {
+                            return Err(last);
+                        }
+                    }
+                },
+                Step::Pause(pause) if pause < left => sleep(pause).await,
+                Step::Wake(at) if !self.waits.wake.is_zero() => {
+                    let Some(backend) = self.backends.get(at) else { return Err(last) };
+                    let waking = backend.waker.wake(&self.pool, &backend.upstream);
+                    if timeout(self.waits.wake.min(left), waking).await.is_err() {
+                        return Err(last);
+                    }
+                }
+                Step::Pause(_) | Step::Wake(_) | Step::Stop => return Err(last),
+            }
+        }
+    }
+
+    /// One try, counted. `has_more` tells whether another upstream could be tried after it.
+    async fn attempt(&self, job: &Job, route: Route, has_more: bool) -> Result<Opened, Failed> {
+        let Some(backend) = self.backends.get(route.upstream) else {
+            return Err(Failed(Outcome::Skipped, unavailable("no upstream")));
+        };
+        let tried = match backend.breaker.admits(Instant::now()) {
+            true => self.try_once(job, route, &backend.upstream, has_more).await,
+            false => Err(Failed(Outcome::Skipped, unavailable("the upstream is left alone for a moment"))),
+        };
+        let failure = tried.as_ref().err().map(|failed| failed.0);
+        backend.tries.count(failure);
+        let worked = match failure {
+            Some(Outcome::Skipped | Outcome::Asleep) => return tried,
+            Some(Outcome::Broken | Outcome::Silent) => false,
+            Some(Outcome::Refused(status, _)) => !status.is_server_error(),
+            None => true,
+        };
+        backend.breaker.note(worked, Instant::now());
+        tried
+    }
+
+    /// The headers that are the gateway's own.
+    pub(super) fn sign(&self, headers: &mut HeaderMap, upstream: &Upstream) {
+        if let Some(authorization) = &upstream.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        if let (Some(bill_to), true) = (&self.bill_to, upstream.is_hugging_face()) {
+            headers.insert(X_HF_BILL_TO, bill_to.clone());
+        }
+    }
+
+    /// Appends the counts of tries.
+    pub(super) fn render(&self, out: &mut String) {
+        for backend in &self.backends {
+            backend.tries.render(&format!("{:?}", backend.upstream), out);
+        }
+    }
+}
+
+fn unavailable(message: &'static str) -> Error {
+    let error = Error::new(StatusCode::BAD_GATEWAY, "upstream_unavailable", message);
+    error.header(RETRY_AFTER, HeaderValue::from_static("5"))
+}
+
+/// A number in 0..1 for jitter; nothing secret depends on it.
+fn random() -> f64 {
+    use std::hash::BuildHasher;
+    let bits = std::collections::hash_map::RandomState::new().hash_one(0_u8);
+    f64::from((bits >> 32) as u32) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_a_provider_and_not_a_policy() {
+        assert_eq!(without_pin("org/model:groq"), Some("org/model"));
+        for whole in ["org/model", "org/model:fastest", "org/model:cheapest", "org/model:", ":groq"] {
+            assert_eq!(without_pin(whole), None, "{whole}");
+        }
+    }
+}

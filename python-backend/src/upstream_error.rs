@@ -1,0 +1,247 @@
+//! What an upstream says when it fails, in whatever form, as one error with the upstream's own words.
+
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use serde_json::Value;
+use space_kit::{Error, StatusCode};
+
+/// The longest message that is passed on, in characters.
+const MAX_MESSAGE_CHARS: usize = 2_000;
+/// The same for what a web page says.
+const MAX_PAGE_CHARS: usize = 200;
+/// Some clients give up, or wait for ever, when told to wait for longer.
+const MAX_RETRY_AFTER_SECONDS: f64 = 60.0;
+
+/// Codes that clients act upon, kept where an upstream gives them as code or type.
+const CODES: &[&str] = &[
+    "account_deactivated",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "content_filter",
+    "content_policy_violation",
+    "context_length_exceeded",
+    "image_parse_error",
+    "insufficient_quota",
+    "invalid_api_key",
+    "invalid_image",
+    "invalid_image_url",
+    "invalid_json",
+    "invalid_value",
+    "model_not_found",
+    "model_not_supported",
+    "rate_limit_exceeded",
+    "request_too_large",
+    "string_above_max_length",
+    "unsupported_parameter",
+    "unsupported_value",
+];
+
+/// An error as an upstream worded it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Words {
+    message: String,
+    kind: Option<String>,
+    param: Option<String>,
+    code: Option<String>,
+    /// A code that is a status.
+    status: Option<StatusCode>,
+}
+
+/// The error of an answer with this status. An upstream's 503 becomes 502, and so does what is no error
+/// status; a delay that it asks for is kept up to 60 s (dates are passed over).
+pub(crate) fn normalise(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let error = words(content_type, body).into_error(status);
+    let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
+    match seconds.filter(|seconds| *seconds >= 0.0) {
+        Some(seconds) => {
+            let seconds = seconds.ceil().clamp(1.0, MAX_RETRY_AFTER_SECONDS) as u64;
+            error.header(RETRY_AFTER, HeaderValue::from(seconds))
+        }
+        None => error,
+    }
+}
+
+/// The error in an event of a stream that began well.
+pub(crate) fn from_event(data: &[u8]) -> Error {
+    let words = words(b"application/json", data);
+    let status = words.status.unwrap_or(StatusCode::BAD_GATEWAY);
+    words.into_error(status)
+}
+
+fn words(content_type: &[u8], body: &[u8]) -> Words {
+    let body = body.trim_ascii();
+    if let Ok(json) = serde_json::from_slice::<Value>(body) {
+        return from_json(&json, 0);
+    }
+    let Some(text) = std::str::from_utf8(body).ok().filter(|text| !text.contains('\0')) else {
+        return Words::message(format!("the upstream answered with {} bytes that are no text", body.len()));
+    };
+    let start = text.get(..9).unwrap_or(text).to_ascii_lowercase();
+    let is_page = start.starts_with("<!doctype") || start.starts_with("<html");
+    if is_page || content_type.to_ascii_lowercase().starts_with(b"text/html") {
+        return Words::message(page(text));
+    }
+    Words::message(text.to_owned())
+}
+
+/// An error in JSON. `depth` bounds how far errors in errors are followed.
+fn from_json(json: &Value, depth: u8) -> Words {
+    let Value::Object(fields) = json else {
+        return match json {
+            Value::Array(list) if list.len() == 1 && depth < 4 => {
+                list.first().map_or_else(Words::default, |first| from_json(first, depth + 1))
+            }
+            _ => Words::message(plain(json)),
+        };
+    };
+    let text = |names: &[&str]| names.iter().find_map(|name| fields.get(*name)?.as_str().map(str::to_owned));
+    let outer = Words {
+        message: String::new(),
+        kind: text(&["type", "error_type"]).filter(|kind| kind != "error"),
+        param: text(&["param"]),
+        code: text(&["code"]),
+        status: fields.get("code").and_then(Value::as_u64).and_then(status),
+    };
+    let told = ["error", "message", "detail", "msg", "errors"].iter().find_map(|name| {
+        let value = fields.get(*name).filter(|value| value.is_string() || is_filled(value));
+        value.filter(|value| !value.is_null()).map(|value| (*name, value))
+    });
+    let inner = match told {
+        // OAuth and some frameworks give a name here and the explanation beside it.
+        Some(("error", Value::String(name))) => {
+            let more = text(&["message", "error_description", "detail"]).filter(|more| more != name);
+            Words::message(more.map_or_else(|| name.clone(), |more| format!("{name}: {more}")))
+        }
+        Some(("detail" | "errors", Value::Array(problems))) => from_problems(problems),
+        Some((_, inner)) if depth < 4 => from_json(inner, depth + 1),
+        _ => Words::message(json.to_string()),
+    };
+    Words {
+        message: inner.message,
+        kind: inner.kind.or(outer.kind),
+        param: inner.param.or(outer.param),
+        code: inner.code.or(outer.code),
+        status: inner.status.or(outer.status),
+    }
+}
+
+/// FastAPI's list of what is wrong: `[{"loc": ["body", "messages", 0], "msg": "…", "type": "…"}]`.
+fn from_problems(problems: &[Value]) -> Words {
+    let path = |problem: &Value| {
+        let mut path = String::new();
+        for step in problem.get("loc").and_then(Value::as_array).into_iter().flatten() {
+            match step {
+                Value::String(name) if path.is_empty() && name == "body" => {}
+                Value::String(name) if path.is_empty() => path.push_str(name),
+                Value::String(name) => path.extend([".", name]),
+                other => path.push_str(&format!("[{other}]")),
+            }
+        }
+        Some(path).filter(|path| !path.is_empty())
+    };
+    let line = |problem: &Value| match (path(problem), problem.get("msg").and_then(Value::as_str)) {
+        (Some(path), Some(message)) => format!("{path}: {message}"),
+        (None, Some(message)) => message.to_owned(),
+        _ => plain(problem),
+    };
+    Words {
+        param: problems.first().and_then(path),
+        ..Words::message(problems.iter().map(line).collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl Words {
+    fn message(message: String) -> Words {
+        Words { message, ..Words::default() }
+    }
+
+    fn into_error(self, given: StatusCode) -> Error {
+        let is_error = given.is_client_error() || given.is_server_error();
+        // 503 makes some clients repeat a request at once and without end.
+        let keep = is_error && given != StatusCode::SERVICE_UNAVAILABLE;
+        let status = if keep { given } else { StatusCode::BAD_GATEWAY };
+        let message = clip(&self.message, MAX_MESSAGE_CHARS);
+        let message = if message.is_empty() { silence(given) } else { message };
+        let told = |text: &Option<String>| clip(text.as_deref().unwrap_or("none"), MAX_PAGE_CHARS);
+        let cause = format!("the upstream's error has type {}, code {}", told(&self.kind), told(&self.code));
+        let error = Error::new(status, self.code(status), message).cause(cause);
+        match self.param {
+            Some(param) => error.param(clip(&param, MAX_PAGE_CHARS)),
+            None => error,
+        }
+    }
+
+    /// The upstream's code if it is a known one, else one by the status.
+    fn code(&self, status: StatusCode) -> &'static str {
+        let known = |given: &String| CODES.iter().find(|code| *code == given).copied();
+        if let Some(code) = self.code.as_ref().and_then(known).or(self.kind.as_ref().and_then(known)) {
+            return code;
+        }
+        let of_model = self.param.as_deref() == Some("model") || self.message.contains("model");
+        match status.as_u16() {
+            401 => "invalid_api_key",
+            402 => "insufficient_quota",
+            403 => "permission_denied",
+            404 if of_model => "model_not_found",
+            404 => "unknown_url",
+            408 | 504 => "upstream_timeout",
+            413 => "request_too_large",
+            429 => "rate_limit_exceeded",
+            529 => "overloaded", // Anthropic's
+            400..=499 => "invalid_request",
+            _ => "upstream_error",
+        }
+    }
+}
+
+fn status(code: u64) -> Option<StatusCode> {
+    let code = u16::try_from(code).ok().filter(|code| (400..=599).contains(code))?;
+    StatusCode::from_u16(code).ok()
+}
+
+fn silence(status: StatusCode) -> String {
+    format!("the upstream answered {status} and nothing else")
+}
+
+/// A value that is no object as words.
+fn plain(json: &Value) -> String {
+    match json {
+        Value::String(text) => text.clone(),
+        Value::Array(list) if list.iter().all(Value::is_string) => {
+            list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn is_filled(json: &Value) -> bool {
+    json.as_object().is_some_and(|fields| !fields.is_empty())
+        || json.as_array().is_some_and(|list| !list.is_empty())
+}
+
+/// The words of a web page: its title, or else its first heading.
+fn page(html: &str) -> String {
+    let lower = html.to_ascii_lowercase();
+    let words = |tag: &str| {
+        let (start, _) = lower.match_indices(tag).next()?;
+        let inside = html.get(start + tag.len()..)?.split_once('>')?.1.split('<').next()?;
+        let inside = inside.split_whitespace().collect::<Vec<_>>().join(" ");
+        Some(inside).filter(|inside| !inside.is_empty())
+    };
+    match words("<title").or_else(|| words("<h1")) {
+        Some(words) => format!("the upstream answered with a web page: {}", clip(&words, MAX_PAGE_CHARS)),
+        None => "the upstream answered with a web page".to_owned(),
+    }
+}
+
+/// The beginning of a text, with an ellipsis where the rest is left out.
+fn clip(text: &str, max_chars: usize) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

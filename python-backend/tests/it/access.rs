@@ -1,0 +1,164 @@
+//! Who may use the gateway.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use space_kit::jwt::testing::Signer;
+use space_kit::testing::{Process, Reply};
+
+use crate::fake::{Fake, completion, json_answer};
+use crate::support::{before, question, refusal};
+use crate::{chat, start};
+
+fn ask(service: &Process, header: (&str, &str)) -> Reply {
+    service.request("POST", "/v1/chat/completions", &[header], &question(json!({})).to_string())
+}
+
+#[test]
+fn with_a_token_to_protect_and_no_rule_only_the_demo_model_is_served() {
+    let fake = Fake::json(completion("hello"));
+    let service = before(&fake, &[("UPSTREAM_API_KEYS", "sk-upstream"), ("SPACE_ID", "me/app")]);
+    for reply in [
+        chat(&service, &question(json!({}))),
+        service.request("POST", "/v1/embeddings", &[], r#"{"model":"demo"}"#),
+        service.request("POST", "/v1/responses", &[], r#"{"model":"m"}"#),
+        service.get("/v1/models/org/model"),
+    ] {
+        assert_eq!(refusal(&reply), (401, "access_not_configured".to_owned()));
+        let message = reply.text();
+        for choice in ["ACCESS=open", "API_KEYS", "JWT_ISSUER"] {
+            assert!(message.contains(choice), "{message}");
+        }
+    }
+    assert_eq!(chat(&service, &question(json!({"model": "demo"}))).status, 200);
+    assert_eq!(service.get("/v1/models").json()["data"].as_array().unwrap().len(), 1);
+    assert_eq!(fake.count(), 0);
+}
+
+#[test]
+fn open_access_is_a_decision_and_has_a_rate() {
+    let fake = Fake::json(completion("hello"));
+    let service = before(&fake, &[("UPSTREAM_API_KEYS", "sk-upstream"), ("ACCESS", "open")]);
+    let reply = ask(&service, ("authorization", "Bearer anything"));
+    assert_eq!((reply.status, reply.header("x-ratelimit-limit-requests")), (200, "20"));
+}
+
+#[test]
+fn a_key_opens_in_either_header_and_nothing_else_does() {
+    let fake = Fake::json(completion("hello"));
+    let key = "a-key-of-enough-length";
+    let service = before(&fake, &[("API_KEYS", &format!("site:{key}"))]);
+    assert_eq!(ask(&service, ("authorization", &format!("Bearer {key}"))).status, 200);
+    assert_eq!(ask(&service, ("x-api-key", key)).status, 200);
+    for wrong in
+        [("authorization", "Bearer a-key-of-enough-lengt"), ("x-api-key", ""), ("authorization", key)]
+    {
+        let reply = ask(&service, wrong);
+        assert_eq!(refusal(&reply), (401, "invalid_api_key".to_owned()));
+        assert_eq!(reply.header("www-authenticate"), "Bearer");
+    }
+    assert_eq!(service.get("/v1/models").status, 401);
+    assert_eq!(service.get("/").status, 200);
+    assert_eq!(fake.count(), 2);
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// An issuer whose documents are at its own address.
+fn issuer(jwks: Value) -> Fake {
+    Fake::start(move |seen, stream| match seen.line().split(' ').nth(1) {
+        Some("/.well-known/openid-configuration") => {
+            let issuer = format!("http://{}", seen.header("host"));
+            let body = json!({"issuer": issuer, "jwks_uri": format!("{issuer}/keys")});
+            json_answer(stream, 200, "", &body.to_string())
+        }
+        _ => json_answer(stream, 200, "", &jwks.to_string()),
+    })
+}
+
+#[test]
+fn a_token_of_the_issuer_passes_if_its_holder_may() {
+    let (signer, fake) = (Signer::ed25519(), Fake::json(completion("hello")));
+    let provider = issuer(json!({"keys": [signer.jwk("k1")]}));
+    let url = format!("http://{}", provider.address);
+    let env = [("JWT_ISSUER", url.as_str()), ("JWT_AUDIENCE", "app"), ("JWT_ALLOW", "sub:ann")];
+    let service = before(&fake, &env);
+    let token = |sub: &str, aud: &str, age: u64| {
+        let claims =
+            json!({"iss": url, "aud": aud, "sub": sub, "iat": now() - age, "exp": now() - age + 600});
+        format!("Bearer {}", signer.token("k1", &claims))
+    };
+    for (sub, aud, age, outcome) in [
+        ("ann", "app", 0, None),
+        ("ann", "app", 0, None),
+        ("bob", "app", 0, Some((403, "access_denied"))),
+        ("ann", "other", 0, Some((401, "invalid_api_key"))),
+        ("ann", "app", 900, Some((401, "invalid_api_key"))),
+    ] {
+        let reply = ask(&service, ("authorization", &token(sub, aud, age)));
+        match outcome {
+            None => assert_eq!(reply.status, 200, "{}", reply.text()),
+            Some((status, code)) => {
+                assert_eq!(refusal(&reply), (status, code.to_owned()), "{sub} {aud} {age}")
+            }
+        }
+    }
+    assert_eq!(provider.count(), 2, "metadata and keys, once");
+    assert!(service.log("usage").contains(r#""caller":"ann""#));
+}
+
+#[test]
+fn hugging_face_is_the_issuer_of_a_space_with_oauth() {
+    let signer = Signer::rsa();
+    let provider = issuer(json!({"keys": [signer.jwk("k1")]}));
+    let (url, fake) = (format!("http://{}", provider.address), Fake::json(completion("hello")));
+    let env = [
+        ("ACCESS", "jwt"),
+        ("OPENID_PROVIDER_URL", url.as_str()),
+        ("OAUTH_CLIENT_ID", "space-client"),
+        ("JWT_ALLOW", "org:lab"),
+    ];
+    let claims = json!({"iss": url, "aud": "space-client", "sub": "u1", "iat": now(), "exp": now() + 60,
+                        "orgs": [{"sub": "o1", "preferred_username": "lab"}]});
+    let service = before(&fake, &env);
+    assert_eq!(
+        ask(&service, ("authorization", &format!("Bearer {}", signer.token("k1", &claims)))).status,
+        200
+    );
+}
+
+#[test]
+fn an_issuer_out_of_reach_is_no_fault_of_the_client() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{nobody}");
+    let service = start(&[("JWT_ISSUER", &url), ("JWT_AUDIENCE", "app"), ("JWT_ALLOW", "*")]);
+    let token = Signer::ed25519()
+        .token("k", &json!({"iss": url, "aud": "app", "sub": "a", "iat": now(), "exp": now() + 9}));
+    let reply = ask(&service, ("authorization", &format!("Bearer {token}")));
+    assert_eq!(refusal(&reply), (502, "jwks_unavailable".to_owned()));
+    assert_ne!(reply.header("retry-after"), "");
+}
+
+#[test]
+fn settings_at_odds_are_named_together_and_no_secret_is_shown() {
+    let program = env!("CARGO_BIN_EXE_python-backend");
+    let env = [
+        ("ACCESS", "jwt"),
+        ("UPSTREAM_URL", "ftp://nowhere"),
+        ("API_KEYS", "site:a-secret-of-enough-length"),
+        ("UPSTREAM_API_KEYS", "sk-secret"),
+        ("BODY_MEMORY", "1"),
+        ("DEFAULT_MODEL", "x"),
+        ("MODELS", "y"),
+        ("SSL_CERT_FILE", "/nowhere"),
+    ];
+    let output = Process::run(Process::command(program, &env));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{told}");
+    for name in ["UPSTREAM_URL", "API_KEYS", "BODY_MEMORY", "DEFAULT_MODEL", "SSL_CERT_FILE", "JWT_ALLOW"] {
+        assert!(told.contains(&format!("  {name}: ")), "{name} is missing in\n{told}");
+    }
+    assert!(!told.contains("secret"), "{told}");
+}

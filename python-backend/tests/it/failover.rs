@@ -1,0 +1,236 @@
+//! The sixteen faults of a provider that a gateway is judged by, each as one scenario: what a client sees, and
+//! what the upstreams saw. The table is in research.md.
+
+use std::net::TcpListener;
+use std::time::Instant;
+
+use serde_json::json;
+use space_kit::testing::Process;
+
+use crate::chat;
+use crate::fake::{Fake, GOOD, HELLO, begin_events, chunk, completion, json_answer, until_closed, write};
+use crate::support::{assert_clean, assert_cut, before, before_all, question, refusal, streamed};
+
+/// Refuses every request with this status.
+fn refusing(status: u16, headers: &'static str, body: &'static str) -> Fake {
+    Fake::start(move |_, stream| json_answer(stream, status, headers, body))
+}
+
+/// Refuses the first `times` requests, then answers.
+fn recovering(times: usize, status: u16, headers: &'static str) -> Fake {
+    Fake::start(move |seen, stream| match seen.number < times {
+        true => json_answer(stream, status, headers, r#"{"error":"busy"}"#),
+        false => json_answer(stream, 200, "", &completion("hello").to_string()),
+    })
+}
+
+fn good() -> Fake {
+    Fake::json(completion("from the second"))
+}
+
+#[track_caller]
+fn assert_second(service: &Process) {
+    let reply = chat(service, &question(json!({})));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.json(), completion("from the second"));
+}
+
+#[test]
+fn s01_one_failure_that_passes_is_not_seen() {
+    let fake = recovering(1, 500, "");
+    assert_eq!(chat(&before(&fake, &[]), &question(json!({}))).status, 200);
+    assert_eq!(fake.count(), 2);
+}
+
+#[test]
+fn s02_an_upstream_that_fails_is_left_for_the_next_at_once() {
+    let (first, second) = (refusing(500, "", r#"{"error":{"message":"boom"}}"#), good());
+    assert_second(&before_all(&[&first, &second], &[]));
+    assert_eq!((first.count(), second.count()), (1, 1));
+}
+
+#[test]
+fn s03_an_overloaded_upstream_is_left_for_the_next() {
+    let (first, second) = (refusing(429, "retry-after: 30\r\n", r#"{"error":"slow down"}"#), good());
+    assert_second(&before_all(&[&first, &second], &[]));
+    assert_eq!(first.count(), 1);
+}
+
+#[test]
+fn s04_a_short_retry_after_is_waited_for() {
+    let fake = recovering(1, 429, "retry-after: 1\r\n");
+    let (service, start) = (before(&fake, &[]), Instant::now());
+    assert_eq!(chat(&service, &question(json!({}))).status, 200);
+    assert!(start.elapsed().as_millis() >= 1000);
+}
+
+#[test]
+fn s05_a_long_retry_after_is_handed_to_the_client_capped_at_a_minute() {
+    let fake = refusing(429, "retry-after: 3600\r\n", r#"{"error":"quota"}"#);
+    let reply = chat(&before(&fake, &[]), &question(json!({})));
+    assert_eq!(reply.status, 429);
+    assert_eq!((reply.header("retry-after"), reply.header("retry-after-ms")), ("60", "60000"));
+    assert_eq!(reply.json()["error"]["message"], "quota");
+    assert_eq!(fake.count(), 1);
+}
+
+#[test]
+fn s06_a_silent_upstream_is_never_asked_again() {
+    let silent = Fake::start(|_, stream| until_closed(stream));
+    let second = Fake::events(GOOD);
+    let service = before_all(&[&silent, &second], &[("FIRST_EVENT_TIMEOUT", "300ms")]);
+    assert_clean(&chat(&service, &streamed()), "hello");
+    assert_eq!(silent.closed(), 0, "and its connection is closed");
+    let alone = before(&silent, &[("FIRST_EVENT_TIMEOUT", "300ms")]);
+    assert_eq!(refusal(&chat(&alone, &streamed())), (504, "upstream_timeout".to_owned()));
+    assert_eq!(silent.count(), 2);
+}
+
+#[test]
+fn s07_no_connection_is_left_for_the_next() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let second = good();
+    let urls = format!("http://{nobody}/v1,{}", second.url());
+    assert_second(&crate::start(&[("UPSTREAM_URL", &urls)]));
+    let alone = crate::start(&[("UPSTREAM_URL", &format!("http://{nobody}/v1"))]);
+    assert_eq!(refusal(&chat(&alone, &question(json!({})))), (502, "upstream_error".to_owned()));
+    assert!(alone.log("\"status\":502").contains("cannot connect"));
+}
+
+#[test]
+fn s08_a_stream_cut_in_the_middle_is_an_error_and_never_a_short_answer() {
+    let fake = Fake::start(|_, stream| {
+        begin_events(stream);
+        chunk(stream, HELLO);
+        false
+    });
+    assert_cut(&chat(&before(&fake, &[]), &streamed()), "upstream_error");
+    assert_eq!(fake.count(), 1, "what was said cannot be taken back");
+}
+
+#[test]
+fn s09_a_stream_that_stalls_is_an_error_in_time() {
+    let fake = Fake::start(|_, stream| {
+        begin_events(stream);
+        chunk(stream, HELLO);
+        until_closed(stream)
+    });
+    let service = before(&fake, &[("EVENT_TIMEOUT", "400ms"), ("HEARTBEAT", "100ms")]);
+    let reply = chat(&service, &streamed());
+    assert_cut(&reply, "upstream_timeout");
+    assert!(reply.text().matches(": keep-alive").count() >= 2, "{}", reply.text());
+    assert_eq!(fake.closed(), 0);
+}
+
+#[test]
+fn s10_a_wrong_key_of_ours_is_final_and_does_not_look_like_the_clients() {
+    let fake = refusing(401, "", r#"{"error":"Invalid username or password."}"#);
+    let (second, service_key) = (good(), ("UPSTREAM_API_KEYS", "sk-wrong,none"));
+    let service = before_all(&[&fake, &second], &[service_key, ("ACCESS", "open")]);
+    let reply = chat(&service, &question(json!({})));
+    assert_eq!(refusal(&reply), (401, "upstream_unauthorized".to_owned()));
+    assert!(reply.text().contains("Invalid username or password."), "{}", reply.text());
+    assert_eq!((fake.count(), second.count()), (1, 0));
+}
+
+#[test]
+fn s11_no_credit_is_final() {
+    let words = "You have exceeded your monthly included credits for Inference Providers.";
+    let fake =
+        Fake::start(move |_, stream| json_answer(stream, 402, "", &json!({"error": words}).to_string()));
+    let second = good();
+    let service = before_all(&[&fake, &second], &[]);
+    let reply = chat(&service, &question(json!({})));
+    assert_eq!((reply.status, reply.json()["error"]["message"].as_str()), (402, Some(words)));
+    assert_eq!((fake.count(), second.count()), (1, 0));
+    assert!(service.get("/metrics").text().contains(r#"outcome="refused_402"} 1"#));
+}
+
+#[test]
+fn s12_a_bad_request_and_a_content_filter_are_not_routed_around() {
+    for body in [
+        r#"{"error":{"message":"no","type":"invalid_request_error","param":"model","code":"model_not_supported"}}"#,
+        r#"{"error":{"message":"no","code":"content_filter"}}"#,
+    ] {
+        let (fake, second) = (refusing(400, "", body), good());
+        let reply = chat(&before_all(&[&fake, &second], &[]), &question(json!({})));
+        assert_eq!((reply.status, second.count()), (400, 0));
+        let given: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(reply.json()["error"]["code"], given["error"]["code"]);
+    }
+}
+
+#[test]
+fn s13_garbage_is_an_error_and_left_for_the_next() {
+    let garbage = Fake::start(|_, stream| {
+        write(stream, "ICY 200 OK\r\n\r\n");
+        false
+    });
+    let second = good();
+    assert_second(&before_all(&[&garbage, &second], &[]));
+    assert_eq!(
+        refusal(&chat(&before(&garbage, &[]), &question(json!({})))),
+        (502, "upstream_error".to_owned())
+    );
+}
+
+#[test]
+fn s14_an_error_event_in_the_middle_reaches_the_client_in_one_shape() {
+    let fake = Fake::start(|_, stream| {
+        begin_events(stream);
+        chunk(stream, HELLO);
+        chunk(stream, "data: {\"error\":\"out of memory\"}\n\n");
+        chunk(stream, "data: [DONE]\n\n");
+        false
+    });
+    let reply = chat(&before(&fake, &[]), &streamed());
+    assert_eq!((reply.status, reply.whole), (200, false));
+    assert!(reply.text().contains(r#""message":"out of memory""#), "{}", reply.text());
+    assert!(!reply.text().contains("[DONE]"));
+}
+
+#[test]
+fn s15_a_stream_that_begins_with_an_error_is_left_for_the_next() {
+    let first = Fake::start(|_, stream| {
+        begin_events(stream);
+        chunk(stream, "data: {\"error\":{\"message\":\"busy\",\"code\":503}}\n\n");
+        false
+    });
+    let second = Fake::events(GOOD);
+    assert_clean(&chat(&before_all(&[&first, &second], &[]), &streamed()), "hello");
+}
+
+#[test]
+fn s16_an_upstream_that_keeps_failing_is_spared_for_a_while() {
+    let (first, second) = (refusing(500, "", "{}"), good());
+    let service = before_all(&[&first, &second], &[]);
+    (0..20).for_each(|_| assert_second(&service));
+    assert_eq!((first.count(), second.count()), (5, 20));
+    assert!(service.get("/metrics").text().contains(r#"outcome="skipped"} 15"#));
+}
+
+#[test]
+fn all_tries_together_keep_one_deadline() {
+    let fake = refusing(500, "retry-after: 10\r\n", "{}");
+    let (service, start) = (before(&fake, &[("UPSTREAM_TIMEOUT", "1s")]), Instant::now());
+    let reply = chat(&service, &question(json!({})));
+    assert_eq!((reply.status, fake.count()), (500, 1));
+    assert!(start.elapsed().as_secs() < 5);
+}
+
+#[test]
+fn a_client_that_waits_for_less_gets_its_answer_in_that_time() {
+    let silent = Fake::start(|_, stream| until_closed(stream));
+    let service = before(&silent, &[]);
+    let headers = [("x-stainless-read-timeout", "0.3")];
+    let reply = service.request("POST", "/v1/chat/completions", &headers, &question(json!({})).to_string());
+    assert_eq!(refusal(&reply), (504, "upstream_timeout".to_owned()));
+    assert_eq!(silent.closed(), 0);
+}
+
+#[test]
+fn an_upstreams_503_is_never_passed_on() {
+    let fake = refusing(503, "", r#"{"error":"overloaded"}"#);
+    let reply = chat(&before(&fake, &[]), &question(json!({})));
+    assert_eq!((reply.status, reply.json()["error"]["message"].as_str()), (502, Some("overloaded")));
+}

@@ -1,0 +1,78 @@
+//! Limits of the gateway: rate, slots, memory.
+
+use serde_json::json;
+use space_kit::testing::{read_head, send};
+
+use crate::chat;
+use crate::fake::{Fake, completion, until_closed};
+use crate::support::{before, question, refusal};
+
+#[test]
+fn beyond_the_rate_it_is_429_with_the_time_to_wait() {
+    let fake = Fake::json(completion("hello"));
+    let service = before(&fake, &[("RATE_LIMIT", "2/min")]);
+    let reply = chat(&service, &question(json!({})));
+    assert_eq!((reply.status, reply.header("x-ratelimit-remaining-requests")), (200, "1"));
+    assert_eq!(reply.header("ratelimit-policy"), "\"api\";q=2;w=60");
+    chat(&service, &question(json!({})));
+    let reply = chat(&service, &question(json!({})));
+    assert_eq!(refusal(&reply), (429, "rate_limit_exceeded".to_owned()));
+    assert_eq!((reply.header("retry-after"), reply.header("retry-after-ms")), ("30", "30000"));
+    assert_eq!(fake.count(), 2);
+    assert_eq!(service.get("/health").status, 200, "health is not counted");
+}
+
+#[test]
+fn each_key_has_a_rate_of_its_own() {
+    let fake = Fake::json(completion("hello"));
+    let keys = "a:aaaaaaaaaaaaaaaaaaaaaaaa,b:bbbbbbbbbbbbbbbbbbbbbbbb";
+    let service = before(&fake, &[("RATE_LIMIT", "1/h"), ("API_KEYS", keys)]);
+    let ask = |key: &str| {
+        let headers = [("x-api-key", key)];
+        service.request("POST", "/v1/chat/completions", &headers, &question(json!({})).to_string()).status
+    };
+    let (a, b) = ("a".repeat(24), "b".repeat(24));
+    assert_eq!([ask(&a), ask(&a), ask(&b), ask(&b)], [200, 429, 200, 429]);
+}
+
+#[test]
+fn a_failure_tells_of_the_rate_too() {
+    let fake = Fake::start(|_, stream| crate::fake::json_answer(stream, 400, "", "{}"));
+    let service = before(&fake, &[("RATE_LIMIT", "9/min")]);
+    assert_eq!(chat(&service, &question(json!({}))).header("x-ratelimit-remaining-requests"), "8");
+}
+
+#[test]
+fn when_all_slots_are_taken_a_request_waits_shortly_and_is_then_told_to_come_back() {
+    let fake = Fake::start(|_, stream| until_closed(stream));
+    let env = [("MAX_CONCURRENT", "1"), ("QUEUE_LENGTH", "1"), ("QUEUE_TIMEOUT", "100ms")];
+    let service = before(&fake, &env);
+    let body = question(json!({})).to_string();
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let _first = send(service.address, &request);
+    fake.next();
+    let mut waiting = send(service.address, &request);
+    let reply = read_head(&mut waiting);
+    assert_eq!((reply.status, reply.header("retry-after")), (429, "1"));
+    assert_eq!(fake.count(), 1);
+}
+
+#[test]
+fn bodies_beyond_the_memory_for_them_are_told_to_come_back() {
+    let fake = Fake::json(completion("hello"));
+    let service = before(&fake, &[("BODY_MEMORY", "1000"), ("MAX_BODY_BYTES", "800")]);
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 700\r\nexpect: 100-continue\r\n\r\n";
+    let mut held = send(service.address, head);
+    assert_eq!(read_head(&mut held).status, 100, "its memory is taken");
+    let reply = chat(&service, &question(json!({"user": "x".repeat(400)})));
+    assert_eq!(refusal(&reply), (429, "overloaded".to_owned()));
+    drop(held);
+    service.log("\"status\":400");
+    let reply = chat(&service, &question(json!({"user": "x".repeat(400)})));
+    assert_eq!(reply.status, 200);
+    let reply = chat(&service, &question(json!({"user": "x".repeat(900)})));
+    assert_eq!(refusal(&reply), (413, "request_too_large".to_owned()));
+}

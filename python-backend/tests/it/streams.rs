@@ -1,0 +1,253 @@
+//! Streams that misbehave in every way that some client cannot take.
+
+use serde_json::{Value, json};
+
+use crate::chat;
+use crate::fake::{Fake, GOOD, HELLO, STOP, begin_events, chunk, end, until_closed, write};
+use crate::support::{assert_clean, assert_cut, before, refusal, streamed};
+
+const EVENTS: &str = "content-type: text/event-stream\r\n";
+
+/// What a client sees of an upstream that streams these pieces and then ends properly.
+fn through(pieces: &[&[u8]]) -> space_kit::testing::Reply {
+    let pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| piece.to_vec()).collect();
+    let fake = Fake::start(move |_, stream| {
+        begin_events(stream);
+        pieces.iter().for_each(|piece| chunk(stream, piece));
+        end(stream)
+    });
+    chat(&before(&fake, &[]), &streamed())
+}
+
+#[test]
+fn lines_that_make_clients_fail_are_taken_out() {
+    let reply = through(&[
+        b": comment\n\nid: 7\nretry: 3000\n\n",
+        b"id: 8\ndata: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}],\"error\":null}\n\n",
+        b"data: \n\ndata:\n\n",
+        b"data:{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+        b"data:[DONE]\n\n",
+    ]);
+    assert_clean(&reply, "hello");
+    let text = reply.text();
+    assert!(!text.contains("id:") && !text.contains("retry:") && !text.contains("null"), "{text}");
+    assert!(text.ends_with("data: [DONE]\n\n"));
+}
+
+#[test]
+fn any_line_end_and_any_split_gives_the_same() {
+    let whole: &[u8] = "\u{feff}data: {\"choices\":[{\"delta\":{\"content\":\"h\u{e9}\u{6f22}\"}}]}\r\n\r\ndata: {\"choices\":[{\"finish_reason\":\"stop\"}]}\r\rdata: [DONE]\n\n".as_bytes();
+    let fake = Fake::start(move |_, stream| {
+        begin_events(stream);
+        whole.iter().for_each(|byte| chunk(stream, [*byte]));
+        end(stream)
+    });
+    assert_clean(&chat(&before(&fake, &[]), &streamed()), "h\u{e9}\u{6f22}");
+}
+
+#[test]
+fn the_body_ends_with_done_though_the_upstream_keeps_the_socket_open() {
+    let fake = Fake::start(|_, stream| {
+        begin_events(stream);
+        GOOD.iter().for_each(|event| chunk(stream, event));
+        until_closed(stream)
+    });
+    assert_clean(&chat(&before(&fake, &[]), &streamed()), "hello");
+}
+
+#[test]
+fn an_answer_that_says_why_it_ended_needs_no_done() {
+    assert_clean(&through(&[HELLO.as_bytes(), STOP.as_bytes()]), "hello");
+    // The last event may lack its empty line, and the body its proper end.
+    assert_clean(&through(&[HELLO.as_bytes(), STOP.trim_end().as_bytes()]), "hello");
+    let fake = Fake::start(|_, stream| {
+        begin_events(stream);
+        chunk(stream, HELLO);
+        chunk(stream, STOP);
+        false
+    });
+    assert_clean(&chat(&before(&fake, &[]), &streamed()), "hello");
+}
+
+#[test]
+fn a_clean_end_without_a_reason_is_a_cut() {
+    assert_cut(&through(&[HELLO.as_bytes()]), "upstream_error");
+    assert_cut(&through(&[HELLO.as_bytes(), b"data: {\"choices\":[{\"delta\":{}}]"]), "upstream_error");
+}
+
+#[test]
+fn a_body_without_framing_is_read_to_its_end() {
+    let fake = Fake::start(|_, stream| {
+        write(stream, format!("HTTP/1.1 200 OK\r\n{EVENTS}\r\n"));
+        GOOD.iter().for_each(|event| write(stream, event));
+        false
+    });
+    assert_clean(&chat(&before(&fake, &[]), &streamed()), "hello");
+}
+
+#[test]
+fn what_is_no_json_in_the_middle_is_an_error() {
+    assert_cut(&through(&[HELLO.as_bytes(), b"data: <html>\n\n", STOP.as_bytes()]), "upstream_error");
+}
+
+#[test]
+fn an_answer_that_is_no_stream_is_an_error() {
+    let fake = Fake::json(json!({"choices": []}));
+    assert_eq!(refusal(&chat(&before(&fake, &[]), &streamed())), (502, "upstream_error".to_owned()));
+    let empty = Fake::events(&[]);
+    assert_eq!(refusal(&chat(&before(&empty, &[]), &streamed())), (502, "upstream_error".to_owned()));
+}
+
+/// Answers that break the rules of HTTP, or use more of it than was asked for.
+#[test]
+fn odd_http_is_a_clear_502() {
+    let long = format!("x-long: {}\r\n", "a".repeat(400_000));
+    let lies = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{}".to_owned();
+    for answer in [
+        format!("HTTP/1.1 200 OK\r\n{long}content-length: 2\r\n\r\n{{}}"),
+        lies,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x08aa".to_owned(),
+        "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/steal\r\ncontent-length: 0\r\n\r\n".to_owned(),
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".to_owned(),
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n{}".to_owned(),
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}".to_owned(),
+        String::new(),
+    ] {
+        let shown: String = answer.chars().take(60).collect();
+        let fake = Fake::start(move |_, stream| {
+            write(stream, &answer);
+            false
+        });
+        let reply = chat(&before(&fake, &[]), &crate::support::question(json!({})));
+        assert_eq!(reply.status, 502, "{shown:?} {}", reply.text());
+        assert!(reply.json()["error"]["message"].is_string());
+    }
+}
+
+#[test]
+fn interim_answers_are_passed_over() {
+    let fake = Fake::start(|_, stream| {
+        write(stream, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
+        begin_events(stream);
+        GOOD.iter().for_each(|event| chunk(stream, event));
+        end(stream)
+    });
+    assert_clean(&chat(&before(&fake, &[]), &streamed()), "hello");
+}
+
+#[test]
+fn errors_in_every_form_become_one_shape_with_the_upstreams_words() {
+    for (content_type, body, message) in [
+        ("application/json", r#"{"error":"plain words"}"#, "plain words"),
+        ("application/json", r#"{"error":{"message":"in an object"}}"#, "in an object"),
+        ("application/json", r#"{"detail":"fastapi"}"#, "fastapi"),
+        ("text/plain", "just text", "just text"),
+        ("text/html", "<html><head><title>Bad day</title></head></html>", "Bad day"),
+        ("application/json", "", ""),
+    ] {
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 422 x\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        let fake = Fake::start(move |_, stream| {
+            write(stream, &answer);
+            true
+        });
+        let reply = chat(&before(&fake, &[]), &streamed());
+        let told = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert_eq!((reply.status, reply.header("content-type")), (422, "application/json"));
+        assert!(told.contains(message) && !told.is_empty(), "{told}");
+        assert!(!reply.header("x-error-message").is_empty());
+    }
+}
+
+#[test]
+fn a_slow_upstream_gets_heartbeats_and_a_late_failure_is_told_in_the_stream() {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let told = std::sync::Mutex::new(told);
+    let fake = Fake::start(move |_, stream| {
+        told.lock().unwrap().recv().unwrap();
+        crate::fake::json_answer(stream, 400, "", r#"{"error":"too late"}"#)
+    });
+    let service = before(&fake, &[("HEARTBEAT", "50ms")]);
+    let body = streamed().to_string();
+    let mut stream = space_kit::testing::send(
+        service.address,
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    );
+    let head = space_kit::testing::read_head(&mut stream);
+    assert_eq!((head.status, head.header("content-type")), (200, "text/event-stream"));
+    for _ in 0..3 {
+        assert_eq!(space_kit::testing::read_chunk(&mut stream).unwrap(), b": keep-alive\n\n");
+    }
+    tell.send(()).unwrap();
+    let mut last = Vec::new();
+    while let Some(chunk) = space_kit::testing::read_chunk(&mut stream).filter(|chunk| !chunk.is_empty()) {
+        last = chunk;
+    }
+    let error: Value = serde_json::from_slice(last.strip_prefix(b"data: ").unwrap()).unwrap();
+    assert_eq!(error["error"]["message"], "too late");
+}
+
+#[test]
+fn a_stream_of_responses_or_messages_passes_unaltered_and_a_cut_is_told() {
+    for (path, last) in [
+        ("/v1/responses", "event: response.completed\nid: 3\ndata: {\"type\":\"response.completed\"}\n\n"),
+        ("/v1/messages", "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
+    ] {
+        for whole in [true, false] {
+            let fake = Fake::start(move |_, stream| {
+                begin_events(stream);
+                chunk(stream, ": ping\nretry: 1\n\nevent: x\ndata: {}\n\n");
+                if whole {
+                    chunk(stream, last);
+                }
+                end(stream)
+            });
+            let service = before(&fake, &[]);
+            let reply = service.request("POST", path, &[], r#"{"model":"m","stream":true}"#);
+            let text = reply.text();
+            assert_eq!(reply.whole, whole, "{text}");
+            assert!(text.starts_with(": ping\nretry: 1\n\nevent: x\ndata: {}\n\n"));
+            match whole {
+                true => assert!(text.ends_with(last)),
+                false => {
+                    assert!(text.contains("event: error\ndata: {") && text.contains("broke off"), "{text}")
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn events_are_passed_on_one_by_one() {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let told = std::sync::Mutex::new(told);
+    let fake = Fake::start(move |_, stream| {
+        begin_events(stream);
+        for event in GOOD {
+            chunk(stream, event);
+            told.lock().unwrap().recv().unwrap();
+        }
+        end(stream)
+    });
+    let service = before(&fake, &[]);
+    let mut body = streamed();
+    body["stream_options"] = json!({"include_usage": true});
+    let body = body.to_string();
+    let mut stream = space_kit::testing::send(
+        service.address,
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    );
+    assert_eq!(space_kit::testing::read_head(&mut stream).status, 200);
+    for event in GOOD {
+        assert_eq!(space_kit::testing::read_chunk(&mut stream).unwrap(), event.as_bytes());
+        tell.send(()).unwrap();
+    }
+}

@@ -1,0 +1,74 @@
+//! What the tests of the gateway share.
+
+use serde_json::{Value, json};
+use space_kit::testing::{Process, Reply};
+
+use crate::fake::Fake;
+use crate::start;
+
+/// A gateway in front of this upstream, open to everybody.
+pub(crate) fn before(upstream: &Fake, env: &[(&str, &str)]) -> Process {
+    before_all(&[upstream], env)
+}
+
+/// A gateway in front of several, in this order.
+pub(crate) fn before_all(upstreams: &[&Fake], env: &[(&str, &str)]) -> Process {
+    let urls: Vec<String> = upstreams.iter().map(|fake| fake.url()).collect();
+    let urls = urls.join(",");
+    start(&[&[("UPSTREAM_URL", urls.as_str())], env].concat())
+}
+
+/// A chat request for `org/model`.
+pub(crate) fn question(more: Value) -> Value {
+    let mut body = json!({"model": "org/model", "messages": [{"role": "user", "content": "hi"}]});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+/// The same, streamed.
+pub(crate) fn streamed() -> Value {
+    question(json!({"stream": true}))
+}
+
+/// An error's status and code.
+pub(crate) fn refusal(reply: &Reply) -> (u16, String) {
+    let body = reply.json();
+    let code = body["error"]["code"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned();
+    (reply.status, code)
+}
+
+/// The events of a stream: what each has as data.
+pub(crate) fn events(reply: &Reply) -> Vec<String> {
+    let text = reply.text();
+    let blocks = text.split("\n\n").filter(|block| !block.is_empty() && !block.starts_with(':'));
+    blocks.map(|block| block.strip_prefix("data: ").unwrap_or_else(|| panic!("{text}")).to_owned()).collect()
+}
+
+/// The words of a stream's chunks.
+pub(crate) fn words(reply: &Reply) -> String {
+    let chunks = events(reply).into_iter().filter(|data| data != "[DONE]");
+    chunks
+        .filter_map(|data| {
+            let chunk: Value = serde_json::from_str(&data).unwrap();
+            chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)
+        })
+        .collect()
+}
+
+/// A stream that came to a clean end with these words.
+#[track_caller]
+pub(crate) fn assert_clean(reply: &Reply, text: &str) {
+    assert_eq!((reply.status, reply.whole), (200, true), "{}", reply.text());
+    assert_eq!(events(reply).last().map(String::as_str), Some("[DONE]"), "{}", reply.text());
+    assert_eq!(words(reply), text);
+}
+
+/// A stream that told of an error with this code and was aborted.
+#[track_caller]
+pub(crate) fn assert_cut(reply: &Reply, code: &str) {
+    assert_eq!((reply.status, reply.whole), (200, false), "{}", reply.text());
+    let last = events(reply).pop().unwrap_or_else(|| panic!("no event"));
+    let error: Value = serde_json::from_str(&last).unwrap();
+    assert_eq!(error["error"]["code"], code, "{last}");
+    assert!(error["error"]["message"].is_string() && error["error"]["type"].is_string(), "{last}");
+}

@@ -1,0 +1,121 @@
+//! Upstreams behind TLS, with a certificate authority of their own.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256, date_time_ymd};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, Stream, SupportedProtocolVersion, version};
+use serde_json::json;
+use space_kit::testing::{Process, Reply};
+
+use crate::fake::completion;
+use crate::support::{question, refusal};
+use crate::{chat, start};
+
+/// What an upstream's certificate is like.
+struct Nature {
+    name: &'static str,
+    rsa: bool,
+    expired: bool,
+    version: &'static SupportedProtocolVersion,
+}
+
+const HONEST: Nature = Nature { name: "localhost", rsa: false, expired: false, version: &version::TLS13 };
+
+/// An upstream, and the file with its authority.
+struct Secure {
+    url: String,
+    authority: PathBuf,
+}
+
+fn key(rsa: bool) -> KeyPair {
+    match rsa {
+        true => {
+            let pem = include_str!("../../../space-kit/tests/keys/rsa-for-tests.pem");
+            KeyPair::from_pem_and_sign_algo(pem, &PKCS_RSA_SHA256).unwrap()
+        }
+        false => KeyPair::generate().unwrap(),
+    }
+}
+
+fn secure(nature: &Nature) -> Secure {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = key(nature.rsa);
+    let root = authority.self_signed(&authority_key).unwrap();
+    let mut leaf = CertificateParams::new(vec![nature.name.to_owned()]).unwrap();
+    if nature.expired {
+        (leaf.not_before, leaf.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    }
+    let leaf_key = key(nature.rsa);
+    let leaf = leaf.signed_by(&leaf_key, &Issuer::new(authority, authority_key)).unwrap();
+
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[nature.version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![leaf.der().clone()],
+            PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/v1", listener.local_addr().unwrap().port());
+    let authority =
+        std::env::temp_dir().join(format!("authority-{}.pem", listener.local_addr().unwrap().port()));
+    std::fs::write(&authority, root.pem()).unwrap();
+    std::thread::spawn(move || serve(&listener, Arc::new(config)));
+    Secure { url, authority }
+}
+
+/// Answers each connection's first request; a handshake that the other side gives up ends its connection alone.
+fn serve(listener: &TcpListener, config: Arc<ServerConfig>) {
+    for socket in listener.incoming() {
+        let (mut socket, mut tls) = (socket.unwrap(), ServerConnection::new(config.clone()).unwrap());
+        let mut stream = Stream::new(&mut tls, &mut socket);
+        if stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
+            let body = completion("over TLS").to_string();
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            _ = write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        }
+        tls.send_close_notify();
+        _ = tls.complete_io(&mut socket);
+    }
+}
+
+fn ask(secure: &Secure, trusts: bool) -> (Process, Reply) {
+    let file = secure.authority.to_str().unwrap();
+    let env = [("UPSTREAM_URL", secure.url.as_str()), ("SSL_CERT_FILE", if trusts { file } else { "" })];
+    let service = start(&env);
+    let reply = chat(&service, &question(json!({})));
+    (service, reply)
+}
+
+#[test]
+fn chains_of_both_kinds_are_trusted_in_both_versions() {
+    for rsa in [false, true] {
+        for version in [&version::TLS12, &version::TLS13] {
+            let (_, reply) = ask(&secure(&Nature { rsa, version, ..HONEST }), true);
+            assert_eq!(reply.status, 200, "rsa {rsa}, {version:?}: {}", reply.text());
+            assert_eq!(reply.json(), completion("over TLS"));
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_trusted_is_a_502_that_the_log_explains() {
+    for (nature, trusts, cause) in [
+        (HONEST, false, "UnknownIssuer"),
+        (Nature { name: "other.example", ..HONEST }, true, "not valid for name"),
+        (Nature { expired: true, ..HONEST }, true, "expired"),
+    ] {
+        let (service, reply) = ask(&secure(&nature), trusts);
+        assert_eq!(refusal(&reply), (502, "upstream_error".to_owned()));
+        let line = service.log("\"status\":502");
+        assert!(line.contains("invalid peer certificate") && line.contains(cause), "{cause}: {line}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Upstreams that are asleep.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use space_kit::testing::{read_chunk, read_head, send};
+
+use crate::chat;
+use crate::fake::{Fake, GOOD, begin_events, chunk, completion, end, json_answer, write};
+use crate::support::{assert_clean, before, before_all, question, streamed};
+
+/// Answers as a platform does in front of something asleep, for this long after the first request.
+fn cold(time: Duration) -> Fake {
+    let first = Mutex::new(None);
+    Fake::start(move |seen, stream| {
+        let start = *first.lock().unwrap().get_or_insert_with(Instant::now);
+        if start.elapsed() < time {
+            let page = "<html><h1>503</h1></html>";
+            let length = page.len();
+            write(
+                stream,
+                format!(
+                    "HTTP/1.1 503 x\r\ncontent-type: text/html\r\ncontent-length: {length}\r\n\r\n{page}"
+                ),
+            );
+            return true;
+        }
+        if seen.line().starts_with("GET") {
+            return json_answer(stream, 200, "", r#"{"object":"list","data":[]}"#);
+        }
+        if !seen.body.contains("\"stream\":true") {
+            return json_answer(stream, 200, "", &completion("hello").to_string());
+        }
+        begin_events(stream);
+        GOOD.iter().for_each(|event| chunk(stream, event));
+        end(stream)
+    })
+}
+
+/// Knocks are GETs; they carry the header that keeps an endpoint from holding them.
+fn knocks(fake: &Fake) -> usize {
+    let seen: Vec<_> = (0..fake.count()).map(|_| fake.next()).collect();
+    let knocks = seen.iter().filter(|seen| seen.line().starts_with("GET"));
+    knocks.inspect(|seen| assert_eq!(seen.header("x-scale-up-timeout"), "1")).count()
+}
+
+/// Asks for a stream; gives the longest silence between two pieces, and the words.
+fn patient(address: SocketAddr) -> (Duration, Vec<u8>) {
+    let body = streamed().to_string();
+    let mut stream = send(
+        address,
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    );
+    let (mut last, mut longest, mut text) = (Instant::now(), Duration::ZERO, Vec::new());
+    assert_eq!(read_head(&mut stream).status, 200);
+    loop {
+        let piece = read_chunk(&mut stream).expect("no cut");
+        longest = longest.max(last.elapsed());
+        last = Instant::now();
+        if piece.is_empty() {
+            return (longest, text);
+        }
+        text.extend(piece);
+    }
+}
+
+#[test]
+fn a_hundred_callers_wait_for_one_waker_and_are_kept_by_heartbeats() {
+    let fake = cold(Duration::from_secs(20));
+    let service = before(&fake, &[]);
+    let (address, longest) = (service.address, AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| {
+                let (silence, text) = patient(address);
+                assert!(text.ends_with(b"data: [DONE]\n\n"), "{}", String::from_utf8_lossy(&text));
+                longest.fetch_max(silence.as_millis() as usize, Ordering::SeqCst);
+            });
+        }
+    });
+    assert!(longest.into_inner() < 15_000);
+    let knocks = knocks(&fake);
+    assert!((3..=12).contains(&knocks), "one waker knocks now and then, not {knocks} times");
+}
+
+#[test]
+fn whoever_does_not_stream_is_held_too() {
+    let fake = cold(Duration::from_secs(1));
+    let reply = chat(&before(&fake, &[]), &question(json!({})));
+    assert_eq!((reply.status, reply.json()), (200, completion("hello")));
+}
+
+#[test]
+fn another_upstream_answers_while_the_first_sleeps() {
+    let (asleep, awake) = (cold(Duration::from_secs(3600)), Fake::events(GOOD));
+    assert_clean(&chat(&before_all(&[&asleep, &awake], &[]), &streamed()), "hello");
+    assert_eq!(asleep.count(), 1);
+}
+
+#[test]
+fn the_wait_has_an_end() {
+    let fake = cold(Duration::from_secs(3600));
+    for wait in ["300ms", "0"] {
+        let reply = chat(&before(&fake, &[("WAKE_TIMEOUT", wait)]), &question(json!({})));
+        assert_eq!(reply.status, 502, "{wait}: {}", reply.text());
+    }
+}
