@@ -61,6 +61,11 @@ impl Catalogue {
         Ok(self.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned()))
     }
 
+    /// Whether a name is one of `MODEL_ALIASES`.
+    pub(crate) fn is_alias(&self, name: &str) -> bool {
+        self.aliases.contains_key(name)
+    }
+
     /// Whether only some models may be asked for.
     pub(crate) fn is_limited(&self) -> bool {
         !self.allowed.is_empty()

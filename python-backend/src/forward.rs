@@ -86,11 +86,13 @@ async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
     let (text, reservation) = intake::body(&mut call).await?;
     let body = ChatBody::read(text.clone())?;
     let model = state.catalogue.resolve(body.model.as_deref())?;
-    if kind == Kind::Chat && model == demo::MODEL {
-        return demo::chat::completion(&call, &text);
-    }
-    let Some(lane) = kind.lane(state).filter(|_| model != demo::MODEL) else {
-        return Err(unknown(&model, &state.catalogue.names()));
+    let asked = body.model.as_deref().unwrap_or(&model);
+    let is_demo = model == demo::MODEL && !state.catalogue.is_alias(asked);
+    let Some(lane) = kind.lane(state).filter(|_| !is_demo) else {
+        return match model == demo::MODEL && kind == Kind::Chat {
+            true => demo::chat::completion(&call, &text),
+            false => Err(unknown(&model, &state.catalogue.names())),
+        };
     };
     let slot = state.limits.slots.acquire().await?;
     let streamed = body.stream && kind != Kind::Embedding;
@@ -106,7 +108,7 @@ async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
         want: if streamed { Want::Events } else { Want::Whole },
         deadline: Instant::now() + patience(&call, lane, streamed),
     };
-    let bill = Bill::new(app.clone(), call.id, &guest.caller, body.model.as_deref().unwrap_or(&model));
+    let bill = Bill::new(app.clone(), call.id, &guest.caller, asked);
     let hide_usage = streamed && body.include_usage != Some(true);
     let base64 = body.encoding_format.as_deref() == Some("base64");
     drop((text, body));

@@ -58,7 +58,7 @@ pub(crate) struct Job {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// The model's name if it has a provider's pin, and the body with the pin taken off.
+    /// The body with the provider's pin taken off the model, where it has one.
     pub(crate) relaxed: Option<Bytes>,
     pub(crate) want: Want,
     pub(crate) deadline: Instant,

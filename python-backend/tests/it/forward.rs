@@ -217,6 +217,14 @@ fn a_wrong_request_is_refused_before_the_upstream() {
 }
 
 #[test]
+fn an_alias_leads_to_the_upstream_whatever_its_model_is_called() {
+    let fake = Fake::json(completion("hello"));
+    let service = before(&fake, &[("MODEL_ALIASES", "theirs=demo")]);
+    assert_eq!(chat(&service, &question(json!({"model": "theirs"}))).json(), completion("hello"));
+    assert_eq!(fake.next().json()["model"], "demo");
+}
+
+#[test]
 fn the_demo_model_is_there_beside_the_upstreams() {
     let fake = Fake::json(completion("hello"));
     let reply = chat(&before(&fake, &[]), &question(json!({"model": "demo"})));
