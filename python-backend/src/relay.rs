@@ -14,6 +14,10 @@ use crate::sse::{Event, Rest, Scanner};
 use crate::upstream::{Stream, Waits};
 use crate::{chunk, error, sse, upstream_error};
 
+/// Time for the usage and `[DONE]` once a choice said why it ended. Some upstreams send neither, and keep the
+/// connection open.
+const FINISH: Duration = Duration::from_secs(2);
+
 /// A relay for one request.
 pub(crate) struct Relay<'a> {
     pub(crate) waits: Waits,
@@ -118,7 +122,10 @@ impl Relay<'_> {
         body: &mut PooledBody,
         state: State,
     ) -> Result<Option<Bytes>, Error> {
-        let silent_until = Instant::now() + self.waits.between_events;
+        let finished = state == State::Finished;
+        let patience =
+            if finished { FINISH.min(self.waits.between_events) } else { self.waits.between_events };
+        let silent_until = Instant::now() + patience;
         loop {
             let until = silent_until.min(self.deadline).min(Instant::now() + self.waits.heartbeat);
             match timeout_at(until.into(), body.frame()).await {
@@ -127,9 +134,10 @@ impl Relay<'_> {
                     Err(_) => continue, // trailers
                 },
                 // Some upstreams break off after the answer is finished; nothing is lost then.
-                Ok(Some(Err(_))) if state == State::Finished => return Ok(None),
+                Ok(Some(Err(_))) if finished => return Ok(None),
                 Ok(Some(Err(error))) => return Err(broken(&error)),
                 Ok(None) => return Ok(None),
+                Err(_) if finished && Instant::now() >= silent_until.min(self.deadline) => return Ok(None),
                 Err(_) if Instant::now() >= self.deadline => {
                     return Err(late("the answer took longer than is allowed"));
                 }

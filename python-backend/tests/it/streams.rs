@@ -70,6 +70,18 @@ fn an_answer_that_says_why_it_ended_needs_no_done() {
 }
 
 #[test]
+fn a_finished_answer_ends_though_nothing_follows_and_the_socket_stays_open() {
+    let fake = Fake::start(|_, stream| {
+        begin_events(stream);
+        chunk(stream, HELLO);
+        chunk(stream, STOP);
+        until_closed(stream)
+    });
+    assert_clean(&chat(&before(&fake, &[]), &streamed()), "hello");
+    assert_eq!(fake.closed(), 0);
+}
+
+#[test]
 fn a_clean_end_without_a_reason_is_a_cut() {
     assert_cut(&through(&[HELLO.as_bytes()]), "upstream_error");
     assert_cut(&through(&[HELLO.as_bytes(), b"data: {\"choices\":[{\"delta\":{}}]"]), "upstream_error");
