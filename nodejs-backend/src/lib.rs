@@ -1,10 +1,24 @@
 //! Takes the place of the Node.js (Better Auth) container that people run beside their app on a Hugging Face
 //! Space: sign-in in Better Auth's wire format. So far it answers that nobody is signed in.
 
+mod callback_url;
+mod cookie;
+mod cross_site;
 mod error;
+mod flow;
+mod get_session;
+mod html;
+mod keys;
+mod origin;
 mod page;
+mod query;
 mod routes;
+mod seal;
+mod secret;
 mod session;
+mod spent;
+mod token;
+mod user;
 
 use space_kit::Service;
 

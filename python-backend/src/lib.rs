@@ -44,6 +44,7 @@ pub static SERVICE: Service<State> = Service {
     // Browsers call it from any site (nothing here depends on cookies), images travel in bodies, and a long
     // answer that is not streamed begins when it is finished.
     defaults: &[("CORS_ORIGINS", "*"), ("MAX_BODY_BYTES", "20MiB"), ("REQUEST_TIMEOUT", "11min")],
+    sites: &space_kit::config::vars::CORS_ORIGINS,
     configure: config::configure,
     routes: routes::ROUTES,
     openapi: include_str!("../../specs/001-huggingface-backends/contracts/python-backend.json"),

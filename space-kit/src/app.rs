@@ -106,6 +106,7 @@ mod tests {
         about: "",
         vars: &[],
         defaults: &[],
+        sites: &crate::config::vars::CORS_ORIGINS,
         configure: |_, _| Some(()),
         routes: &[],
         openapi: "{}",

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::cors::Cors;
-use crate::env::Env;
+use crate::env::{Env, Var};
 use crate::listen::FIRST_FD;
 use crate::log::{Format, Level};
 use crate::parse;
@@ -74,12 +74,17 @@ pub struct Config {
 impl Config {
     /// Reads the kit's variables; `None` means that `env` has the problems.
     pub fn read(env: &mut Env<'_>) -> Option<Config> {
+        Config::read_with(env, &vars::CORS_ORIGINS)
+    }
+
+    /// [`Config::read`] with another variable in the place of `CORS_ORIGINS`.
+    pub fn read_with(env: &mut Env<'_>, sites: &'static Var) -> Option<Config> {
         let on_space = env.is_set("SPACE_ID");
         let host = env.read(&vars::HOST, parse::address);
         let port = env.read(&vars::PORT, parse::port);
         let log_level = env.read(&vars::LOG_LEVEL, Level::parse);
         let log_format = env.optional(&vars::LOG_FORMAT, Format::parse);
-        let cors = env.read(&vars::CORS_ORIGINS, Cors::parse);
+        let cors = env.read(sites, Cors::parse);
         let max_body_bytes = env.read(&vars::MAX_BODY_BYTES, parse::size);
         let max_connections = env.read(&vars::MAX_CONNECTIONS, parse::count);
         let header_timeout = env.read(&vars::HEADER_TIMEOUT, parse::duration);

@@ -9,8 +9,9 @@ use hyper::header::HeaderMap;
 
 use crate::app::App;
 use crate::cli::{self, Command};
+use crate::config::vars::CORS_ORIGINS;
 use crate::config::{self, Config};
-use crate::env::{Defaults, Env, Groups, Lookup};
+use crate::env::{Defaults, Env, Groups, Lookup, Var};
 use crate::error::Error;
 use crate::log::Log;
 use crate::route::Route;
@@ -31,6 +32,9 @@ pub struct Service<S: 'static> {
     pub vars: Groups,
     /// Other defaults for some of the kit's variables, by name.
     pub defaults: Defaults,
+    /// The variable that lists the sites whose pages may call the service: the kit's `CORS_ORIGINS`, or one of
+    /// the service's own that stands in its place.
+    pub sites: &'static Var,
     /// Reads the service's own variables and makes its state; `None` means that the problems are in `Env`.
     pub configure: fn(&mut Env<'_>, &Config) -> Option<S>,
     /// The service's routes; the kit adds `/health*`, `/metrics` and `/openapi.json`.
@@ -52,6 +56,13 @@ impl<S: Send + Sync + 'static> Service<S> {
     pub fn routes(&self) -> impl Iterator<Item = &'static Route<S>> + Clone + use<S> {
         self.routes.iter().chain(probes::Probes::<S>::ROUTES)
     }
+
+    /// The kit's variables as this service has them, in the order of `--help`.
+    pub fn kit_vars(&self) -> impl Iterator<Item = &'static Var> + use<S> {
+        let sites = self.sites;
+        let own = move |var: &'static Var| if var.name == CORS_ORIGINS.name { sites } else { var };
+        config::vars::ALL.iter().copied().map(own)
+    }
 }
 
 /// Does what the arguments say and gives the exit status: 0 fine, 1 cannot listen or not ready,
@@ -67,8 +78,8 @@ pub fn main<S: Send + Sync + 'static>(
     };
     match invocation.command {
         Command::Help => {
-            let text =
-                cli::help(service.name, service.about, service.vars, config::vars::ALL, service.defaults);
+            let kit: Vec<&Var> = service.kit_vars().collect();
+            let text = cli::help(service.name, service.about, service.vars, &kit, service.defaults);
             return print(&text);
         }
         Command::Version => return print(&version(service.name, service.version)),
@@ -81,7 +92,7 @@ pub fn main<S: Send + Sync + 'static>(
     let lookup =
         |name: &str| process(name).filter(|value| !value.is_empty()).or_else(|| file.get(name).cloned());
     let mut env = Env::new(&lookup, service.defaults);
-    let config = Config::read(&mut env);
+    let config = Config::read_with(&mut env, service.sites);
     if let (Command::Healthcheck, Some(config)) = (invocation.command, &config) {
         return healthcheck::run(config.local_address());
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Method, Service, Var, config};
+use crate::{Method, Service, Var};
 
 /// Fails unless the OpenAPI document has exactly the routes of the service, method by method. An open row,
 /// `/v1/{*path}`, stands in the document as the path `/v1/{path}`, which may be marked `x-pass-through` instead
@@ -45,17 +45,15 @@ pub fn assert_documented<S: Send + Sync + 'static>(service: &Service<S>, manual:
     assert!(example == right, ".env.example should read:\n\n{right}");
 }
 
-fn vars<S>(service: &Service<S>) -> impl Iterator<Item = (&'static Var, &'static str)> {
+fn vars<S: Send + Sync + 'static>(
+    service: &Service<S>,
+) -> impl Iterator<Item = (&'static Var, &'static str)> {
     let defaults = service.defaults;
-    service
-        .vars
-        .iter()
-        .flat_map(|(_, vars)| *vars)
-        .chain(config::vars::ALL)
-        .map(move |var| (*var, var.default_in(defaults)))
+    let own = service.vars.iter().flat_map(|(_, vars)| *vars).copied();
+    own.chain(service.kit_vars()).map(move |var| (var, var.default_in(defaults)))
 }
 
-fn table<S>(service: &Service<S>) -> String {
+fn table<S: Send + Sync + 'static>(service: &Service<S>) -> String {
     let mut table = "| variable | default | meaning | accepted |\n|---|---|---|---|\n".to_owned();
     for (var, default) in vars(service) {
         let default = if default.is_empty() { "unset" } else { default };
@@ -64,7 +62,7 @@ fn table<S>(service: &Service<S>) -> String {
     table
 }
 
-fn example_file<S>(service: &Service<S>) -> String {
+fn example_file<S: Send + Sync + 'static>(service: &Service<S>) -> String {
     let mut text = format!(
         "# Every variable of {}. Copy this to .env, set what differs from the default, and start\n\
          # with --env-file .env. On a Space these are Settings > Variables and secrets.\n\
