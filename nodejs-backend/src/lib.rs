@@ -1,6 +1,8 @@
 //! Takes the place of the Node.js (Better Auth) container that people run beside their app on a Hugging Face
 //! Space: sign-in in Better Auth's wire format. So far it answers that nobody is signed in.
 
+#![allow(dead_code)] // the routes that use these files follow
+
 mod callback_url;
 mod cookie;
 mod cross_site;
@@ -34,6 +36,7 @@ pub static SERVICE: Service<State> = Service {
     vars: &[],
     // A sign-in's requests are small, and what reads them is public.
     defaults: &[("MAX_BODY_BYTES", "16KiB")],
+    sites: &space_kit::config::vars::CORS_ORIGINS,
     configure: |_, _| Some(State),
     routes: routes::ROUTES,
     openapi: include_str!("../../specs/001-huggingface-backends/contracts/nodejs-backend.json"),

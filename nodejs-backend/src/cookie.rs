@@ -1,0 +1,116 @@
+//! Cookies as RFC 6265bis has them: how a value is found among those a browser sends, and how one is set.
+
+use std::fmt::Write;
+
+/// How this service's cookies are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cookies {
+    /// Over https: `Secure`, and `__Host-` in every name.
+    pub(crate) secure: bool,
+    /// For pages inside a frame of another site: each cookie is set twice under one name, once for browsers
+    /// that let third parties have cookies, and once in the partition of the site around the frame (CHIPS).
+    /// With the partitioned one alone, a top-level page of another site never has its session.
+    pub(crate) cross_site: bool,
+}
+
+impl Cookies {
+    /// The whole name of a cookie.
+    pub(crate) fn name(self, name: &str) -> String {
+        format!("{}nb.{name}", if self.secure { "__Host-" } else { "" })
+    }
+
+    /// Values of `Set-Cookie` that set a cookie for so many seconds. `name` is a whole one, and `value` has
+    /// only characters that a cookie may have; base64url does.
+    pub(crate) fn set(self, name: &str, value: &str, max_age: u64) -> impl Iterator<Item = String> {
+        let mut cookie = format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly");
+        _ = write!(cookie, "; SameSite={}", if self.cross_site { "None" } else { "Lax" });
+        if self.secure {
+            cookie.push_str("; Secure");
+        }
+        let partitioned = (self.secure && self.cross_site).then(|| format!("{cookie}; Partitioned"));
+        [Some(cookie), partitioned].into_iter().flatten()
+    }
+
+    /// Values of `Set-Cookie` that delete a cookie, both of it where there are two.
+    pub(crate) fn clear(self, name: &str) -> impl Iterator<Item = String> {
+        self.set(name, "", 0)
+    }
+}
+
+/// The cookies of a request's `Cookie` headers, in order, names and values as they were sent. Parts without
+/// `=` are passed over.
+pub(crate) fn pairs<'a>(headers: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    headers.flat_map(|header| header.split(';')).filter_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        Some((name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t'])))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PLAIN: Cookies = Cookies { secure: false, cross_site: false };
+    const HTTPS: Cookies = Cookies { secure: true, cross_site: false };
+    const SPACE: Cookies = Cookies { secure: true, cross_site: true };
+
+    #[test]
+    fn outside_a_space_a_cookie_is_lax_and_set_once() {
+        let set = |cookies: Cookies| cookies.set(&cookies.name("session"), "abc", 60).collect::<Vec<_>>();
+        assert_eq!(set(PLAIN), ["nb.session=abc; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"]);
+        assert_eq!(set(HTTPS), ["__Host-nb.session=abc; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"]);
+    }
+
+    #[test]
+    fn in_a_space_a_cookie_is_set_and_deleted_twice_under_one_name() {
+        let set: Vec<String> = SPACE.set("__Host-nb.session", "abc", 60).collect();
+        assert_eq!(
+            set,
+            [
+                "__Host-nb.session=abc; Path=/; Max-Age=60; HttpOnly; SameSite=None; Secure",
+                "__Host-nb.session=abc; Path=/; Max-Age=60; HttpOnly; SameSite=None; Secure; Partitioned",
+            ]
+        );
+        let cleared: Vec<String> = SPACE.clear("__Host-nb.session").collect();
+        assert_eq!(cleared.len(), 2);
+        assert!(cleared.iter().all(|cookie| cookie.contains("nb.session=; Path=/; Max-Age=0;")));
+    }
+
+    #[test]
+    fn every_duplicate_is_seen_and_a_longer_name_is_another_one() {
+        let headers =
+            ["a=1; nb.session=x;nb.session=y ; nb.sessionx=z", "nb.session = w; novalue; =v; b=c=d"];
+        let found: Vec<_> = pairs(headers.into_iter()).collect();
+        let named: Vec<&str> =
+            found.iter().filter(|(name, _)| *name == "nb.session").map(|(_, value)| *value).collect();
+        assert_eq!(named, ["x", "y", "w"]);
+        assert!(found.contains(&("b", "c=d")) && found.contains(&("", "v")));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn what_was_set_is_found_among_others(
+            others in prop::collection::vec("[a-zA-Z0-9._-]{1,8}=[!#-+--:<-~]{0,12}", 0..6),
+            at in 0..6_usize, value in "[A-Za-z0-9_-]{0,40}",
+        ) {
+            let mut sent = others;
+            let name = HTTPS.name("session");
+            let set = HTTPS.set(&name, &value, 60).next().unwrap();
+            sent.insert(at.min(sent.len()), set.split(';').next().unwrap().to_owned());
+            let header = sent.join("; ");
+            let found: Vec<&str> = pairs([header.as_str()].into_iter())
+                .filter(|(found, _)| *found == name).map(|(_, value)| value).collect();
+            prop_assert_eq!(found, [value.as_str()]);
+        }
+
+        #[test]
+        fn no_header_panics_and_a_value_never_has_a_separator(header in "([ -~\t]|[;=, ]){0,80}") {
+            for (name, value) in pairs([header.as_str()].into_iter()) {
+                prop_assert!(!name.contains([';', '=']) && !value.contains(';'));
+            }
+        }
+    }
+}
