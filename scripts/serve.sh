@@ -53,16 +53,19 @@ else
     scripts/build.sh "${backends[@]}"
 fi
 
+# No provider knows this machine: nodejs-backend signs in made-up users. Both listen to this machine alone.
+made_up=(DEV_SIGN_IN=yes)
 # Each starts in a process group of its own, so that Ctrl-C reaches it once, through the trap above.
 start_process() { # The service writes a byte when it accepts.
     mkfifo "$work/$1"
-    HOST=127.0.0.1 PORT=${port[$1]} READY_FD=9 setsid "dist/$1" 9>"$work/$1" &
+    env "${made_up[@]}" HOST=127.0.0.1 PORT=${port[$1]} READY_FD=9 setsid "dist/$1" 9>"$work/$1" &
     pid[$1]=$!
     read -r -t 10 <"$work/$1"
 }
 start_container() { # The engine's client hands signals on, and ends when the container does.
     local name=$1-${port[$1]}
     setsid "$engine" run --rm --name "$name" --publish "127.0.0.1:${port[$1]}:7860" \
+        "${made_up[@]/#/--env=}" --env="AUTH_URL=http://127.0.0.1:${port[$1]}" \
         --read-only --cap-drop=ALL --security-opt=no-new-privileges "$1:latest" &
     pid[$1]=$!
     until "$engine" exec "$name" "/$1" healthcheck 2>/dev/null; do
@@ -92,6 +95,7 @@ Try:
   curl http://127.0.0.1:${port[python-backend]}/v1/chat/completions -H 'content-type: application/json' \\
     -d '{"model":"demo","messages":[{"role":"user","content":"Hello"}],"stream":true}'
   curl -i http://127.0.0.1:${port[nodejs-backend]}/api/auth/get-session
+  http://127.0.0.1:${port[nodejs-backend]}/ in a browser: sign in as anybody
 
 Ctrl-C stops both.
 END

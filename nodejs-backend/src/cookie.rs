@@ -21,7 +21,7 @@ impl Cookies {
 
     /// Values of `Set-Cookie` that set a cookie for so many seconds. `name` is a whole one, and `value` has
     /// only characters that a cookie may have; base64url does.
-    pub(crate) fn set(self, name: &str, value: &str, max_age: u64) -> impl Iterator<Item = String> {
+    pub(crate) fn set(self, name: &str, value: &str, max_age: u64) -> impl Iterator<Item = String> + use<> {
         let mut cookie = format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly");
         _ = write!(cookie, "; SameSite={}", if self.cross_site { "None" } else { "Lax" });
         if self.secure {
@@ -32,7 +32,7 @@ impl Cookies {
     }
 
     /// Values of `Set-Cookie` that delete a cookie, both of it where there are two.
-    pub(crate) fn clear(self, name: &str) -> impl Iterator<Item = String> {
+    pub(crate) fn clear(self, name: &str) -> impl Iterator<Item = String> + use<> {
         self.set(name, "", 0)
     }
 }

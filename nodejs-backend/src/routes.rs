@@ -1,11 +1,26 @@
 //! All routes of the service. The contract in `specs/` lists the same ones.
 
-use space_kit::{Route, respond};
+use space_kit::{Reply, Route, respond};
 
-use crate::{State, get_session, page};
+use crate::State;
+use crate::api::{callback, dev, error_page, front, get_session, login, popup, sign_in, sign_out, tokens};
 
 pub(crate) const ROUTES: &[Route<State>] = &[
-    Route::get("/", |call| page::front(&call).into()),
+    Route::get("/", |call| Reply::Now(front::get(&call))),
+    Route::get("/login/{provider}", login::get),
+    Route::post("/api/auth/sign-in/social", sign_in::social),
+    Route::post("/api/auth/sign-in/oauth2", sign_in::oauth2),
+    Route::get("/api/auth/callback/{provider}", callback::callback),
+    Route::get("/api/auth/oauth2/callback/{provider}", callback::oauth2),
+    Route::get("/api/auth/oauth-popup/start", popup::start),
+    Route::get("/api/auth/get-session", |call| Reply::Now(get_session::get(&call))),
+    Route::post("/api/auth/sign-out", sign_out::post),
+    Route::get("/api/auth/token", |call| Reply::Now(tokens::get(&call))),
+    Route::get("/api/auth/jwks", |call| tokens::keys(&call).into()),
     Route::get("/api/auth/ok", |_| respond::json_text(r#"{"ok":true}"#).into()),
-    Route::get("/api/auth/get-session", |_| get_session::get().into()),
+    Route::get("/api/auth/error", |call| Reply::Now(error_page::get(&call))),
+    Route::get("/.well-known/jwks.json", |call| tokens::keys(&call).into()),
+    Route::get("/.well-known/openid-configuration", |call| tokens::discovery(&call).into()),
+    Route::get("/dev/sign-in", |call| Reply::Now(dev::page(&call))),
+    Route::post("/dev/sign-in", dev::submit),
 ];

@@ -12,6 +12,7 @@ pub(crate) const LIFE: u64 = 15 * 60;
 /// A key that signs.
 pub(crate) struct Signer {
     pair: Ed25519KeyPair,
+    /// The key's thumbprint (RFC 7638).
     kid: String,
     /// The header of its tokens, encoded.
     header: String,
@@ -26,7 +27,7 @@ impl Signer {
         Some(Signer { pair, kid, header })
     }
 
-    /// The key's id: its thumbprint (RFC 7638).
+    #[cfg(test)]
     pub(crate) fn kid(&self) -> &str {
         &self.kid
     }

@@ -1,0 +1,61 @@
+//! `GET /`: a page for browsers, links for everybody else.
+
+use std::sync::OnceLock;
+
+use serde_json::json;
+use space_kit::header::CONTENT_SECURITY_POLICY;
+use space_kit::{Answer, Call, respond};
+
+use super::pages::policy;
+use super::set;
+use crate::State;
+
+const HTML: &str = include_str!("front.html");
+
+pub(crate) fn get(call: &Call<State>) -> Answer {
+    static POLICY: OnceLock<String> = OnceLock::new();
+    let (service, state) = (call.app.service, &call.app.state);
+    let providers: Vec<&str> = state.providers.iter().map(|provider| provider.name.as_str()).collect();
+    let about = json!({
+        "service": service.name,
+        "version": service.version,
+        "url": state.trusted.base(),
+        "issuer": state.issuer,
+        "providers": providers,
+        "dev": state.dev,
+        "links": {
+            "session": "/api/auth/get-session",
+            "jwks": "/api/auth/jwks",
+            "health": "/health",
+            "openapi": "/openapi.json",
+        },
+    });
+    let mut response = respond::front(&call.head.headers, HTML, "default-src 'none'", &about);
+    if response.headers().contains_key(CONTENT_SECURITY_POLICY) {
+        let policy = POLICY.get_or_init(|| front_policy(&state.frame_ancestors));
+        set(&mut response, CONTENT_SECURITY_POLICY, policy)?;
+    }
+    Ok(response)
+}
+
+/// The page shows the visitor's picture, from wherever the provider keeps it.
+fn front_policy(ancestors: &str) -> String {
+    policy(&[inner("style")], &[inner("script")], "'none'", "https:", ancestors)
+}
+
+/// The page's one element of this name.
+fn inner(tag: &str) -> &'static str {
+    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+    let rest = HTML.split_once(&open).map_or("", |(_, rest)| rest);
+    rest.split_once(&close).map_or("", |(inside, _)| inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_allows_exactly_the_pages_own_style_and_script() {
+        space_kit::testing::assert_policy_fits(HTML, &front_policy("'self'"));
+    }
+}

@@ -1,0 +1,109 @@
+//! A browser as far as cookies and one visitor go.
+
+use space_kit::testing::{Process, Reply};
+
+use crate::provider::{CLIENT_ID, CLIENT_SECRET, Provider, query};
+
+pub(crate) const SECRET: &str = "q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA=";
+pub(crate) const BASE: &str = "http://127.0.0.1:7861";
+pub(crate) const SITE: &str = "https://site.example";
+
+/// A service with a provider and one trusted site.
+pub(crate) fn start(provider: &Provider, more: &[(&str, &str)]) -> Process {
+    let env = [
+        ("AUTH_URL", BASE),
+        ("AUTH_SECRET", SECRET),
+        ("OAUTH_CLIENT_ID", CLIENT_ID),
+        ("OAUTH_CLIENT_SECRET", CLIENT_SECRET),
+        ("OPENID_PROVIDER_URL", &provider.issuer),
+        ("TRUSTED_ORIGINS", SITE),
+        ("SIGN_IN_RATE", "1000/s"),
+    ];
+    let kept: Vec<(&str, &str)> =
+        env.into_iter().filter(|(name, _)| more.iter().all(|(other, _)| name != other)).collect();
+    Process::start(env!("CARGO_BIN_EXE_nodejs-backend"), &[&kept, more].concat())
+}
+
+/// Cookies by name, and where they are sent.
+#[derive(Default, Clone)]
+pub(crate) struct Browser {
+    pub(crate) cookies: Vec<(String, String)>,
+}
+
+impl Browser {
+    pub(crate) fn send(
+        &mut self,
+        service: &Process,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = cookies.join("; ");
+        let mut all = headers.to_vec();
+        if !cookies.is_empty() {
+            all.push(("cookie", &cookies));
+        }
+        let reply = service.request(method, path, &all, body);
+        for (_, set) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            let (name, value) = set.split(';').next().unwrap().split_once('=').unwrap();
+            self.cookies.retain(|(kept, _)| kept != name);
+            if !set.contains("Max-Age=0;") {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        reply
+    }
+
+    pub(crate) fn get(&mut self, service: &Process, path: &str) -> Reply {
+        self.send(service, "GET", path, &[], "")
+    }
+
+    pub(crate) fn post(&mut self, service: &Process, path: &str, body: &str) -> Reply {
+        self.send(service, "POST", path, &[("content-type", "application/json"), ("origin", BASE)], body)
+    }
+
+    /// Begins a sign-in that returns to `/done`; gives the provider's address.
+    pub(crate) fn begin(&mut self, service: &Process) -> String {
+        let reply = self.post(
+            service,
+            "/api/auth/sign-in/social",
+            r#"{"provider":"huggingface","callbackURL":"/done"}"#,
+        );
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()["url"].as_str().unwrap().to_owned()
+    }
+
+    /// The path that the provider's consent leads back to.
+    pub(crate) fn consent(provider: &Provider, url: &str) -> String {
+        let asked = query(url);
+        let path = asked["redirect_uri"].strip_prefix(BASE).unwrap().to_owned();
+        let code = provider.consent(url);
+        format!("{path}?code={code}&state={}", asked["state"])
+    }
+
+    /// A whole sign-in; gives the callback's answer.
+    pub(crate) fn sign_in(&mut self, service: &Process, provider: &Provider) -> Reply {
+        let url = self.begin(service);
+        let path = Browser::consent(provider, &url);
+        self.get(service, &path)
+    }
+
+    /// The id of the user who is signed in.
+    pub(crate) fn user(&mut self, service: &Process) -> Option<String> {
+        let session = self.get(service, "/api/auth/get-session").json();
+        session["user"]["id"].as_str().map(str::to_owned)
+    }
+
+    /// The value of the session cookie.
+    pub(crate) fn session(&self) -> &str {
+        &self.cookies.iter().find(|(name, _)| name.ends_with("nb.session")).expect("a session cookie").1
+    }
+
+    /// A browser with this session cookie alone.
+    pub(crate) fn holding(session: &str) -> Browser {
+        Browser { cookies: vec![("nb.session".to_owned(), session.to_owned())] }
+    }
+}

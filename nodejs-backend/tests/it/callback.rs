@@ -1,0 +1,148 @@
+//! The provider's answer, and what an attacker makes of it.
+
+use crate::browser::{BASE, Browser, start};
+use crate::provider::{Provider, query};
+
+/// The error that a callback leads to.
+fn error(reply: &space_kit::testing::Reply) -> String {
+    assert_eq!(reply.status, 302, "{}", reply.text());
+    query(reply.header("location")).get("error").cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_state_that_is_missing_wrong_or_of_another_browser_is_refused() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    let (mut ann, mut eve) = (Browser::default(), Browser::default());
+    let (anns, eves) = (ann.begin(&service), eve.begin(&service));
+    let of_ann = Browser::consent(&provider, &anns);
+    let base = "/api/auth/callback/huggingface";
+    assert_eq!(error(&ann.get(&service, base)), "state_not_found");
+    assert_eq!(error(&ann.get(&service, &format!("{base}?code=x&state="))), "state_not_found");
+    assert_eq!(error(&ann.get(&service, &format!("{base}?code=x&state=AAAA"))), "state_mismatch");
+    assert_eq!(error(&eve.get(&service, &of_ann)), "state_mismatch", "another browser");
+    assert_eq!(error(&Browser::default().get(&service, &of_ann)), "state_mismatch", "no cookie");
+    // Eve gives her own flow's cookie the name of Ann's.
+    let (_, value) = eve.cookies.first().unwrap().clone();
+    let name = ann.cookies.first().unwrap().0.clone();
+    let mut forged = Browser { cookies: vec![(name, value)] };
+    assert_eq!(error(&forged.get(&service, &of_ann)), "state_mismatch", "a cookie under another's name");
+    assert_ne!(query(&anns)["state"], query(&eves)["state"]);
+    assert_eq!(ann.get(&service, &of_ann).header("location"), "/done");
+}
+
+#[test]
+fn a_state_is_used_once_even_with_a_kept_cookie() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    let path = Browser::consent(&provider, &ann.begin(&service));
+    let mut kept = ann.clone();
+    assert_eq!(ann.get(&service, &path).header("location"), "/done");
+    assert_eq!(error(&kept.get(&service, &path)), "state_mismatch");
+    assert_eq!(provider.count("/token"), 1, "the code did not go out again");
+}
+
+#[test]
+fn an_answer_at_another_providers_path_is_refused() {
+    let (provider, other) = (Provider::start(), Provider::start());
+    let env =
+        [("PROVIDERS", "other"), ("OTHER_PROVIDER_URL", other.issuer.as_str()), ("OTHER_CLIENT_ID", "x")];
+    let service = start(&provider, &env);
+    for path in
+        ["/api/auth/callback/other", "/api/auth/oauth2/callback/huggingface", "/api/auth/callback/unknown"]
+    {
+        let mut ann = Browser::default();
+        let right = Browser::consent(&provider, &ann.begin(&service));
+        let wrong = right.replace("/api/auth/callback/huggingface", path);
+        assert_eq!(error(&ann.get(&service, &wrong)), "state_mismatch", "{path}");
+    }
+    assert_eq!(provider.count("/token") + other.count("/token"), 0);
+}
+
+#[test]
+fn a_code_of_another_sign_in_is_refused_by_pkce() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    let (mut ann, mut eve) = (Browser::default(), Browser::default());
+    let eves = Browser::consent(&provider, &eve.begin(&service));
+    let anns = Browser::consent(&provider, &ann.begin(&service));
+    let code = query(&eves)["code"].clone();
+    let injected = anns.replace(&query(&anns)["code"], &code);
+    assert_eq!(error(&ann.get(&service, &injected)), "invalid_code");
+    assert_eq!(ann.user(&service), None);
+}
+
+#[test]
+fn a_parameter_that_stands_there_twice_is_refused() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    let path = Browser::consent(&provider, &ann.begin(&service));
+    for more in ["&code=x", "&state=x", "&%63ode=x"] {
+        assert_eq!(ann.get(&service, &format!("{path}{more}")).status, 400, "{more}");
+    }
+    assert_eq!(ann.get(&service, &path).header("location"), "/done");
+}
+
+#[test]
+fn the_providers_refusal_reaches_the_page_that_asked_for_it() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    let body = r#"{"provider":"huggingface","errorCallbackURL":"/oops?a=b#top"}"#;
+    let url = ann.post(&service, "/api/auth/sign-in/social", body).json()["url"].as_str().unwrap().to_owned();
+    let answer = format!(
+        "/api/auth/callback/huggingface?error=access_denied&error_description=No%0D%0ASet-Cookie:+x%3Dy&state={}",
+        query(&url)["state"]
+    );
+    let reply = ann.get(&service, &answer);
+    assert_eq!(
+        reply.header("location"),
+        "/oops?a=b&error=access_denied&error_description=NoSet-Cookie%3A+x%3Dy#top"
+    );
+    assert!(ann.cookies.is_empty());
+}
+
+#[test]
+fn the_error_page_escapes_what_it_shows() {
+    let service = start(&Provider::start(), &[]);
+    let page = service.get(
+        "/api/auth/error?error=%3Cscript%3Ealert(1)%3C/script%3E&error_description=%22%3E%3Cimg%20src=x%3E",
+    );
+    let text = page.text();
+    assert!(!text.contains("<script") && !text.contains("<img") && text.contains("&lt;script&gt;"), "{text}");
+    assert!(page.header("content-security-policy").contains("script-src 'none'"));
+    assert_eq!(service.get("/api/auth/error?error=a&error=b").status, 400);
+}
+
+#[test]
+fn an_answer_without_code_and_error_is_refused() {
+    let service = start(&Provider::start(), &[]);
+    let mut ann = Browser::default();
+    let state = query(&ann.begin(&service))["state"].clone();
+    assert_eq!(
+        error(&ann.get(&service, &format!("/api/auth/callback/huggingface?state={state}"))),
+        "no_code"
+    );
+}
+
+#[test]
+fn steps_of_sign_ins_are_limited_by_the_address_on_the_proxys_side() {
+    let env = [("SIGN_IN_RATE", "2/h"), ("TRUSTED_PROXY_HOPS", "1")];
+    let service = start(&Provider::start(), &env);
+    let start = |forged: &str, body: &str| {
+        let headers = [("content-type", "application/json"), ("origin", BASE), ("x-forwarded-for", forged)];
+        service.request("POST", "/api/auth/sign-in/social", &headers, body)
+    };
+    let body = r#"{"provider":"huggingface"}"#;
+    assert_eq!(start("192.0.2.1", body).status, 200);
+    assert_eq!(start("6.6.6.6, 192.0.2.1", body).status, 200);
+    let refused = start("7.7.7.7, 192.0.2.1", body);
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (429, Some("TOO_MANY_REQUESTS")));
+    assert_eq!(refused.header("retry-after"), refused.header("x-retry-after"));
+    assert!(refused.header("retry-after").parse::<u32>().unwrap() > 0);
+    let login = service.request("GET", "/login/huggingface", &[("x-forwarded-for", "192.0.2.1")], "");
+    assert_eq!(login.status, 429);
+    assert_eq!(start("192.0.2.2", body).status, 200, "another address");
+}

@@ -1,0 +1,102 @@
+//! A configuration that cannot work stops the start with exit status 64 and says what to set.
+
+use space_kit::testing::Process;
+
+use crate::browser::SECRET;
+
+/// What `check` says to this environment, and whether it is content.
+fn check(env: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = Process::command(env!("CARGO_BIN_EXE_nodejs-backend"), env);
+    command.arg("check");
+    let output = Process::run(command);
+    let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), told)
+}
+
+const UUID: &str = "6f1d2c3b-90a1-4e5f-8b7c-112233445566";
+
+#[test]
+fn a_space_needs_nothing_but_what_the_platform_sets() {
+    let space = [
+        ("SPACE_ID", "me/app"),
+        ("SPACE_HOST", "me-app.hf.space"),
+        ("OAUTH_CLIENT_ID", UUID),
+        ("OAUTH_CLIENT_SECRET", UUID),
+        ("OAUTH_SCOPES", "openid profile"),
+        ("OPENID_PROVIDER_URL", "https://huggingface.co"),
+    ];
+    let (status, told) = check(&space);
+    assert_eq!(status, Some(0), "{told}");
+    assert!(told.contains("keys are derived from OAUTH_CLIENT_SECRET") && !told.contains(UUID), "{told}");
+}
+
+#[test]
+fn every_problem_is_named_with_what_is_accepted_and_no_secret_is_repeated() {
+    let usual = [("AUTH_URL", "https://auth.example"), ("OAUTH_CLIENT_ID", "x"), ("AUTH_SECRET", SECRET)];
+    let (status, told) = check(&usual);
+    assert_eq!(status, Some(0), "{told}");
+    for (more, wanted) in [
+        (("AUTH_SECRET", "hunter2hunter2hunter2hunter2hunter2"), "openssl rand -base64 32"),
+        (("AUTH_SECRET", ""), "AUTH_SECRET: is needed, because there is no OAUTH_CLIENT_SECRET"),
+        (("AUTH_SECRETS", SECRET), "AUTH_SECRETS: is set beside AUTH_SECRET"),
+        (("AUTH_URL", ""), "AUTH_URL: is needed outside of a Space"),
+        (("AUTH_URL", "http://auth.example"), "AUTH_URL: \"http://auth.example\" is not accepted"),
+        (("AUTH_URL", "https://auth.example/path"), "an https origin such as"),
+        (("OAUTH_CLIENT_ID", ""), "OAUTH_CLIENT_ID: is needed"),
+        (("OAUTH_SCOPES", "profile"), "openid among them"),
+        (("OPENID_PROVIDER_URL", "http://id.example"), "OPENID_PROVIDER_URL"),
+        (("OAUTH_PROVIDER_NAME", "Hugging Face"), "lower-case letters"),
+        (("PROVIDERS", "a,a"), "PROVIDERS"),
+        (("PROVIDERS", "huggingface"), "has the name of the provider"),
+        (("PROVIDERS", "my-id"), "MY_ID_CLIENT_ID"),
+        (("TRUSTED_ORIGINS", "*"), "TRUSTED_ORIGINS: \"*\" is not accepted"),
+        (("TRUSTED_ORIGINS", "site.example"), "TRUSTED_ORIGINS"),
+        (("SESSION_IDLE", "7"), "SESSION_IDLE"),
+        (("SESSION_EPOCH", "now"), "SESSION_EPOCH"),
+        (("SIGN_IN_RATE", "many"), "COUNT/UNIT"),
+        (("FRAME_ANCESTORS", "'self'; script-src *"), "FRAME_ANCESTORS"),
+        (("DEV_SIGN_IN", "true"), "yes or no"),
+        (("SSL_CERT_FILE", "/nowhere.pem"), "/nowhere.pem"),
+    ] {
+        let kept: Vec<(&str, &str)> =
+            usual.into_iter().filter(|(name, _)| *name != more.0).chain([more]).collect();
+        let (status, told) = check(&kept);
+        assert_eq!(status, Some(64), "{more:?}: {told}");
+        assert!(told.contains(wanted), "{more:?}: {told}");
+        assert!(!told.contains("hunter2") && !told.contains(SECRET), "{told}");
+    }
+}
+
+#[test]
+fn local_development_stays_on_this_machine() {
+    let dev = ("DEV_SIGN_IN", "yes");
+    for (env, wanted) in [
+        (vec![dev, ("SPACE_ID", "me/app")], "not accepted on a Space"),
+        (vec![dev, ("SPACE_HOST", "me-app.hf.space")], "not accepted on a Space"),
+        (vec![dev, ("OAUTH_CLIENT_ID", "x")], "not accepted beside a provider"),
+        (vec![dev, ("AUTH_URL", "https://auth.example")], "unless AUTH_URL is on this machine"),
+    ] {
+        let (status, told) = check(&env);
+        assert_eq!(status, Some(64), "{told}");
+        assert!(told.contains(wanted), "{told}");
+    }
+    let (status, told) = check(&[dev, ("PORT", "7861")]);
+    assert_eq!(status, Some(0), "{told}");
+    assert!(told.contains("anybody may sign in as anybody"), "{told}");
+}
+
+#[test]
+fn without_provider_and_without_development_the_variables_are_named() {
+    let (status, told) = check(&[]);
+    assert_eq!(status, Some(64));
+    for name in [
+        "AUTH_URL",
+        "OAUTH_CLIENT_ID",
+        "OAUTH_CLIENT_SECRET",
+        "OPENID_PROVIDER_URL",
+        "PROVIDERS",
+        "DEV_SIGN_IN",
+    ] {
+        assert!(told.contains(name), "{name}: {told}");
+    }
+}

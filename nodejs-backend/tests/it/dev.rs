@@ -1,0 +1,54 @@
+//! Local development without a provider.
+
+use space_kit::testing::Process;
+
+use crate::browser::{BASE, Browser};
+use crate::provider::query;
+
+fn dev(more: &[(&str, &str)]) -> Process {
+    let env = [&[("DEV_SIGN_IN", "yes"), ("AUTH_URL", BASE)], more].concat();
+    Process::start(env!("CARGO_BIN_EXE_nodejs-backend"), &env)
+}
+
+#[test]
+fn a_made_up_user_signs_in_and_their_tokens_say_so() {
+    let service = dev(&[]);
+    let mut ann = Browser::default();
+    let url = ann.begin(&service);
+    let page = ann.get(&service, url.strip_prefix(BASE).unwrap());
+    assert!(
+        page.text().contains("Local development")
+            && page.header("content-security-policy").contains("form-action 'self'")
+    );
+    let form = format!("state={}&way=callback&username=ann&name=Ann+A", query(&url)["state"]);
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", BASE)];
+    let sent = ann.send(&service, "POST", "/dev/sign-in", &headers, &form);
+    assert_eq!(sent.status, 303);
+    assert_eq!(ann.get(&service, sent.header("location")).header("location"), "/done");
+    assert_eq!(ann.user(&service).as_deref(), Some("dev-ann"));
+    let issuer =
+        service.get("/.well-known/openid-configuration").json()["issuer"].as_str().unwrap().to_owned();
+    assert_eq!(issuer, format!("dev:{BASE}"));
+}
+
+#[test]
+fn a_made_up_user_is_good_for_one_sign_in_of_one_browser() {
+    let service = dev(&[]);
+    let (mut ann, mut eve) = (Browser::default(), Browser::default());
+    let (anns, eves) =
+        (query(&ann.begin(&service))["state"].clone(), query(&eve.begin(&service))["state"].clone());
+    let form = format!("state={eves}&way=callback&username=eve&name=Eve");
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", BASE)];
+    let sent = service.request("POST", "/dev/sign-in", &headers, &form);
+    let injected = sent.header("location").replace(&eves, &anns);
+    let reply = ann.get(&service, &injected);
+    assert_eq!(query(reply.header("location"))["error"], "invalid_code");
+    assert_eq!(ann.user(&service), None);
+}
+
+#[test]
+fn a_page_elsewhere_cannot_send_the_form() {
+    let service = dev(&[]);
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", "https://evil.example")];
+    assert_eq!(service.request("POST", "/dev/sign-in", &headers, "username=ann&state=x").status, 403);
+}

@@ -1,0 +1,50 @@
+use nodejs_backend::SERVICE;
+use space_kit::testing::{assert_contract_fits, assert_documented};
+
+use crate::browser::start;
+use crate::provider::Provider;
+
+#[test]
+fn the_contract_lists_exactly_the_routes() {
+    assert_contract_fits(&SERVICE);
+}
+
+#[test]
+fn the_manual_and_the_example_file_say_what_the_parser_does() {
+    assert_documented(&SERVICE, include_str!("../../README.md"), include_str!("../../.env.example"));
+}
+
+#[test]
+fn every_error_has_better_auths_shape() {
+    let service = start(&Provider::start(), &[]);
+    for (reply, status, code) in [
+        (service.get("/api/auth/nothing"), 404, "NOT_FOUND"),
+        (service.get("/api/auth/get-session/"), 404, "NOT_FOUND"),
+        (service.get("/api/auth/token"), 401, "UNAUTHORIZED"),
+        (service.get("/dev/sign-in"), 404, "NOT_FOUND"),
+        (service.request("POST", "/api/auth/get-session", &[], ""), 405, "METHOD_NOT_ALLOWED"),
+        (service.get("/api/auth/ok\r\nx y: z"), 400, "BAD_REQUEST"),
+    ] {
+        let body = reply.json();
+        assert_eq!((reply.status, body["code"].as_str()), (status, Some(code)), "{body}");
+        assert!(body["message"].is_string() && body.as_object().unwrap().len() == 2, "{body}");
+    }
+}
+
+#[test]
+fn a_program_gets_links_and_a_browser_gets_a_page_that_the_hub_may_frame() {
+    let service = start(&Provider::start(), &[("FRAME_ANCESTORS", "'self' https://around.example")]);
+    let about = service.get("/").json();
+    assert_eq!(
+        (about["service"].as_str(), about["providers"][0].as_str()),
+        (Some("nodejs-backend"), Some("huggingface"))
+    );
+    let page = service.request("GET", "/", &[("accept", "text/html")], "");
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy");
+    assert!(
+        policy.contains("default-src 'none'")
+            && policy.ends_with("frame-ancestors 'self' https://around.example")
+    );
+    assert_eq!(service.request("HEAD", "/", &[], "").status, 200);
+}

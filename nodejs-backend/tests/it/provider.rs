@@ -1,0 +1,230 @@
+//! A provider that does everything right, unless a test bends it.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use space_kit::jwt::testing::Signer;
+
+pub(crate) const CLIENT_ID: &str = "the+client/1";
+pub(crate) const CLIENT_SECRET: &str = "s3cret/with+odd=characters-and-0123456789";
+
+/// What is done to a document before it leaves.
+pub(crate) type Bend = Box<dyn Fn(&mut Value) + Send>;
+
+/// How a provider differs from one that does everything right.
+#[derive(Default)]
+pub(crate) struct Bent {
+    /// By name: metadata, jwks, header, claims, token, userinfo.
+    pub(crate) documents: HashMap<&'static str, Bend>,
+    /// Whole answers by path, instead of the right ones. An empty one: nothing is ever answered.
+    pub(crate) answers: HashMap<&'static str, Vec<u8>>,
+    /// ID tokens are changed as text.
+    pub(crate) text: Option<Box<dyn Fn(String) -> String + Send>>,
+    /// The key that signs.
+    pub(crate) signer: Option<Signer>,
+}
+
+pub(crate) struct Provider {
+    pub(crate) issuer: String,
+    shared: Arc<Mutex<Shared>>,
+}
+
+struct Shared {
+    issuer: String,
+    bent: Bent,
+    signer: Signer,
+    codes: HashMap<String, HashMap<String, String>>,
+    /// Method, path and body of every request.
+    seen: Vec<String>,
+}
+
+impl Provider {
+    pub(crate) fn start() -> Provider {
+        Provider::bent(Bent::default())
+    }
+
+    /// One whose document of this name is changed.
+    pub(crate) fn with(name: &'static str, bend: impl Fn(&mut Value) + Send + 'static) -> Provider {
+        let mut bent = Bent::default();
+        bent.documents.insert(name, Box::new(bend));
+        Provider::bent(bent)
+    }
+
+    /// One that answers this at a path.
+    pub(crate) fn answering(path: &'static str, answer: impl Into<Vec<u8>>) -> Provider {
+        let mut bent = Bent::default();
+        bent.answers.insert(path, answer.into());
+        Provider::bent(bent)
+    }
+
+    pub(crate) fn bent(bent: Bent) -> Provider {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Shared {
+            issuer: issuer.clone(),
+            bent,
+            signer: Signer::rsa(),
+            codes: HashMap::new(),
+            seen: vec![],
+        };
+        let shared = Arc::new(Mutex::new(shared));
+        let provider = Provider { issuer, shared: shared.clone() };
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let shared = shared.clone();
+                std::thread::spawn(move || serve(stream, &shared));
+            }
+        });
+        provider
+    }
+
+    /// Changes how it differs, while it runs.
+    pub(crate) fn bend(&self, bent: Bent) {
+        self.shared.lock().unwrap().bent = bent;
+    }
+
+    /// What a visitor's consent gives: a code for an authentication request.
+    pub(crate) fn consent(&self, url: &str) -> String {
+        let mut shared = self.shared.lock().unwrap();
+        let code = format!("code-{}", shared.codes.len());
+        shared.codes.insert(code.clone(), query(url));
+        code
+    }
+
+    /// How many requests came to a path.
+    pub(crate) fn count(&self, path: &str) -> usize {
+        self.shared.lock().unwrap().seen.iter().filter(|seen| seen.split(' ').nth(1) == Some(path)).count()
+    }
+}
+
+fn serve(stream: TcpStream, shared: &Mutex<Shared>) {
+    let mut reader = BufReader::new(stream);
+    let (mut line, mut length, mut authorization) = (String::new(), 0, String::new());
+    if reader.read_line(&mut line).is_err() || line.is_empty() {
+        return;
+    }
+    loop {
+        let mut field = String::new();
+        if reader.read_line(&mut field).is_err() || field.trim().is_empty() {
+            break;
+        }
+        let (name, value) = field.split_once(':').unwrap();
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse().unwrap(),
+            "authorization" => authorization = value.trim().to_owned(),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let body = String::from_utf8(body).unwrap();
+    let path = line.split(' ').nth(1).unwrap().to_owned();
+    let answer = {
+        let mut shared = shared.lock().unwrap();
+        shared.seen.push(format!("{} {body}", line.trim_end()));
+        match shared.bent.answers.get(path.as_str()) {
+            Some(answer) => answer.clone(),
+            None => shared.answer(&path, &authorization, &body),
+        }
+    };
+    if answer.is_empty() {
+        _ = reader.read_to_end(&mut Vec::new()); // until the other side gives up
+        return;
+    }
+    _ = reader.get_mut().write_all(&answer);
+}
+
+impl Shared {
+    fn answer(&mut self, path: &str, authorization: &str, body: &str) -> Vec<u8> {
+        let issuer = self.issuer.clone();
+        match path {
+            "/.well-known/openid-configuration" => self.document(
+                "metadata",
+                json!({
+                    "issuer": issuer, "authorization_endpoint": format!("{issuer}/authorize"),
+                    "token_endpoint": format!("{issuer}/token"), "userinfo_endpoint": format!("{issuer}/userinfo"),
+                    "jwks_uri": format!("{issuer}/jwks"),
+                }),
+            ),
+            "/jwks" => self.document("jwks", json!({"keys": [self.signer.jwk("key 1")]})),
+            "/token" => self.tokens(authorization, body),
+            "/userinfo" if authorization == "Bearer the-access-token" => self.document(
+                "userinfo",
+                json!({
+                    "sub": "65f0", "name": "Ann", "preferred_username": "ann",
+                    "picture": "https://cdn.example/ann.png",
+                }),
+            ),
+            _ => http("404 Not Found", &json!({"error": "not_found"})),
+        }
+    }
+
+    fn tokens(&mut self, authorization: &str, body: &str) -> Vec<u8> {
+        let form = query(&format!("?{body}"));
+        let basic = base64::engine::general_purpose::STANDARD
+            .encode("the%2Bclient%2F1:s3cret%2Fwith%2Bodd%3Dcharacters-and-0123456789");
+        let asked = form.get("code").and_then(|code| self.codes.remove(code));
+        let challenge =
+            form.get("code_verifier").map(|verifier| URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)));
+        let right = asked.as_ref().is_some_and(|asked| {
+            authorization == format!("Basic {basic}")
+                && asked["code_challenge_method"] == "S256"
+                && asked.get("code_challenge") == challenge.as_ref()
+                && asked.get("redirect_uri") == form.get("redirect_uri")
+                && form["grant_type"] == "authorization_code"
+        });
+        let Some(asked) = asked.filter(|_| right) else {
+            return http(
+                "400 Bad Request",
+                &json!({"error": "invalid_grant", "error_description": "secret words"}),
+            );
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let mut claims = json!({
+            "iss": self.issuer, "aud": CLIENT_ID, "sub": "65f0", "iat": now, "exp": now + 600, "nonce": asked["nonce"],
+        });
+        let signer = self.bent.signer.as_ref().unwrap_or(&self.signer);
+        let mut header = json!({"alg": signer.alg(), "kid": "key 1", "typ": "JWT"});
+        for (name, document) in [("claims", &mut claims), ("header", &mut header)] {
+            if let Some(bend) = self.bent.documents.get(name) {
+                bend(document);
+            }
+        }
+        let mut token = signer.sign(&header.to_string(), &claims.to_string());
+        if let Some(text) = &self.bent.text {
+            token = text(token);
+        }
+        self.document(
+            "token",
+            json!({"access_token": "the-access-token", "token_type": "bearer", "expires_in": 60, "id_token": token}),
+        )
+    }
+
+    fn document(&self, name: &str, mut document: Value) -> Vec<u8> {
+        if let Some(bend) = self.bent.documents.get(name) {
+            bend(&mut document);
+        }
+        http("200 OK", &document)
+    }
+}
+
+/// A JSON answer.
+pub(crate) fn http(status: &str, body: &Value) -> Vec<u8> {
+    let body = body.to_string();
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+        .into_bytes()
+}
+
+/// The query of an address, decoded by a library.
+pub(crate) fn query(address: &str) -> HashMap<String, String> {
+    let query = address.split_once('?').map_or("", |(_, query)| query);
+    url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}

@@ -1,0 +1,144 @@
+//! Sessions outlive the process, a change of secrets and the choice of a replica, and end when they should.
+
+use space_kit::testing::Process;
+
+use crate::browser::{Browser, SECRET, start};
+use crate::provider::Provider;
+
+const OTHER: &str = "Z1y2X3w4V5u6T7s8R9q0P1o2N3m4L5k6J7i8H9g0F1e=";
+
+fn signed_in(provider: &Provider, more: &[(&str, &str)]) -> (Process, Browser) {
+    let service = start(provider, more);
+    let mut ann = Browser::default();
+    assert_eq!(ann.sign_in(&service, provider).header("location"), "/done");
+    (service, ann)
+}
+
+#[test]
+fn a_session_and_its_user_id_survive_a_restart() {
+    let provider = Provider::start();
+    let (service, mut ann) = signed_in(&provider, &[]);
+    drop(service);
+    let again = start(&provider, &[]);
+    assert_eq!(ann.user(&again).as_deref(), Some("65f0"));
+    let mut anew = Browser::default();
+    anew.sign_in(&again, &provider);
+    assert_eq!(anew.user(&again), ann.user(&again));
+}
+
+#[test]
+fn a_sign_in_may_begin_at_one_replica_and_end_at_another() {
+    let provider = Provider::start();
+    let (one, two) = (start(&provider, &[]), start(&provider, &[]));
+    let mut ann = Browser::default();
+    let path = Browser::consent(&provider, &ann.begin(&one));
+    assert_eq!(ann.get(&two, &path).header("location"), "/done");
+    assert_eq!(ann.user(&one).as_deref(), Some("65f0"));
+}
+
+#[test]
+fn a_session_survives_a_change_of_secrets_and_is_sealed_anew() {
+    let provider = Provider::start();
+    let (_, mut ann) = signed_in(&provider, &[]);
+    let before = ann.session().to_owned();
+    let both = format!("{OTHER},{SECRET}");
+    let rotated = start(&provider, &[("AUTH_SECRET", ""), ("AUTH_SECRETS", &both)]);
+    assert_eq!(ann.user(&rotated).as_deref(), Some("65f0"));
+    assert_ne!(ann.session(), before);
+    let after = start(&provider, &[("AUTH_SECRET", OTHER)]);
+    assert_eq!(ann.user(&after).as_deref(), Some("65f0"), "the old secret is gone");
+    assert_eq!(Browser::holding(&before).user(&after), None);
+}
+
+#[test]
+fn a_sign_out_ends_copies_of_the_cookie_too() {
+    let provider = Provider::start();
+    let (service, mut ann) = signed_in(&provider, &[]);
+    let mut copy = ann.clone();
+    let out = ann.post(&service, "/api/auth/sign-out", "{}");
+    assert_eq!((out.status, out.text().as_str()), (200, r#"{"success":true}"#));
+    assert!(ann.cookies.is_empty());
+    let reply = copy.get(&service, "/api/auth/get-session");
+    assert_eq!(reply.text(), "null");
+    assert!(copy.cookies.is_empty(), "a cookie that counts no more is deleted");
+    assert_eq!(
+        Browser::default().post(&service, "/api/auth/sign-out", "{}").status,
+        200,
+        "without a session"
+    );
+}
+
+#[test]
+fn another_epoch_signs_everybody_out() {
+    let provider = Provider::start();
+    let (service, mut ann) = signed_in(&provider, &[("SESSION_EPOCH", "3")]);
+    assert!(ann.user(&service).is_some());
+    assert_eq!(ann.clone().user(&start(&provider, &[("SESSION_EPOCH", "4")])), None);
+}
+
+#[test]
+fn of_duplicate_cookies_a_good_one_is_found() {
+    let provider = Provider::start();
+    let (service, ann) = signed_in(&provider, &[]);
+    let good = ann.session();
+    let cut = &good[..good.len() - 1];
+    for order in [[cut, good], [good, cut], ["", good], [good, good]] {
+        let [first, second] = order;
+        let cookie = format!("a=b; nb.session={first}; nb.session={second}");
+        let reply = service.request("GET", "/api/auth/get-session", &[("cookie", &cookie)], "");
+        assert_eq!(reply.json()["user"]["id"], "65f0");
+    }
+}
+
+#[test]
+fn a_session_that_was_changed_cut_or_sealed_for_something_else_is_none() {
+    let provider = Provider::start();
+    let (service, mut ann) = signed_in(&provider, &[]);
+    let good = ann.session().to_owned();
+    ann.begin(&service);
+    let flow = ann.cookies.iter().find(|(name, _)| name.starts_with("nb.flow.")).unwrap().1.clone();
+    let mut bytes = good.clone().into_bytes();
+    let middle = bytes.len() / 2;
+    bytes[middle] = if bytes[middle] == b'A' { b'B' } else { b'A' };
+    let changed = String::from_utf8(bytes).unwrap();
+    for wrong in [&changed, &good[1..], &flow, "AAAA"] {
+        assert_eq!(Browser::holding(wrong).user(&service), None);
+    }
+    assert_eq!(Browser::holding(&good).user(&service).as_deref(), Some("65f0"));
+}
+
+#[test]
+fn each_sign_in_has_a_session_of_its_own() {
+    let provider = Provider::start();
+    let (service, mut ann) = signed_in(&provider, &[]);
+    let id = |ann: &mut Browser| ann.get(&service, "/api/auth/get-session").json()["session"]["id"].clone();
+    let first = id(&mut ann);
+    ann.sign_in(&service, &provider);
+    assert_ne!(id(&mut ann), first);
+}
+
+#[test]
+fn in_a_space_every_cookie_is_set_and_deleted_twice() {
+    let provider = Provider::start();
+    let space = [("AUTH_URL", ""), ("SPACE_ID", "me/app"), ("SPACE_HOST", "me-app.hf.space, app.example")];
+    let service = start(&provider, &space);
+    let headers = [("content-type", "application/json"), ("origin", "https://me-app.hf.space")];
+    let reply =
+        service.request("POST", "/api/auth/sign-in/social", &headers, r#"{"provider":"huggingface"}"#);
+    assert!(
+        reply.json()["url"]
+            .as_str()
+            .unwrap()
+            .contains("https%3A%2F%2Fme-app.hf.space%2Fapi%2Fauth%2Fcallback")
+    );
+    let out = service.request("POST", "/api/auth/sign-out", &headers, "{}");
+    for (reply, name) in [(&reply, "__Host-nb.flow."), (&out, "__Host-nb.session=")] {
+        let set: Vec<&str> =
+            reply.headers.iter().filter(|(n, _)| n == "set-cookie").map(|(_, v)| v.as_str()).collect();
+        assert_eq!(set.len(), 2, "{set:?}");
+        assert!(
+            set.iter().all(|cookie| cookie.starts_with(name) && cookie.contains("; SameSite=None; Secure"))
+        );
+        assert!(!set[0].contains("Partitioned") && set[1].ends_with("; Partitioned"));
+    }
+}

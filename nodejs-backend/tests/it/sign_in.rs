@@ -1,0 +1,160 @@
+use serde_json::{Value, json};
+
+use crate::browser::{BASE, Browser, SITE, start};
+use crate::provider::{Provider, query};
+
+#[test]
+fn a_sign_in_gives_a_session_without_an_email() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    assert_eq!(ann.user(&service), None);
+    let back = ann.sign_in(&service, &provider);
+    assert_eq!((back.status, back.header("location"), back.body.len()), (302, "/done", 0));
+    assert_eq!(ann.cookies.len(), 1, "the flow's cookie is gone: {:?}", ann.cookies);
+    let reply = ann.get(&service, "/api/auth/get-session");
+    assert_eq!((reply.header("cache-control"), reply.header("pragma")), ("no-store", "no-cache"));
+    assert_eq!(reply.header("set-auth-jwt").split('.').count(), 3);
+    let session = reply.json();
+    assert_eq!(session["user"]["id"], "65f0");
+    assert_eq!(session["user"]["name"], "Ann");
+    assert_eq!(session["user"]["email"], Value::Null);
+    assert_eq!(session["user"]["emailVerified"], false);
+    assert_eq!(session["user"]["image"], "https://cdn.example/ann.png");
+    assert_eq!(session["session"]["userId"], "65f0");
+}
+
+#[test]
+fn the_request_to_the_provider_has_pkce_state_and_nonce() {
+    let provider = Provider::start();
+    let service = start(&provider, &[("OAUTH_SCOPES", "openid profile")]);
+    let body =
+        json!({"provider": "huggingface", "scopes": ["email", "openid", "bad scope"], "loginHint": "ann"});
+    let reply = Browser::default().post(&service, "/api/auth/sign-in/social", &body.to_string());
+    assert_eq!((reply.status, reply.json()["redirect"].as_bool()), (200, Some(true)));
+    assert_eq!(reply.header("location"), reply.json()["url"].as_str().unwrap());
+    let asked = query(reply.header("location"));
+    assert_eq!(asked["redirect_uri"], format!("{BASE}/api/auth/callback/huggingface"));
+    assert_eq!((asked["response_type"].as_str(), asked["code_challenge_method"].as_str()), ("code", "S256"));
+    assert_eq!((asked["scope"].as_str(), asked["login_hint"].as_str()), ("openid profile email", "ann"));
+    assert_eq!((asked["state"].len(), asked["code_challenge"].len(), asked["nonce"].len()), (43, 43, 22));
+    let again = query(
+        Browser::default().post(&service, "/api/auth/sign-in/social", &body.to_string()).header("location"),
+    );
+    for name in ["state", "nonce", "code_challenge"] {
+        assert_ne!(asked[name], again[name]);
+    }
+}
+
+#[test]
+fn a_1_6_client_uses_the_oauth2_paths() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    let reply =
+        ann.post(&service, "/api/auth/sign-in/oauth2", r#"{"providerId":"huggingface","callbackURL":"/x"}"#);
+    assert_eq!(reply.header("location"), "");
+    let url = reply.json()["url"].as_str().unwrap().to_owned();
+    let path = Browser::consent(&provider, &url);
+    assert!(path.starts_with("/api/auth/oauth2/callback/huggingface?"), "{path}");
+    assert_eq!(ann.get(&service, &path).header("location"), "/x");
+    assert_eq!(ann.user(&service).as_deref(), Some("65f0"));
+}
+
+#[test]
+fn disable_redirect_leaves_the_page_to_the_caller() {
+    let service = start(&Provider::start(), &[]);
+    let body = r#"{"provider":"huggingface","disableRedirect":true}"#;
+    let reply = Browser::default().post(&service, "/api/auth/sign-in/social", body);
+    assert_eq!((reply.header("location"), reply.json()["redirect"].as_bool()), ("", Some(false)));
+}
+
+#[test]
+fn a_link_begins_a_sign_in() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    let reply = ann.get(&service, &format!("/login/huggingface?callbackURL={SITE}/welcome?a%3Db"));
+    assert_eq!((reply.status, reply.header("referrer-policy")), (302, "no-referrer"));
+    let path = Browser::consent(&provider, reply.header("location"));
+    assert_eq!(ann.get(&service, &path).header("location"), format!("{SITE}/welcome?a=b"));
+    assert_eq!(ann.user(&service).as_deref(), Some("65f0"));
+}
+
+#[test]
+fn a_link_that_cannot_work_leads_to_a_page_that_says_why() {
+    let service = start(&Provider::start(), &[]);
+    for (path, code) in [
+        ("/login/unknown", "provider_not_found"),
+        ("/login/huggingface?callbackURL=https://evil.example", "invalid_callback_url"),
+        ("/login/huggingface?callbackURL=//evil.example", "invalid_callback_url"),
+    ] {
+        let reply = service.get(path);
+        assert_eq!(
+            (reply.status, reply.header("location")),
+            (302, format!("/api/auth/error?error={code}").as_str())
+        );
+        assert!(service.get(reply.header("location")).text().contains(code));
+    }
+}
+
+#[test]
+fn tabs_do_not_touch_each_other_and_the_sixth_takes_the_place_of_the_first() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    let (one, two) = (ann.begin(&service), ann.begin(&service));
+    for url in [two, one] {
+        let path = Browser::consent(&provider, &url);
+        assert_eq!(ann.get(&service, &path).header("location"), "/done");
+    }
+    for _ in 0..9 {
+        ann.begin(&service);
+    }
+    let flows = ann.cookies.iter().filter(|(name, _)| name.starts_with("nb.flow.")).count();
+    assert_eq!(flows, 5);
+}
+
+#[test]
+fn what_is_missing_or_of_the_wrong_type_is_named() {
+    let service = start(&Provider::start(), &[]);
+    for (body, status, code) in [
+        ("{}", 400, "VALIDATION_ERROR"),
+        ("", 400, "VALIDATION_ERROR"),
+        (r#"{"provider":7}"#, 400, "VALIDATION_ERROR"),
+        (r#"{"provider":"huggingface","callbackURL":{}}"#, 400, "VALIDATION_ERROR"),
+        (r#"{"provider":"huggingface","scopes":"email"}"#, 400, "VALIDATION_ERROR"),
+        (r#"{"provider":"unknown"}"#, 404, "PROVIDER_NOT_FOUND"),
+        ("{", 400, "BAD_REQUEST"),
+        ("[]", 400, "BAD_REQUEST"),
+    ] {
+        let reply = Browser::default().post(&service, "/api/auth/sign-in/social", body);
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (status, Some(code)), "{body}");
+    }
+    let long = format!(r#"{{"provider":"huggingface","x":"{}"}}"#, "x".repeat(16 * 1024));
+    assert_eq!(Browser::default().post(&service, "/api/auth/sign-in/social", &long).status, 413);
+}
+
+#[test]
+fn an_address_that_is_not_trusted_is_refused_at_the_start() {
+    let service = start(&Provider::start(), &[]);
+    for (name, code) in [
+        ("callbackURL", "INVALID_CALLBACK_URL"),
+        ("errorCallbackURL", "INVALID_ERROR_CALLBACK_URL"),
+        ("newUserCallbackURL", "INVALID_NEW_USER_CALLBACK_URL"),
+    ] {
+        for address in [
+            "https://evil.example",
+            "//evil.example",
+            "/\t/evil.example",
+            "/\\evil.example",
+            "javascript:alert(1)",
+        ] {
+            let body = json!({"provider": "huggingface", name: address});
+            let reply = Browser::default().post(&service, "/api/auth/sign-in/social", &body.to_string());
+            assert_eq!((reply.status, reply.json()["code"].as_str()), (403, Some(code)), "{address:?}");
+        }
+    }
+    let body = json!({"provider": "huggingface", "callbackURL": format!("{SITE}/x")});
+    assert_eq!(Browser::default().post(&service, "/api/auth/sign-in/social", &body.to_string()).status, 200);
+}
