@@ -1,0 +1,34 @@
+// `oidc-provider`, a certified OpenID provider, in which every visitor is Ann and agrees to everything.
+import { once } from "node:events"
+import http from "node:http"
+import Provider from "oidc-provider"
+import { client } from "./service.mjs"
+
+const ann = { sub: "65f0c0ffee", name: "Ann Example", preferred_username: "ann", picture: "https://cdn.example/ann.png" }
+
+/** `redirectUris`: where this provider may send a browser back to. */
+export async function certified(redirectUris) {
+  const server = http.createServer()
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const issuer = `http://127.0.0.1:${server.address().port}`
+  const provider = new Provider(issuer, {
+    clients: [{ client_id: client.id, client_secret: client.secret, redirect_uris: redirectUris }],
+    pkce: { required: () => true },
+    features: { devInteractions: { enabled: false } },
+    interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+    claims: { openid: ["sub"], profile: ["name", "preferred_username", "picture"] },
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ ...ann, sub: id }) }),
+    cookies: { keys: ["only for tests"] },
+  })
+  const answer = provider.callback()
+  server.on("request", async (request, response) => {
+    if (!request.url.startsWith("/interaction/")) return answer(request, response)
+    const { params, grantId } = await provider.interactionDetails(request, response)
+    const grant = grantId ? await provider.Grant.find(grantId) : new provider.Grant({ accountId: ann.sub, clientId: params.client_id })
+    grant.addOIDCScope(params.scope)
+    const consent = { grantId: await grant.save() }
+    await provider.interactionFinished(request, response, { login: { accountId: ann.sub }, consent })
+  })
+  return { issuer, user: ann, stop: () => { server.closeAllConnections(); server.close() } }
+}

@@ -1,0 +1,56 @@
+// nodejs-backend as a process, behind a small proxy: the proxy's address stays while processes come and go.
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import http from "node:http"
+import https from "node:https"
+import readline from "node:readline"
+
+export const program = process.env.NODEJS_BACKEND
+if (!program) throw new Error("NODEJS_BACKEND names no program")
+
+export const client = { id: "the-client", secret: "a-client-secret-of-0123456789-abcdefghij" }
+export const secrets = ["q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA=", "Z1y2X3w4V5u6T7s8R9q0P1o2N3m4L5k6J7i8H9g0F1e="]
+
+/** A process and the port that it listens on. */
+export async function start(env) {
+  const child = spawn(program, { env: { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...env }, stdio: ["ignore", "ignore", "pipe"] })
+  const log = []
+  const lines = readline.createInterface({ input: child.stderr })
+  const port = await new Promise((resolve, reject) => {
+    lines.on("line", line => {
+      log.push(line)
+      const found = line.includes('"listening"') && JSON.parse(line).address
+      if (found) resolve(Number(found.split(":").at(-1)))
+    })
+    child.once("exit", () => reject(new Error(`the service ended:\n${log.join("\n")}`)))
+  })
+  const stop = async () => {
+    if (child.exitCode !== null) return
+    child.kill("SIGTERM")
+    await once(child, "exit")
+  }
+  return { port, log, child, stop }
+}
+
+/** A reverse proxy on a port of its own; `target.port` may change at any time. With `tls`, it speaks https. */
+export async function proxy(tls) {
+  const target = {}
+  const forward = (request, response) => {
+    const headers = { ...request.headers, "x-forwarded-for": request.socket.remoteAddress }
+    const onward = http.request(
+      { host: "127.0.0.1", port: target.port, method: request.method, path: request.url, headers },
+      answer => { response.writeHead(answer.statusCode, answer.rawHeaders); answer.pipe(response) })
+    onward.on("error", () => response.writeHead(502).end())
+    request.pipe(onward)
+  }
+  const server = tls ? https.createServer(tls, forward) : http.createServer(forward)
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  return { target, port: server.address().port, stop: () => { server.closeAllConnections(); server.close() } }
+}
+
+/** What every set-up with one provider has. */
+export const settings = (url, issuer, more = {}) => ({
+  AUTH_URL: url, AUTH_SECRET: secrets[0], OAUTH_CLIENT_ID: client.id, OAUTH_CLIENT_SECRET: client.secret,
+  OPENID_PROVIDER_URL: issuer, SIGN_IN_RATE: "1000/s", ...more,
+})
