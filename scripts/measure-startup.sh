@@ -29,6 +29,7 @@ case " ${options[*]-} " in *" -h "* | *" --help "*) exec "${harness[@]}" --help 
 
 targets=()
 if ! $own || $with; then
+    targets+=(--env DEV_SIGN_IN=yes) # nodejs-backend does not start without a provider or this
     for folder in "$root"/*-backend; do
         name=${folder##*/}
         [ -x "$root/dist/$name" ] || "$root/scripts/build.sh" "$name" >&2
