@@ -174,6 +174,23 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_cookie_of_the_longest_claims_still_fits_a_browser() {
+        for filling in ["é", "\"", "漢", "x"] {
+            let (long, mail) = (filling.repeat(300), format!("{}@mail.example", "x".repeat(240)));
+            let picture = format!("https://cdn.example/{}", "x".repeat(380));
+            let claims = json!({
+                "sub": filling.repeat(255 / filling.len()), "name": long, "preferred_username": long,
+                "email": mail, "picture": picture, "email_verified": true,
+            });
+            let user = User::from_claims(claims.as_object().unwrap(), str::to_owned).unwrap();
+            assert!(user.email.is_some() && user.image.is_some());
+            let session = Session::begin("A".repeat(22), user, NOW, LIFE, u64::MAX);
+            let sealed = keys("A").session.seal(session.encode().as_bytes(), [1; 16]).unwrap();
+            assert!(sealed.len() <= 3500, "{} bytes", sealed.len());
+        }
+    }
+
+    #[test]
     fn it_rolls_with_use_and_ends_at_the_cap() {
         let mut session = session();
         assert_eq!(session.renew(NOW + DAY - 1, LIFE, false), None, "not yet");

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 /// The longest subject, in bytes (OpenID Connect Core section 2).
 pub(crate) const MAX_SUBJECT: usize = 255;
-/// In characters.
-const MAX_NAME: usize = 120;
+/// In characters and in bytes; a longer name is cut.
+const MAX_NAME: (usize, usize) = (120, 240);
+/// In bytes; what is longer is left out.
 const MAX_EMAIL: usize = 254;
-/// In bytes; a longer address of a picture is left out.
 const MAX_IMAGE: usize = 400;
 
 /// A signed-in user.
@@ -29,13 +29,14 @@ pub(crate) struct User {
 impl User {
     /// The user of these claims. `None`: there is no usable `sub`.
     pub(crate) fn from_claims(claims: &Map<String, Value>, id: impl FnOnce(&str) -> String) -> Option<User> {
-        let text = |name: &str, max: usize| clean(claims.get(name)?.as_str()?, max);
+        let text = |name: &str| claims.get(name)?.as_str();
+        let named = |name: &str| clean(text(name)?);
         let subject = claims.get("sub")?.as_str().filter(|sub| is_subject(sub))?;
-        let username = text("preferred_username", MAX_NAME);
-        let email = text("email", MAX_EMAIL).filter(|email| email.contains('@'));
+        let username = named("preferred_username");
+        let email = text("email").filter(|email| is_email(email)).map(str::to_owned);
         Some(User {
             id: id(subject),
-            name: text("name", MAX_NAME).or_else(|| username.clone()).unwrap_or_else(|| subject.to_owned()),
+            name: named("name").or_else(|| username.clone()).unwrap_or_else(|| subject.to_owned()),
             email_verified: email.is_some() && claims.get("email_verified") == Some(&Value::Bool(true)),
             image: claims
                 .get("picture")
@@ -63,14 +64,26 @@ pub(crate) fn id_at(issuer: &str, subject: &str) -> String {
     URL_SAFE_NO_PAD.encode(context.finish().as_ref().get(..24).unwrap_or_default())
 }
 
-/// Text on one line, cut to so many characters. `None` where nothing is left.
-fn clean(text: &str, max: usize) -> Option<String> {
-    let text: String = text.chars().filter(|c| !c.is_control()).take(max).collect();
+/// A name on one line, cut to what fits. `None` where nothing is left.
+fn clean(text: &str) -> Option<String> {
+    let mut text: String = text.chars().filter(|c| !c.is_control()).take(MAX_NAME.0).collect();
+    while text.len() > MAX_NAME.1 {
+        text.pop();
+    }
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
+fn is_email(text: &str) -> bool {
+    text.len() <= MAX_EMAIL
+        && text.contains('@')
+        && !text.contains(['"', '\\'])
+        && !text.chars().any(char::is_control)
+}
+
 fn is_picture(url: &str) -> bool {
-    url.starts_with("https://") && url.len() <= MAX_IMAGE && url.bytes().all(|b| b.is_ascii_graphic())
+    url.starts_with("https://")
+        && url.len() <= MAX_IMAGE
+        && url.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
 #[cfg(test)]
@@ -132,7 +145,7 @@ mod tests {
                 else { return Ok(()) };
             prop_assert!(user.id.len() <= MAX_SUBJECT && user.name.chars().count() <= MAX_SUBJECT);
             prop_assert!(!user.name.chars().any(char::is_control) && !user.name.is_empty());
-            prop_assert!(user.email.is_none_or(|email| email.chars().count() <= MAX_EMAIL));
+            prop_assert!(user.email.is_none_or(|email| email.len() <= MAX_EMAIL));
         }
     }
 }

@@ -78,7 +78,8 @@ impl Cache {
                     *state = State { held: Some((metadata.clone(), now + FRESH)), failed: None };
                     return Ok(metadata);
                 }
-                Err(cause) => state.failed = Some((cause, now + PAUSE)),
+                // Those who waited asked before the failure: they are not to try one after the other.
+                Err(cause) => state.failed = Some((cause, Instant::now().max(now) + PAUSE)),
             }
         }
         match (&state.held, &state.failed) {
@@ -174,7 +175,7 @@ mod tests {
             );
         }
         assert_eq!(count.load(Ordering::SeqCst), 1);
-        assert!(cache.get(start + PAUSE).await.is_ok());
+        assert!(cache.get(start + 2 * PAUSE).await.is_ok());
     }
 
     #[tokio::test]
