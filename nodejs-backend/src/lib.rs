@@ -8,6 +8,8 @@ mod cookie;
 mod cross_site;
 mod error;
 mod flow;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod html;
 mod keys;
 mod oidc;

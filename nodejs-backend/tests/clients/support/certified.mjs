@@ -4,7 +4,7 @@ import http from "node:http"
 import Provider from "oidc-provider"
 import { client } from "./service.mjs"
 
-const ann = { sub: "65f0c0ffee", name: "Ann Example", preferred_username: "ann", picture: "https://cdn.example/ann.png" }
+const ann = { sub: "65f0c0ffee", name: "Ann Example", preferred_username: "ann", picture: "https://cdn.example/ann.png", email: "ann@mail.example", email_verified: true }
 
 /** `redirectUris`: where this provider may send a browser back to. */
 export async function certified(redirectUris) {
@@ -17,7 +17,7 @@ export async function certified(redirectUris) {
     pkce: { required: () => true },
     features: { devInteractions: { enabled: false } },
     interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
-    claims: { openid: ["sub"], profile: ["name", "preferred_username", "picture"] },
+    claims: { openid: ["sub"], profile: ["name", "preferred_username", "picture"], email: ["email", "email_verified"] },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ ...ann, sub: id }) }),
     cookies: { keys: ["only for tests"] },
   })
