@@ -18,7 +18,9 @@ trap finish EXIT
 failed=0
 for name in *-backend; do
     mkfifo "$work/$name"
-    HOST=127.0.0.1 PORT=0 LOG_FORMAT=json DEMO_DELAY=0 "dist/$name" 2>"$work/$name" &
+    # nodejs-backend starts with a provider or with this.
+    DEV_SIGN_IN=yes AUTH_URL=http://127.0.0.1:7861 SIGN_IN_RATE=1000000/s \
+        HOST=127.0.0.1 PORT=0 LOG_FORMAT=json DEMO_DELAY=0 "dist/$name" 2>"$work/$name" &
     pid=$!
     exec {log}<"$work/$name"
     address=''

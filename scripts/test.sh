@@ -68,7 +68,6 @@ pyjwt() {
     python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --no-deps --requirement "$clients/requirements.txt" &&
         NODEJS_BACKEND=$PWD/dist/nodejs-backend "$venv/bin/python" "$clients/test_pyjwt.py"
 }
-
 # A workspace of its own: what measures must not touch the lock file of what ships.
 bench_harness() {
     local at=(--manifest-path benches/Cargo.toml)

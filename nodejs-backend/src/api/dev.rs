@@ -57,7 +57,7 @@ pub(crate) fn submit(call: Call<State>) -> Reply {
         let username = form.filled("username").filter(|name| name.len() <= 40 && name.bytes().all(plain));
         let username =
             username.ok_or_else(|| bad_request("a user name has up to 40 letters, digits, - and _"))?;
-        let login = form.get("state").unwrap_or_default();
+        let login = form.filled("state").ok_or_else(|| bad_request("the form has no state"))?;
         let text = json!([login, username, form.get("name").unwrap_or_default()]).to_string();
         let code = state.keys.dev_user.seal(text.as_bytes(), state.random::<SALT>()?);
         let code = code.ok_or_else(|| internal("a made-up user cannot be sealed"))?;
