@@ -14,6 +14,8 @@ import time
 import unittest
 
 NAMES = ("python-backend", "nodejs-backend")
+# nodejs-backend starts with a provider or with this; the other one does not look at it.
+STARTABLE = ("--env=DEV_SIGN_IN=yes", "--env=AUTH_URL=http://127.0.0.1:7861")
 ENGINE = subprocess.check_output([os.path.join(os.path.dirname(os.path.abspath(__file__)), "engine.sh")], text=True).strip()
 LOCKED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 SECRET = re.compile(  # tokens by their makers' prefixes, private keys with their text, logins in addresses
@@ -35,7 +37,7 @@ class Running:
 
     def __init__(self, name, uid, *options):
         self.id = engine("run", "--detach", *LOCKED, f"--user={uid}:{uid}", "--publish=127.0.0.1::7860",
-                         "--health-interval=1s", *options, f"{name}:latest")
+                         "--health-interval=1s", *STARTABLE, *options, f"{name}:latest")
         self.port = int(engine("port", self.id, "7860/tcp").splitlines()[0].rpartition(":")[2])
 
     def __enter__(self):
