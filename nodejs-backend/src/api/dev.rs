@@ -28,7 +28,7 @@ pub(crate) fn page(call: &Call<State>) -> Answer {
          <form method=\"post\" action=\"/dev/sign-in\">\n\
          <input type=\"hidden\" name=\"state\" value=\"{}\">\n<input type=\"hidden\" name=\"way\" value=\"{}\">\n\
          <label>User name <input name=\"username\" value=\"dev-user\" required maxlength=\"40\" \
-         pattern=\"[A-Za-z0-9_-]+\" autocomplete=\"off\" autofocus></label>\n\
+         pattern=\"[A-Za-z0-9_\\-]+\" autocomplete=\"off\" autofocus></label>\n\
          <label>Name <input name=\"name\" value=\"Dev User\" maxlength=\"80\" autocomplete=\"off\"></label>\n\
          <button>Sign in</button>\n</form>",
         field("state"),

@@ -1,0 +1,80 @@
+// The page at `/` and the page of local development, in Chromium: by keyboard, narrow, dark, and asking nobody else.
+import assert from "node:assert/strict"
+import { after, before, test } from "node:test"
+import { chromium } from "./support/chromium.mjs"
+import { proxy, start } from "./support/service.mjs"
+
+let browser, front, service, stop, url
+before(async () => {
+  front = await proxy()
+  url = `http://127.0.0.1:${front.port}`
+  service = await start({ DEV_SIGN_IN: "yes", AUTH_URL: url })
+  front.target.port = service.port
+  ;({ browser, stop } = await chromium())
+})
+after(async () => { await stop?.(); await service?.stop(); front?.stop() })
+
+async function open(path = "/") {
+  const page = await (await browser.createBrowserContext()).newPage()
+  page.asked = []
+  page.problems = []
+  page.on("request", request => page.asked.push(request.url()))
+  page.on("console", message => message.type() === "error" && page.problems.push(message.text()))
+  page.on("pageerror", error => page.problems.push(error.message))
+  await page.goto(url + path)
+  await page.waitForSelector("#actions button")
+  return page
+}
+const status = page => page.$eval("#status", element => element.textContent)
+
+test("a sign-in and a sign-out by keyboard alone", async () => {
+  const page = await open()
+  assert.equal(await status(page), "You are not signed in.")
+  assert.ok(await page.$eval("#warning", element => element.checkVisibility()), "local development is labelled")
+  await page.keyboard.press("Tab")
+  assert.equal(await page.evaluate("document.activeElement.textContent"), "Sign in with Hugging Face")
+  await page.keyboard.press("Enter")
+  await page.waitForFunction("location.pathname === '/dev/sign-in'")
+  assert.match(await page.$eval("main", element => element.innerText), /Local development\. This page asks for no password/)
+  assert.equal(await page.evaluate("document.activeElement.name"), "username")
+  await page.keyboard.press("Enter")
+  await page.waitForFunction("location.pathname === '/' && document.querySelector('#status').textContent.startsWith('You are Dev User (dev-user)')")
+  await page.waitForFunction("document.querySelector('#claims').textContent.includes('dev-dev-user')")
+  assert.match(await page.$eval("#claims", element => element.textContent), /"iss": "dev:http:/)
+  await page.keyboard.press("Tab")
+  assert.equal(await page.evaluate("document.activeElement.textContent"), "Sign out")
+  await page.keyboard.press("Enter")
+  await page.waitForFunction("document.querySelector('#status').textContent === 'You are not signed in.'")
+  assert.deepEqual(page.problems, [])
+  assert.deepEqual(page.asked.filter(address => !address.startsWith(url)), [], "asked elsewhere")
+})
+
+test("nothing is cut off on a narrow screen", async () => {
+  for (const path of ["/", "/dev/sign-in?state=x&way=callback", "/api/auth/error?error=access_denied"]) {
+    const page = await (await browser.createBrowserContext()).newPage()
+    await page.setViewport({ width: 320, height: 640 })
+    await page.goto(url + path)
+    assert.ok(await page.evaluate("document.scrollingElement.scrollWidth <= 320"), path)
+  }
+})
+
+test("dark where the visitor wants it dark", async () => {
+  const page = await open()
+  const colours = {}
+  for (const value of ["light", "dark"]) {
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value }])
+    colours[value] = await page.evaluate("getComputedStyle(document.body).color")
+  }
+  assert.notEqual(colours.light, colours.dark)
+})
+
+test("every control has a name and the outcome is announced", async () => {
+  const page = await open()
+  const tree = await page.accessibility.snapshot({ interestingOnly: false })
+  const found = []
+  const walk = node => { found.push(node); node.children?.forEach(walk) }
+  walk(tree)
+  for (const { role, name } of found.filter(({ role }) => ["button", "link", "textbox"].includes(role))) assert.ok(name, `a ${role} without a name`)
+  assert.ok(found.some(({ role }) => role === "status"))
+  assert.ok(found.some(({ role }) => role === "main"))
+})
