@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The most that is remembered; beyond it the oldest is forgotten. 64 KiB.
-pub(crate) const PLACES: usize = 4096;
+/// The most that is remembered; beyond it the oldest is forgotten. 32 KiB.
+pub(crate) const PLACES: usize = 2048;
 
 /// A set of used things. Each is remembered for the same time, so the oldest is the first to be forgotten.
 pub(crate) struct Spent<S> {
@@ -79,6 +79,6 @@ mod tests {
         }
         assert!(!spent.has("0", 100) && spent.has("1", 100) && spent.has(&PLACES.to_string(), 100));
         let entries = spent.lock();
-        assert!(entries.len() == PLACES && entries.capacity() * size_of_val(&entries[0]) <= 64 * 1024);
+        assert!(entries.len() == PLACES && entries.capacity() * size_of_val(&entries[0]) <= 32 * 1024);
     }
 }

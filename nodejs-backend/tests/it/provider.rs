@@ -27,8 +27,19 @@ pub(crate) struct Bent {
     pub(crate) answers: HashMap<&'static str, Vec<u8>>,
     /// ID tokens are changed as text.
     pub(crate) text: Option<Box<dyn Fn(String) -> String + Send>>,
+    /// How the client must prove who it is, unless by `client_secret_basic`.
+    pub(crate) client: Client,
     /// The key that signs.
     pub(crate) signer: Option<Signer>,
+}
+
+/// OpenID Connect Core section 9.
+#[derive(Default, Clone, Copy)]
+pub(crate) enum Client {
+    #[default]
+    Basic,
+    Post,
+    Public,
 }
 
 pub(crate) struct Provider {
@@ -173,8 +184,16 @@ impl Shared {
         let asked = form.get("code").and_then(|code| self.codes.remove(code));
         let challenge =
             form.get("code_verifier").map(|verifier| URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)));
+        let sent = |name: &str| form.get(name).map(String::as_str);
+        let proven = match self.bent.client {
+            Client::Basic => authorization == format!("Basic {basic}") && sent("client_secret").is_none(),
+            Client::Post => authorization.is_empty() && sent("client_secret") == Some(CLIENT_SECRET),
+            Client::Public => authorization.is_empty() && sent("client_secret").is_none(),
+        };
+        let proven =
+            proven && (matches!(self.bent.client, Client::Basic) || sent("client_id") == Some(CLIENT_ID));
         let right = asked.as_ref().is_some_and(|asked| {
-            authorization == format!("Basic {basic}")
+            proven
                 && asked["code_challenge_method"] == "S256"
                 && asked.get("code_challenge") == challenge.as_ref()
                 && asked.get("redirect_uri") == form.get("redirect_uri")

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::browser::{BASE, Browser, SITE, start};
-use crate::provider::{Provider, query};
+use crate::provider::{Bent, CLIENT_SECRET, Client, Provider, query};
 
 #[test]
 fn a_sign_in_gives_a_session_without_an_email() {
@@ -59,6 +59,19 @@ fn a_1_6_client_uses_the_oauth2_paths() {
     assert!(path.starts_with("/api/auth/oauth2/callback/huggingface?"), "{path}");
     assert_eq!(ann.get(&service, &path).header("location"), "/x");
     assert_eq!(ann.user(&service).as_deref(), Some("65f0"));
+}
+
+#[test]
+fn the_client_proves_who_it_is_as_the_provider_wants_it() {
+    for (client, env) in [
+        (Client::Basic, [("OAUTH_CLIENT_AUTH", "basic"), ("OAUTH_CLIENT_SECRET", CLIENT_SECRET)]),
+        (Client::Post, [("OAUTH_CLIENT_AUTH", "post"), ("OAUTH_CLIENT_SECRET", CLIENT_SECRET)]),
+        (Client::Public, [("OAUTH_CLIENT_AUTH", "basic"), ("OAUTH_CLIENT_SECRET", "")]),
+    ] {
+        let provider = Provider::bent(Bent { client, ..Bent::default() });
+        let service = start(&provider, &env);
+        assert_eq!(Browser::default().sign_in(&service, &provider).header("location"), "/done");
+    }
 }
 
 #[test]
