@@ -11,9 +11,9 @@ if (!program) throw new Error("NODEJS_BACKEND names no program")
 export const client = { id: "the-client", secret: "a-client-secret-of-0123456789-abcdefghij" }
 export const secrets = ["q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA=", "Z1y2X3w4V5u6T7s8R9q0P1o2N3m4L5k6J7i8H9g0F1e="]
 
-/** A process and the port that it listens on. */
-export async function start(env) {
-  const child = spawn(program, { env: { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...env }, stdio: ["ignore", "ignore", "pipe"] })
+/** A process of `file` and the port that it listens on. */
+export async function start(env, file = program) {
+  const child = spawn(file, { env: { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...env }, stdio: ["ignore", "ignore", "pipe"] })
   process.on("exit", () => child.kill("SIGKILL"))
   const log = []
   const lines = readline.createInterface({ input: child.stderr })
