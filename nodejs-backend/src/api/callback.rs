@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use space_kit::header::HeaderValue;
-use space_kit::{Answer, App, Call, Error, Reply, Value};
+use space_kit::{Answer, App, Call, Reply, Value};
 
 use super::start::redirect_uri;
 use super::{dev, error_page, popup, redirect, request, sessions};
@@ -104,8 +106,8 @@ async fn user(
 
 /// Signs the visitor in and sends them on.
 fn succeed(state: &State, flow: &Flow, user: User, now: u64, gone: Vec<String>) -> Answer {
-    let id = state.random::<16>()?;
-    let session = |life| Session::begin(session_id(&id), user.clone(), now, life, state.epoch);
+    let id = URL_SAFE_NO_PAD.encode(state.random::<16>()?);
+    let session = |life| Session::begin(id.clone(), user.clone(), now, life, state.epoch);
     let set = sessions::set(state, &session(state.lives.session), now)?;
     let cookies = gone.into_iter().chain(set);
     // The list of trusted sites may have changed since the start.
@@ -140,20 +142,10 @@ fn fail(state: &State, flow: &Flow, code: &str, description: &str, gone: Vec<Str
 /// Writes into the log why a sign-in failed.
 pub(super) fn note(app: &App<State>, id: &HeaderValue, code: &str, cause: &str) {
     let id = id.to_str().unwrap_or_default();
-    let fields = [("id", Value::Str(id)), ("error", Value::Str(code)), ("cause", Value::Str(cause))];
+    let fields = [("request_id", Value::Str(id)), ("error", Value::Str(code)), ("cause", Value::Str(cause))];
     app.log.warn("sign-in failed", &fields);
-}
-
-fn session_id(random: &[u8; 16]) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random)
 }
 
 fn cut(words: &str) -> String {
     words.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect()
-}
-
-/// For endpoints that need nothing but the state.
-pub(super) fn unauthorized() -> Error {
-    Error::new(space_kit::StatusCode::UNAUTHORIZED, "unauthorized", "nobody is signed in")
 }

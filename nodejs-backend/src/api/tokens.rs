@@ -2,9 +2,8 @@
 
 use serde_json::json;
 use space_kit::header::{CACHE_CONTROL, HeaderValue};
-use space_kit::{Answer, Body, Call, Error, Response, respond};
+use space_kit::{Answer, Body, Call, Error, Response, StatusCode, respond};
 
-use super::callback::unauthorized;
 use super::{no_store, request, sessions};
 use crate::State;
 use crate::session::Session;
@@ -14,8 +13,12 @@ use crate::token;
 /// A token for the visitor.
 pub(crate) fn get(call: &Call<State>) -> Answer {
     let (state, now) = (&call.app.state, request::now());
-    let found = sessions::find(state, &call.head.headers, now).ok_or_else(unauthorized)?;
+    let found = sessions::find(state, &call.head.headers, now).ok_or_else(nobody)?;
     Ok(no_store(respond::json(&json!({"token": issue(state, &found.session, now)?}))))
+}
+
+fn nobody() -> Error {
+    Error::new(StatusCode::UNAUTHORIZED, "unauthorized", "nobody is signed in")
 }
 
 /// A token that speaks of a session's user, for 15 minutes.
