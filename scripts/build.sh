@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds static binaries: dist/NAME, static-pie against musl, nothing needed at run time.
 # usage: scripts/build.sh [python-backend|nodejs-backend ...]     (default: both)
+#        scripts/build.sh probe     the kit's example: what the kit alone weighs
 # CARGO_TARGET_DIR is honoured; the default, target/static, keeps clear of plain cargo builds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,8 +9,10 @@ cd "$(dirname "$0")/.."
 target=x86_64-unknown-linux-musl
 backends=("$@")
 [ $# -gt 0 ] || backends=(*-backend)
+example=false
+[ "${backends[*]}" != probe ] || example=true
 for name in "${backends[@]}"; do
-    [ -f "$name/Cargo.toml" ] || { echo "build: no backend named '$name'; there are:" *-backend >&2; exit 2; }
+    $example || [ -f "$name/Cargo.toml" ] || { echo "build: no backend named '$name'; there are:" *-backend >&2; exit 2; }
 done
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/static}"
 
@@ -18,7 +21,12 @@ has_debian() { bash scripts/setup.sh --check build >/dev/null 2>&1; }
 has_rustup() { [ -d "$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$target" ]; }
 
 args=(build --locked --release --target "$target")
-for name in "${backends[@]}"; do args+=(-p "$name"); done
+built=$CARGO_TARGET_DIR/$target/release
+if $example; then
+    args+=(-p space-kit --example probe) built+=/examples
+else
+    for name in "${backends[@]}"; do args+=(-p "$name"); done
+fi
 if has_debian; then
     export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 PATH="$PWD/.cache/tools/bin:$PATH"
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS # they would replace the recipe's own
@@ -28,7 +36,11 @@ if has_debian; then
     export RUSTC_WORKSPACE_WRAPPER=cargo-auditable
     export CARGO_AUDITABLE_ORIG_ARGS='{"offline":false,"locked":true,"frozen":false,"config":[]}'
     # By the package's own feature: cargo-auditable lists what each package's features bring, not space-kit's.
-    for name in "${backends[@]}"; do args+=(--features "$name/unwinder"); done
+    if $example; then
+        args+=(--features space-kit/unwinder)
+    else
+        for name in "${backends[@]}"; do args+=(--features "$name/unwinder"); done
+    fi
     echo "build: $("$RUSTC" --version) from Debian, size recipe .cargo/size.toml"
 elif has_rustup; then
     cargo=(cargo)
@@ -47,7 +59,7 @@ started=$SECONDS
 reject() { rm -f "dist/$1"; echo "build: refused $1: $2" >&2; exit 1; }
 mkdir -p dist
 for name in "${backends[@]}"; do
-    cp "$CARGO_TARGET_DIR/$target/release/$name" "dist/$name.new"
+    cp "$built/$name" "dist/$name.new"
     mv -f "dist/$name.new" "dist/$name"
     headers=$(readelf --wide --program-headers "dist/$name")
     dynamic=$(readelf --wide --dynamic "dist/$name")

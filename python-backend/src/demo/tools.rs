@@ -57,6 +57,9 @@ fn functions<'a>(tools: Option<&'a Value>) -> Result<Vec<Function<'a>>, Error> {
         let name = name.ok_or_else(|| {
             invalid(format!("tools[{at}].function.name"), "a tool must be a function with a name")
         });
+        if tool.get("type").is_some_and(|kind| kind != "function") {
+            return Err(invalid(format!("tools[{at}].type"), "the type of a tool must be function"));
+        }
         let schema = tool.pointer("/function/parameters").filter(|schema| !schema.is_null());
         if schema.is_some_and(|schema| !schema.is_object()) {
             let param = format!("tools[{at}].function.parameters");
