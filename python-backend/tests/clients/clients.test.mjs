@@ -6,7 +6,7 @@ import OpenAILatest from "openai-latest"
 import { InferenceClient } from "@huggingface/inference"
 import { generateText, streamText } from "ai"
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
-import { KEY, TEXT, gateway, mock } from "./setup.mjs"
+import { KEY, TEXT, gateway, mock, stopAll } from "./setup.mjs"
 
 const ask = { model: "gpt-4o", messages: [{ role: "user", content: "hello" }] }
 let upstream, open, keyed, limited
@@ -19,6 +19,7 @@ before(async () => {
 })
 after(async () => {
   for (const one of [open, keyed, limited]) assert.equal(await one.stop(), 0, "TERM ends it with status 0")
+  stopAll()
 })
 
 for (const [name, Client] of [["openai 6", OpenAI], ["openai latest", OpenAILatest]]) {

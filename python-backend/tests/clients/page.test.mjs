@@ -3,7 +3,7 @@ import test, { after, before } from "node:test"
 import assert from "node:assert/strict"
 import { mkdirSync } from "node:fs"
 import puppeteer from "puppeteer-core"
-import { KEY, TEXT, gateway, mock } from "./setup.mjs"
+import { KEY, TEXT, gateway, mock, stopAll } from "./setup.mjs"
 
 let browser, open, keyed, violations
 const pictures = process.env.SCREENSHOTS
@@ -18,6 +18,7 @@ before(async () => {
 after(async () => {
   await browser.close()
   for (const one of [open, keyed]) assert.equal(await one.stop(), 0, "TERM ends it with status 0")
+  stopAll()
 })
 
 async function visit(server, { width = 900, theme = "light" } = {}) {

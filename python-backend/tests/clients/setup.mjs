@@ -9,7 +9,9 @@ export const KEY = "a-key-of-enough-length"
 export const TEXT = "Hello from the mock, word by word, so that it streams in several chunks."
 
 const children = []
-process.on("exit", () => children.forEach(child => child.kill()))
+/** Ends what still runs: a child that is left would keep the tests from ending. */
+export const stopAll = () => children.forEach(child => child.kill())
+process.on("exit", stopAll)
 
 /** A child whose lines can be waited for. */
 function start(command, args, env, stream) {
