@@ -77,11 +77,22 @@ bench_harness() {
         cargo test "${at[@]}" --locked
 }
 
+space_folders() { # what a Space would get passes the check that comes before a deploy
+    local name work
+    work=$(mktemp -d) || return 1
+    for name in *-backend; do
+        scripts/stage.sh "$name" "$work/$name" && scripts/lint-space.sh "$work/$name" || { rm -rf "$work"; return 1; }
+    done
+    rm -rf "$work"
+}
+
 check "setup" scripts/setup.sh build test
 check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
 check "unit and integration tests" cargo test --workspace --locked
 check "bench harness" bench_harness
+check "preflight: each fault by its rule" scripts/test-lint.py
+check "preflight: both staged folders" space_folders
 
 if scripts/setup.sh --check build >/dev/null; then
     check "static binaries" scripts/build.sh

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Checks the folder of any Docker Space before the platform does, offline: front matter, Dockerfile, files.
+# usage: scripts/lint-space.sh DIR [--by-upload] [--address URL]
+#   --by-upload    the folder goes by 'hf upload', which takes binaries and large files; plain git does not
+#   --address URL  also asks the running service there: GET and HEAD /, cookies, framing
+# Exit status: 0 no errors (notes are told), 1 errors, 2 unusable arguments.
+set -euo pipefail
+PYTHONPATH=$(cd "$(dirname "$0")" && pwd) PYTHONDONTWRITEBYTECODE=1 exec python3 -m space_lint "$@"

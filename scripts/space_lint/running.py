@@ -1,0 +1,39 @@
+"""Rules for the service as it answers: what the platform and the page in its iframe ask of it."""
+
+import http.client
+import urllib.parse
+
+from .finding import Finding, Rule
+
+READY = Rule("error", "200 without sign-in or redirect", "the platform asks GET and HEAD / to know whether the app has started")
+FRAMED = Rule("error", "no X-Frame-Options, and frame-ancestors with https://huggingface.co or none", "the Space's page shows it in an iframe")
+COOKIE = Rule("error", "SameSite=None; Secure; Partitioned", "in the iframe it is a third party's cookie: the login would be lost")
+
+
+def check(address, timeout=10):
+    url, found = urllib.parse.urlsplit(address), []
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    for method in ("GET", "HEAD"):
+        def finding(name, rule, what, method=method):
+            found.append(Finding(f"{method} {address}", 0, name, rule, what))
+        connection = kind(url.hostname, url.port, timeout=timeout)
+        try:
+            connection.request(method, url.path or "/", headers={"user-agent": "lint-space"})
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException) as problem:
+            finding("ready", READY, f"no answer ({problem})")
+            continue
+        finally:
+            connection.close()
+        if answer.status != 200:
+            finding("ready", READY, f"status {answer.status}")
+        policy = answer.headers.get("content-security-policy", "")
+        ancestors = [it.split()[1:] for it in policy.split(";") if it.split()[:1] == ["frame-ancestors"]]
+        if "x-frame-options" in answer.headers or any(not {"*", "https://huggingface.co", "https:"} & set(it) for it in ancestors):
+            finding("framed", FRAMED, "headers that forbid it")
+        for cookie in answer.headers.get_all("set-cookie", []):
+            words = {it.strip().lower() for it in cookie.split(";")[1:]}
+            if not {"samesite=none", "secure", "partitioned"} <= words:
+                finding("cookie", COOKIE, f"the cookie {cookie.partition('=')[0]}")
+    return found
