@@ -93,6 +93,7 @@ check "unit and integration tests" cargo test --workspace --locked
 check "bench harness" bench_harness
 check "preflight: each fault by its rule" scripts/test-lint.py
 check "preflight: both staged folders" space_folders
+check "deploy: the real client, a recorder instead of the Hub" scripts/test-deploy.py
 
 if scripts/setup.sh --check build >/dev/null; then
     check "static binaries" scripts/build.sh

@@ -10,7 +10,7 @@ FRAMED = Rule("error", "no X-Frame-Options, and frame-ancestors with https://hug
 COOKIE = Rule("error", "SameSite=None; Secure; Partitioned", "in the iframe it is a third party's cookie: the login would be lost")
 
 
-def check(address, timeout=10):
+def check(address, timeout=10, headers=None):
     url, found = urllib.parse.urlsplit(address), []
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     for method in ("GET", "HEAD"):
@@ -18,7 +18,7 @@ def check(address, timeout=10):
             found.append(Finding(f"{method} {address}", 0, name, rule, what))
         connection = kind(url.hostname, url.port, timeout=timeout)
         try:
-            connection.request(method, url.path or "/", headers={"user-agent": "lint-space"})
+            connection.request(method, url.path or "/", headers={"user-agent": "lint-space", **(headers or {})})
             answer = connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException) as problem:

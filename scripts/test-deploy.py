@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Runs scripts/deploy.sh with the real client against scripts/hub_recorder.py, which is no Hub.
+usage: scripts/test-deploy.py"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SCRIPTS = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, SCRIPTS)
+from hub_recorder import NEW, OLD, Recorder  # noqa: E402
+from space_deploy import env_file, folder  # noqa: E402
+from space_lint import __main__ as lint  # noqa: E402
+from space_lint import front_matter  # noqa: E402
+
+IMAGE = "registry.example/me/python-backend@sha256:" + "0a" * 32
+KEY, TOKEN = "site:" + "kE9x" * 8, "hf_" + "wXyZ" * 9
+ENV = f"# keys\nexport API_KEYS='{KEY}'\nMODELS=\"a/b\" # public\nPORT=9000\nEMPTY=\n"
+
+
+def deploy(hub, *more, env=ENV, token=TOKEN):
+    """Exit status and everything that was printed. No token of this machine counts."""
+    with tempfile.TemporaryDirectory() as work:
+        with open(work + "/env", "w", encoding="utf-8") as file:
+            file.write(env)
+        given = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "HF_HOME": work + "/hub", "HF_ENDPOINT": hub.address if hub else "http://127.0.0.1:1", "TMPDIR": work}
+        run = subprocess.run(
+            [SCRIPTS + "/deploy.sh", "python-backend", "me/space", "--env-file", work + "/env", "--poll", "0.01", *more],
+            env=given | ({"HF_TOKEN": token} if token else {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+        run.left = sorted(it for it in os.listdir(work) if it.startswith("python-backend-"))
+    return run
+
+
+class Deploy(unittest.TestCase):
+    def good(self, hub, *more, **options):
+        run = deploy(hub, "--image", IMAGE, *more, **options)
+        self.assertEqual(run.returncode, 0, run.stdout)
+        return run.stdout
+
+    def bad(self, hub, *words, more=(), **options):
+        run = deploy(hub, "--image", IMAGE, *more, **options)
+        self.assertEqual(run.returncode, 1, run.stdout)
+        self.assertIn("next: ", run.stdout)
+        for word in words:
+            self.assertIn(word, run.stdout)
+        return run.stdout
+
+    def test_a_new_space_is_made_configured_filled_and_waited_for(self):
+        with Recorder() as hub:
+            hub.exists = False
+            told = self.good(hub, "--variable", "MODELS", "--private")
+            self.assertIn(f"python-backend answers at {hub.address}", told)
+            self.assertTrue(hub.private)
+            self.assertEqual((hub.secrets, hub.variables), ({"API_KEYS": KEY}, {"MODELS": "a/b"}))
+            self.assertEqual(hub.files["Dockerfile"], f"FROM {IMAGE}\n".encode())
+            self.assertTrue(hub.files["README.md"].startswith(b"---\ntitle: python-backend\n"))
+            at = [call[1].rpartition("/")[2] for call in hub.calls]
+            self.assertLess(at.index("secrets"), at.index("main"), "the first start has its settings")
+            self.assertEqual(hub.tokens, {f"Bearer {TOKEN}"})
+
+    def test_running_of_the_build_before_does_not_count(self):
+        with Recorder() as hub:
+            told = self.good(hub)
+            self.assertEqual([hub.stages, hub.sha], [[("RUNNING", NEW)], NEW])
+            self.assertLess(told.index("stage RUNNING (of the commit before)"), told.index("stage APP_STARTING"))
+
+    def test_a_failure_of_the_build_before_does_not_count(self):
+        with Recorder() as hub:
+            hub.stages = [("BUILD_ERROR", OLD), ("BUILDING", OLD), ("RUNNING", NEW)]
+            self.good(hub)
+
+    def test_the_same_again_commits_nothing_and_restarts_what_is_down(self):
+        with Recorder() as hub:
+            self.good(hub)
+            hub.calls.clear()
+            self.good(hub)
+            self.assertNotIn("commit", "".join(path for _, path in hub.calls))
+            hub.stages = [("RUNTIME_ERROR", NEW)]
+            self.assertIn("restarting it", self.good(hub))
+
+    def test_a_secret_that_was_a_variable_is_one_no_more_and_the_other_way_round(self):
+        with Recorder() as hub:
+            hub.variables, hub.secrets = {"API_KEYS": "x"}, {"MODELS": "y"}
+            self.good(hub, "--variable", "MODELS")
+            self.assertEqual((hub.secrets, hub.variables), ({"API_KEYS": KEY}, {"MODELS": "a/b"}))
+
+    def test_files_of_somebody_elses_app_are_deleted_only_when_asked(self):
+        with Recorder() as hub:
+            hub.files["app.py"] = b"mine"
+            self.bad(hub, "app.py", "--delete")
+            self.assertEqual((hub.files["app.py"], hub.sha, hub.secrets), (b"mine", OLD, {}))
+            self.good(hub, "--delete")
+            self.assertEqual(sorted(hub.files), [".gitattributes", "Dockerfile", "README.md"])
+
+    def test_each_failure_has_its_own_message_and_next_step(self):
+        commit, create, secrets = ("POST", "/commit/main"), ("POST", "/create"), ("POST", "/secrets")  # the last is not tried again
+        for where, status, said, word in (
+            (create, 402, "Payment required", "paid plan"), (commit, 401, "Invalid username or password.", "expired or unknown"),
+            (commit, 403, "Storage quota exceeded", "a quota of the account"), (commit, 403, "Forbidden", "the token may not do this"),
+            (create, 404, "No such owner", "no such owner"), (("POST", "/validate-yaml"), 400, "bad", "the Hub refuses what was sent"),
+            (secrets, 429, "Too many", "too many requests"), (secrets, 500, "Oops", "the Hub failed"),
+        ):
+            with self.subTest(status=status, said=said), Recorder() as hub:
+                hub.exists, hub.refuse = where != create, {where: (status, said)}
+                self.bad(hub, word)
+
+    def test_a_failed_build_or_start_shows_the_end_of_its_log_and_no_secret(self):
+        for stage, word in (("BUILD_ERROR", "did not build"), ("RUNTIME_ERROR", "ended or did not answer"), ("CONFIG_ERROR", "not usable"), ("PAUSED", "is paused")):
+            with self.subTest(stage=stage), Recorder() as hub:
+                hub.stages = [("BUILDING", OLD), (stage, NEW)]
+                hub.log = [f"line {number}\n" for number in range(30)] + [f"the last one: {KEY}\n"]
+                told = self.bad(hub, word, "line 29", "the last one: <API_KEYS>")
+                self.assertNotIn("line 9\n", told)
+
+    def test_a_wait_without_end_ends(self):
+        with Recorder() as hub:
+            hub.stages = [("BUILDING", OLD)]
+            self.bad(hub, "not running after 0 s", "BUILDING", more=("--timeout", "0.2"))
+
+    def test_running_without_answering_get_and_head_is_a_failure(self):
+        with Recorder() as hub:
+            hub.app["HEAD"] = 405
+            self.bad(hub, "HEAD", "status 405", more=("--timeout", "2"))
+
+    def test_no_token_and_no_hub_are_told_apart(self):
+        with Recorder() as hub:
+            self.bad(hub, "no token was found here", token=None)
+            self.assertEqual(hub.calls, [])
+        self.bad(None, "could not be reached")
+
+    def test_no_value_is_ever_printed_or_sent_with_the_files(self):
+        with Recorder() as hub:
+            told = self.good(hub)
+            for secret in (KEY, TOKEN):
+                self.assertNotIn(secret, told)
+                self.assertNotIn(secret.encode(), b"".join(hub.files.values()))
+            self.assertNotIn("PORT", hub.secrets, "the port is the platform's to choose")
+
+    def test_a_dry_run_leaves_the_folder_and_asks_nobody(self):
+        with Recorder() as hub:
+            run = deploy(hub, "--dry-run", token=None)
+            self.assertEqual((run.returncode, hub.calls, len(run.left)), (0, [], 1), run.stdout)
+            self.assertIn("secrets: API_KEYS MODELS;", run.stdout)
+            self.assertEqual(deploy(hub, "--image", IMAGE).left, [], "a deploy cleans up")
+
+    def test_the_staged_source_is_sent_as_it_is(self):
+        with Recorder() as hub:
+            run = deploy(hub)
+            self.assertEqual(run.returncode, 0, run.stdout)
+            self.assertIn(b"FROM scratch", hub.files["Dockerfile"])
+            self.assertIn("Cargo.lock", hub.files)
+
+    def test_a_binary_goes_with_its_own_dockerfile_and_passes_the_preflight(self):
+        with tempfile.TemporaryDirectory() as root:
+            for folder_ in ("dist", "python-backend", "to"):
+                os.mkdir(f"{root}/{folder_}")
+            for name in ("README.md", "Dockerfile"):
+                shutil.copy(f"{SCRIPTS}/../python-backend/{name}", f"{root}/python-backend")
+            with self.assertRaisesRegex(folder.Unusable, "scripts/build.sh python-backend"):
+                folder.stage(root, "python-backend", root + "/to", binary=True)
+            with open(root + "/dist/python-backend", "wb") as file:
+                file.write(b"\x7fELF\0")
+            folder.stage(root, "python-backend", root + "/to", binary=True)
+            self.assertEqual(sorted(folder.files(root + "/to")), ["Dockerfile", "README.md", "python-backend"])
+            self.assertEqual(lint.check(root + "/to", by_upload=True), [])
+
+    def test_what_cannot_be_sent_is_said_before_anything_is(self):
+        with Recorder() as hub:
+            for more, env, word in (
+                (("--image", "python-backend:latest"), "", "sha256"), (("--variable", "NOPE"), "A=1\n", "NOPE"), ((), "A=1\nTOKEN hf_secret\n", "line 2 is not NAME=value"),
+            ):
+                run = deploy(hub, *more, env=env)
+                self.assertEqual((run.returncode, hub.calls), (2, []), run.stdout)
+                self.assertIn(word, run.stdout)
+                self.assertNotIn("hf_secret", run.stdout)
+
+    def test_the_client_reads_from_both_readmes_what_the_preflight_reads(self):
+        """The client's own reader, in the environment that a deploy before this test has made."""
+        with Recorder() as hub:
+            self.good(hub)
+        root = os.path.dirname(SCRIPTS)
+        for name in ("python-backend", "nodejs-backend"):
+            readme = f"{root}/{name}/README.md"
+            code = "import json, sys; from huggingface_hub import SpaceCard; print(json.dumps(SpaceCard.load(sys.argv[1]).data.to_dict()))"
+            card = json.loads(subprocess.check_output([root + "/.cache/venv-deploy/bin/python", "-c", code, readme], timeout=60))
+            with open(readme, encoding="utf-8") as file:
+                ours = {key: it.value for key, it in front_matter.read(file.read())}
+            self.assertEqual({key: str(value).lower() for key, value in card.items()}, {key: value.lower() for key, value in ours.items()})
+
+    def test_a_file_of_variables_reads_as_the_services_read_it(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".env") as file:
+            file.write("\ufeff# x\n\nA=1\nexport B = 'two words' # c\nC=\"l\\n\\\"q\\\" \\$\"\nD='over\nlines'\nE=\nF=a#b")
+            file.flush()
+            self.assertEqual(env_file.read(file.name), {"A": "1", "B": "two words", "C": 'l\n"q" $', "D": "over\nlines", "F": "a#b"})
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
