@@ -3,7 +3,7 @@
 # usage: scripts/setup.sh [--check] [build] [test] [engine]     (default: build)
 #   build    Debian's compiler packages for the static binaries; cargo-auditable into .cache/tools
 #   test     what scripts/test.sh needs besides cargo
-#   engine   a container engine and debootstrap; scripts/engine.sh starts it
+#   engine   a container engine, compose and debootstrap; scripts/engine.sh starts it
 #   --check  only reports; exit status 1 if anything is missing
 # Your rustup stays as it is: the build calls Debian's compiler as /usr/bin/rustc, and the rest goes to .cache/.
 set -euo pipefail
@@ -45,6 +45,7 @@ for group in "${groups[@]}"; do
         engine)
             need docker.io command -v dockerd
             need debootstrap command -v debootstrap
+            docker compose version >/dev/null 2>&1 || need docker-compose command -v docker-compose
             ;;
     esac
 done

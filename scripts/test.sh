@@ -86,6 +86,12 @@ space_folders() { # what a Space would get passes the check that comes before a 
     rm -rf "$work"
 }
 
+kubernetes() { # the oldest version that it is for, and the newest that the validator knows
+    local bin=.cache/venv-kubernetes/bin
+    python3 -m venv .cache/venv-kubernetes && "$bin/pip" install --quiet --no-deps --requirement deploy/kubernetes-validate.txt &&
+        "$bin/kubernetes-validate" --strict -k 1.30 deploy/kubernetes.yaml && "$bin/kubernetes-validate" --strict deploy/kubernetes.yaml
+}
+
 check "setup" scripts/setup.sh build test
 check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
@@ -94,6 +100,7 @@ check "bench harness" bench_harness
 check "preflight: each fault by its rule" scripts/test-lint.py
 check "preflight: both staged folders" space_folders
 check "deploy: the real client, a recorder instead of the Hub" scripts/test-deploy.py
+check "kubernetes.yaml" kubernetes
 
 if scripts/setup.sh --check build >/dev/null; then
     check "static binaries" scripts/build.sh
@@ -115,12 +122,20 @@ else
 fi
 
 # Where CI runs nothing is there before, and an engine may be set up; on a person's machine it is only looked for.
-[ "${CI:-}" != true ] || check "container engine" scripts/engine.sh --start
+if [ "${CI:-}" = true ]; then
+    check "container engine" scripts/engine.sh --start
+    check "compose is installed" scripts/setup.sh engine
+fi
 if reason=$(scripts/engine.sh 2>&1); then
     check "images" scripts/build-image.sh
     check "images in an engine" scripts/test-images.py
+    if [ "$reason" != podman ] && { "$reason" compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null; }; then
+        check "compose" scripts/test-compose.sh
+    else
+        skip "compose" "docker with its plugin compose, or docker-compose, is not here"
+    fi
 else
-    skip "images, images in an engine" "$reason"
+    skip "images, images in an engine, compose" "$reason"
 fi
 
 printf '\n=== summary\n'

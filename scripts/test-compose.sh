@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs compose.yaml with the images that are here, and asks both services. Build them first: scripts/build-image.sh
+# usage: scripts/test-compose.sh       (docker alone, with its plugin compose or Debian's docker-compose)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+engine=$(scripts/engine.sh)
+if "$engine" compose version >/dev/null 2>&1; then compose=("$engine" compose)
+elif command -v docker-compose >/dev/null; then compose=(docker-compose)
+else echo "compose: neither '$engine compose' nor docker-compose is here" >&2; exit 1; fi
+export COMPOSE_PROJECT_NAME=space-test-$$ PYTHON_PORT=0 NODEJS_PORT=0 # 0: any free port
+work=$(mktemp -d)
+finish() { "${compose[@]}" down --timeout 5 >"$work/down" 2>&1 || cat "$work/down" >&2; rm -rf "$work"; }
+trap finish EXIT
+
+"${compose[@]}" up --detach
+failed=0
+for name in *-backend; do
+    id=$("${compose[@]}" ps -q "$name")
+    # What the image's own health check says, from the engine's events; the history covers an event already past.
+    read -r health < <(timeout 60 "$engine" events --since "$("$engine" inspect --format '{{.Created}}' "$id")" \
+        --filter "container=$id" --filter event=health_status --format '{{.Status}}' || true) || health=none
+    address=http://$("$engine" port "$id" 7860/tcp | head -n 1)
+    limits=$("$engine" inspect --format '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{if .HostConfig.Memory}}memory{{end}} {{if .HostConfig.PidsLimit}}processes{{end}}' "$id")
+    body=$(curl --silent --show-error --fail --max-time 10 "$address/health") || failed=1
+    echo "compose: $name is ${health#health_status: } at $address, read-only, dropped capabilities, limits: $limits, $body"
+    [ "${health#health_status: }" = healthy ] && [ "$limits" = "true [ALL] memory processes" ] || failed=1
+    scripts/lint-space.sh "$name" --address "$address/" >"$work/lint" || true
+    ! grep -E ' error (ready|framed|cookie):' "$work/lint" || failed=1
+done
+exit $failed
