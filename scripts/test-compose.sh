@@ -15,7 +15,7 @@ trap finish EXIT
 
 "${compose[@]}" up --detach
 failed=0
-for name in *-backend; do
+for name in $("${compose[@]}" config --services); do
     id=$("${compose[@]}" ps -q "$name")
     # What the image's own health check says, from the engine's events; the history covers an event already past.
     read -r health < <(timeout 60 "$engine" events --since "$("$engine" inspect --format '{{.Created}}' "$id")" \

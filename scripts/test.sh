@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 passed=0 failed=() skipped=()
 # Bytes. With TLS the goal is 1,450,000 each, not met yet: what is there must not grow. The kit alone, as its
-# example, is what a service without TLS carries.
+# example, is what a service without TLS carries; a new backend has its gate.
 declare -A size_gate=([python-backend]=1900000 [nodejs-backend]=1800000 [probe]=600000)
 
 # check NAME COMMAND...: runs one check and notes how it ended.
@@ -29,8 +29,8 @@ sizes() {
     local name bytes over=0
     for name in *-backend probe; do
         bytes=$(stat -c %s "dist/$name") || return 1
-        echo "$name: $bytes bytes, gate ${size_gate[$name]}"
-        [ "$bytes" -le "${size_gate[$name]}" ] || over=1
+        echo "$name: $bytes bytes, gate ${size_gate[$name]:-600000}"
+        [ "$bytes" -le "${size_gate[$name]:-600000}" ] || over=1
     done
     return $over
 }
@@ -97,8 +97,9 @@ check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
 check "unit and integration tests" cargo test --workspace --locked
 check "bench harness" bench_harness
+check "a backend from the template" scripts/test-template.sh
 check "preflight: each fault by its rule" scripts/test-lint.py
-check "preflight: both staged folders" space_folders
+check "preflight: the staged folders" space_folders
 check "deploy: the real client, a recorder instead of the Hub" scripts/test-deploy.py
 check "kubernetes.yaml" kubernetes
 

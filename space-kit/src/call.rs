@@ -65,6 +65,12 @@ impl From<Response<Body>> for Reply {
     }
 }
 
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Reply {
+        Reply::Now(answer)
+    }
+}
+
 impl From<Error> for Reply {
     fn from(error: Error) -> Reply {
         Reply::Now(Err(error))

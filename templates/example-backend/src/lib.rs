@@ -1,0 +1,93 @@
+//! A JSON endpoint with validation and a key, and a stream. Put your own in their place.
+
+use serde_json::{Value, json};
+use space_kit::{
+    Answer, Body, Call, Config, Env, Error, HeaderMap, HeaderValue, Reply, Route, Service, StatusCode, parse,
+    respond,
+};
+use subtle::ConstantTimeEq as _;
+
+space_kit::vars! {
+    VARS;
+    GREETING = "Hello", "1 to 40 characters", "what a greeting begins with";
+    GREET_KEY (secret) = "", "at least 16 visible ASCII characters", "key that POST /greet asks for, in Authorization: Bearer; unset: none";
+}
+
+/// What requests share.
+#[derive(Debug)]
+pub struct State {
+    greeting: String,
+    key: Option<String>,
+}
+
+/// The service as the kit runs it.
+pub static SERVICE: Service<State> = Service {
+    name: "example-backend",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "a small backend for a Hugging Face Space",
+    vars: &[("greetings", VARS)],
+    defaults: &[("MAX_BODY_BYTES", "16KiB")],
+    configure,
+    routes: &[
+        Route::get("/", |_| respond::json_text(r#"{"openapi":"/openapi.json","health":"/health"}"#).into()),
+        Route::post("/greet", |call| Reply::later(greet(call))),
+        Route::get("/countdown/{from}", |call| countdown(&call).into()),
+    ],
+    openapi: include_str!("../../specs/example-backend/contracts/example-backend.json"),
+    statuses: &[],
+    render,
+    metrics: |_, _| {},
+    expose: "x-request-id",
+};
+
+fn configure(env: &mut Env<'_>, _: &Config) -> Option<State> {
+    let greeting = |text: &str| (1..=40).contains(&text.chars().count()).then(|| text.to_owned());
+    let (greeting, key) = (env.read(&GREETING, greeting), env.optional(&GREET_KEY, parse::token));
+    Some(State { greeting: greeting?, key: key? }) // both were read before: all problems are told together
+}
+
+/// The JSON body of every error, the kit's own refusals too.
+fn render(error: &Error, _: &mut HeaderMap) -> space_kit::Bytes {
+    json!({"error": {"code": error.code, "message": error.message, "param": error.param}}).to_string().into()
+}
+
+async fn greet(call: Call<State>) -> Answer {
+    let state = &call.app.state;
+    if let Some(key) = &state.key {
+        let given = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        // In constant time: how long it takes must not tell how much of a key was right.
+        if !given.is_some_and(|given| given.as_bytes().ct_eq(key.as_bytes()).into()) {
+            return Err(Error::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "send the key as a bearer token",
+            ));
+        }
+    }
+    let body = call.body.bytes().await?;
+    let name = serde_json::from_slice(&body)
+        .ok()
+        .and_then(|body: Value| body.get("name")?.as_str().map(str::to_owned))
+        .filter(|name| (1..=100).contains(&name.chars().count()))
+        .ok_or_else(|| {
+            invalid("a JSON object with a text of 1 to 100 characters is accepted").param("name")
+        })?;
+    Ok(respond::json(&json!({"greeting": format!("{}, {name}!", state.greeting)})))
+}
+
+/// Each line is made when the client has read the one before; nothing is made for a client that left.
+fn countdown(call: &Call<State>) -> Answer {
+    let from = call.param("from").and_then(|text| text.parse().ok()).filter(|from| (1..=1000).contains(from));
+    let from: u32 = from.ok_or_else(|| invalid("a number from 1 to 1000 is accepted").param("from"))?;
+    let lines = Body::produce(move |mut sender| async move {
+        for number in (1..=from).rev() {
+            sender.send(format!("{number}\n")).await;
+        }
+        Ok(())
+    });
+    Ok(respond::with(StatusCode::OK, HeaderValue::from_static("text/plain; charset=utf-8"), lines))
+}
+
+fn invalid(message: &'static str) -> Error {
+    Error::new(StatusCode::BAD_REQUEST, "invalid", message)
+}
