@@ -91,6 +91,11 @@ kubernetes() { # the oldest version that it is for, and the newest that the vali
     python3 -m venv .cache/venv-kubernetes && "$bin/pip" install --quiet --no-deps --requirement deploy/kubernetes-validate.txt &&
         "$bin/kubernetes-validate" --strict -k 1.30 deploy/kubernetes.yaml && "$bin/kubernetes-validate" --strict deploy/kubernetes.yaml
 }
+workflows() { # by the schema that comes with the checker; they are run nowhere but at their host
+    local bin=.cache/venv-workflows/bin
+    python3 -m venv .cache/venv-workflows && "$bin/pip" install --quiet --no-deps --requirement .github/check-jsonschema.txt &&
+        "$bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+}
 
 check "setup" scripts/setup.sh build test
 check "format" cargo fmt --all --check
@@ -102,6 +107,7 @@ check "preflight: each fault by its rule" scripts/test-lint.py
 check "preflight: the staged folders" space_folders
 check "deploy: the real client, a recorder instead of the Hub" scripts/test-deploy.py
 check "kubernetes.yaml" kubernetes
+check "workflows" workflows
 
 if scripts/setup.sh --check build >/dev/null; then
     check "static binaries" scripts/build.sh
