@@ -9,6 +9,7 @@ if "$engine" compose version >/dev/null 2>&1; then compose=("$engine" compose)
 elif command -v docker-compose >/dev/null; then compose=(docker-compose)
 else echo "compose: neither '$engine compose' nor docker-compose is here" >&2; exit 1; fi
 export COMPOSE_PROJECT_NAME=space-test-$$ PYTHON_PORT=0 NODEJS_PORT=0 # 0: any free port
+export DEV_SIGN_IN=yes AUTH_URL=http://127.0.0.1:7861   # nodejs-backend starts with a provider or with these
 work=$(mktemp -d)
 finish() { "${compose[@]}" down --timeout 5 >"$work/down" 2>&1 || cat "$work/down" >&2; rm -rf "$work"; }
 trap finish EXIT

@@ -178,6 +178,9 @@ class Lint(unittest.TestCase):
     def test_a_running_service_may_be_framed_and_its_cookies_survive_that(self):
         good = (200, [("set-cookie", "a=b; SameSite=None; Secure; Partitioned")])
         self.assertEqual(self.asked(GET=good, HEAD=200), set())
+        twice = (200, [*good[1], ("set-cookie", "a=b; SameSite=None; Secure")])  # for browsers that know no partitions
+        self.assertEqual(self.asked(GET=twice, HEAD=200), set())
+        self.assertEqual(self.asked(GET=(200, twice[1][1:]), HEAD=200), {"cookie"})
         self.assertEqual(self.asked(GET=(200, [("set-cookie", "a=b; SameSite=Lax; Secure")]), HEAD=200), {"cookie"})  # 7
         self.assertEqual(self.asked(GET=(200, [("x-frame-options", "DENY")]), HEAD=200), {"framed"})
         self.assertEqual(self.asked(GET=(200, [("content-security-policy", "frame-ancestors 'self'")]), HEAD=200), {"framed"})

@@ -7,7 +7,7 @@ from .finding import Finding, Rule
 
 READY = Rule("error", "200 without sign-in or redirect", "the platform asks GET and HEAD / to know whether the app has started")
 FRAMED = Rule("error", "no X-Frame-Options, and frame-ancestors with https://huggingface.co or none", "the Space's page shows it in an iframe")
-COOKIE = Rule("error", "SameSite=None; Secure; Partitioned", "in the iframe it is a third party's cookie: the login would be lost")
+COOKIE = Rule("error", "SameSite=None; Secure, and one such cookie at least that is Partitioned", "in the iframe it is a third party's cookie: the login would be lost")
 
 
 def check(address, timeout=10, headers=None):
@@ -32,8 +32,10 @@ def check(address, timeout=10, headers=None):
         ancestors = [it.split()[1:] for it in policy.split(";") if it.split()[:1] == ["frame-ancestors"]]
         if "x-frame-options" in answer.headers or any(not {"*", "https://huggingface.co", "https:"} & set(it) for it in ancestors):
             finding("framed", FRAMED, "headers that forbid it")
-        for cookie in answer.headers.get_all("set-cookie", []):
-            words = {it.strip().lower() for it in cookie.split(";")[1:]}
-            if not {"samesite=none", "secure", "partitioned"} <= words:
-                finding("cookie", COOKIE, f"the cookie {cookie.partition('=')[0]}")
+        cookies = [(it.partition("=")[0], {word.strip().lower() for word in it.split(";")[1:]}) for it in answer.headers.get_all("set-cookie", [])]
+        for name, words in cookies:
+            if not {"samesite=none", "secure"} <= words:
+                finding("cookie", COOKIE, f"the cookie {name}")
+        if cookies and not any("partitioned" in words for _, words in cookies):
+            finding("cookie", COOKIE, "no cookie that is Partitioned")
     return found
