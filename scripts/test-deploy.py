@@ -113,8 +113,8 @@ class Deploy(unittest.TestCase):
         for stage, word in (("BUILD_ERROR", "did not build"), ("RUNTIME_ERROR", "ended or did not answer"), ("CONFIG_ERROR", "not usable"), ("PAUSED", "is paused")):
             with self.subTest(stage=stage), Recorder() as hub:
                 hub.stages = [("BUILDING", OLD), (stage, NEW)]
-                hub.log = [f"line {number}\n" for number in range(30)] + [f"the last one: {KEY}\n"]
-                told = self.bad(hub, word, "line 29", "the last one: <API_KEYS>")
+                hub.log = [f"line {number}\n" for number in range(30)] + [f"the last one: {KEY} {TOKEN}\n"]
+                told = self.bad(hub, word, "line 29", "the last one: <API_KEYS> <HF_TOKEN>")
                 self.assertNotIn("line 9\n", told)
 
     def test_a_wait_without_end_ends(self):

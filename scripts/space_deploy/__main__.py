@@ -85,6 +85,8 @@ def main():
         secrets, variables, left_out = settings(options)
         # Longest first, so that a value within another one does not keep it from being found. Of very short ones nothing is given away.
         hidden.update({value: name for name, value in sorted(secrets.items(), key=lambda it: -len(it[1])) if len(value) > 3})
+        if token := os.environ.get("HF_TOKEN"):
+            hidden[token] = "HF_TOKEN"
         to = tempfile.mkdtemp(prefix=f"{options.backend}-")
         sent = prepare(options, to)
         say(f"{len(sent)} files, {sum(sent.values())} bytes, in {to}")
