@@ -63,10 +63,8 @@ pub(crate) async fn answer(call: Call<State>, kind: Kind) -> Answer {
         return demo_alone(call, kind).await;
     }
     let guest = intake::admit(&call).await?;
-    match serve(call, kind, &guest).await {
-        Ok(response) => Ok(guest.tell(response)),
-        Err(error) => Err(guest.tell_error(error)),
-    }
+    let answer = serve(call, kind, &guest).await;
+    guest.tell(answer)
 }
 
 /// Nobody has decided who may use the upstreams: only the demo model is served.
@@ -77,7 +75,8 @@ async fn demo_alone(mut call: Call<State>, kind: Kind) -> Answer {
         intake::admit(&call).await?;
     }
     let guest = intake::admit_to_demo(&call)?;
-    demo::chat::completion(&call, &text).map(|response| guest.tell(response))
+    let response = demo::chat::completion(&call, &text)?;
+    guest.tell(Ok(response))
 }
 
 async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {

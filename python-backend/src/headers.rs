@@ -1,7 +1,7 @@
 //! Which headers travel on, in each direction. Both ways an allow-list: a deny-list would have to know every
 //! header that carries a credential, bills somebody, sets state in a browser or steers a proxy.
 
-use hyper::header::{CONNECTION, HeaderMap, HeaderName};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
@@ -66,6 +66,12 @@ pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
             RESPONSE.contains(&text) || RESPONSE_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
         wanted.then(|| name.clone())
     })
+}
+
+/// Whether an answer is a stream of events.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.to_ascii_lowercase().starts_with("text/event-stream")
 }
 
 fn filtered(headers: &HeaderMap, rename: impl Fn(&HeaderName) -> Option<HeaderName>) -> HeaderMap {

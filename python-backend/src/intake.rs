@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use space_kit::{Call, Error, HeaderName, HeaderValue, Refusal, Response};
+use space_kit::{Answer, Call, Error, HeaderName, HeaderValue, Refusal};
 use tokio::time::timeout;
 
 use crate::access::{Caller, Credentials, Now};
@@ -20,22 +20,16 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// The answer with what every answer to this caller has.
-    pub(crate) fn tell<B>(&self, mut response: Response<B>) -> Response<B> {
-        for (name, value) in &self.rate {
-            response.headers_mut().insert(name.clone(), value.clone());
-        }
-        response
-    }
-
-    /// The same for a failure.
-    pub(crate) fn tell_error(&self, mut error: Error) -> Error {
-        for (name, value) in &self.rate {
-            if error.headers.iter().all(|(told, _)| told != name) {
-                error = error.header(name.clone(), value.clone());
+    /// The answer, or the failure, with what each to this caller has.
+    pub(crate) fn tell(self, mut answer: Answer) -> Answer {
+        for (name, value) in self.rate {
+            match &mut answer {
+                Ok(response) => _ = response.headers_mut().insert(name, value),
+                Err(error) if error.headers.iter().any(|(told, _)| *told == name) => {}
+                Err(error) => error.headers.push((name, value)),
             }
         }
-        error
+        answer
     }
 }
 

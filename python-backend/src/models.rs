@@ -20,10 +20,8 @@ pub(crate) async fn list(call: Call<State>) -> Answer {
         return Ok(respond::json(&json!({"object": "list", "data": [entry(demo::MODEL)]})));
     }
     let guest = intake::admit(&call).await?;
-    match listed(&call).await {
-        Ok(text) => Ok(guest.tell(respond::with(StatusCode::OK, respond::JSON, text))),
-        Err(error) => Err(guest.tell_error(error)),
-    }
+    let list = listed(&call).await;
+    guest.tell(list.map(|text| respond::with(StatusCode::OK, respond::JSON, text)))
 }
 
 async fn listed(call: &Call<State>) -> Result<Bytes, Error> {
@@ -80,10 +78,10 @@ pub(crate) async fn retrieve(call: Call<State>) -> Answer {
         return tunnel::pass(call).await;
     }
     let guest = intake::admit(&call).await?;
-    match is_ours {
-        true => Ok(guest.tell(respond::json(&entry(&name)))),
-        false => Err(guest.tell_error(unknown(&name, &state.catalogue.names()))),
-    }
+    guest.tell(match is_ours {
+        true => Ok(respond::json(&entry(&name))),
+        false => Err(unknown(&name, &state.catalogue.names())),
+    })
 }
 
 /// A model of which nothing but the name is known here.

@@ -28,10 +28,8 @@ const LONGEST_EVENT: usize = 16 << 20;
 /// Passes a request on.
 pub(crate) async fn pass(mut call: Call<State>) -> Answer {
     let guest = intake::admit(&call).await?;
-    match forward(&mut call, &guest).await {
-        Ok(response) => Ok(guest.tell(response)),
-        Err(error) => Err(guest.tell_error(error)),
-    }
+    let answer = forward(&mut call, &guest).await;
+    guest.tell(answer)
 }
 
 async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
@@ -68,8 +66,7 @@ async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
     };
     drop((job, reservation));
     let (head, body) = answer.into_parts();
-    let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_stream = kind.to_ascii_lowercase().starts_with("text/event-stream");
+    let is_stream = headers::is_event_stream(&head.headers);
     let watch = Watch::of(&path).filter(|_| is_stream);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = head.status;

@@ -10,5 +10,5 @@ mod url;
 
 pub use connect::{Connector, SSL_CERT_FILE};
 pub use fetch::{Limits, collect, fetch};
-pub use pool::{Pool, PooledBody, SendError, Sending};
+pub use pool::{Pool, PooledBody, Sending};
 pub use url::{Origin, Url};

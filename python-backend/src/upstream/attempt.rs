@@ -3,17 +3,16 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER,
-};
-use hyper::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::header::{CONTENT_ENCODING, HeaderMap, RETRY_AFTER};
+use hyper::{Request, Response, StatusCode};
 use space_kit::Error;
 use space_kit::outgoing::{PooledBody, collect};
 use tokio::time::timeout_at;
 
 use super::plan::{Outcome, Route};
 use super::{Job, Lane, Upstream, Want, wake};
+use crate::headers::is_event_stream;
 use crate::sse::{Event, Rest, Scanner};
 use crate::{chunk, upstream_error};
 
@@ -56,7 +55,7 @@ impl Lane {
         let until = self.patience(job, has_more).into();
         let request = self.request(job, route, upstream);
         let sent = timeout_at(until, self.pool.send(&upstream.origin, request)).await;
-        let response = sent.map_err(|_| silent(upstream))?.map_err(|error| broken(error.cause))?;
+        let response = sent.map_err(|_| silent(upstream))?.map_err(broken)?;
         if !response.status().is_success() {
             let refusal = timeout_at(until, refusal(response, upstream)).await;
             return Err(refusal.unwrap_or_else(|_| silent(upstream)));
@@ -66,7 +65,7 @@ impl Lane {
         {
             return Err(broken(format!("{upstream:?} answered in a coding that was not asked for")));
         }
-        let is_events = content_type(headers).to_ascii_lowercase().starts_with("text/event-stream");
+        let is_events = is_event_stream(headers);
         match job.want {
             Want::Head => Ok(Opened::Head(response)),
             Want::Events if is_events => {
@@ -95,18 +94,12 @@ impl Lane {
         }
     }
 
-    fn request(&self, job: &Job, route: Route, upstream: &Upstream) -> Request<Full<Bytes>> {
+    fn request(&self, job: &Job, route: Route, upstream: &Upstream) -> Request<Bytes> {
         let body = job.relaxed.as_ref().filter(|_| route.relaxed).unwrap_or(&job.body);
-        let mut request = Request::new(Full::new(body.clone()));
+        let mut request = Request::new(body.clone());
         *request.method_mut() = job.method.clone();
         *request.uri_mut() = format!("{}{}", upstream.base, job.path).parse().unwrap_or_default();
         let mut headers = job.headers.clone();
-        if let Ok(host) = HeaderValue::try_from(upstream.origin.authority()) {
-            headers.insert(HOST, host);
-        }
-        if !body.is_empty() || job.method == Method::POST {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        }
         self.sign(&mut headers, upstream);
         *request.headers_mut() = headers;
         request
@@ -172,10 +165,6 @@ async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed 
         head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
     let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     Failed(Outcome::Refused(head.status, wait), error)
-}
-
-fn content_type(headers: &HeaderMap) -> &str {
-    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn broken(cause: String) -> Failed {

@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -62,13 +61,11 @@ async fn knock(pool: Pool, upstream: Arc<Upstream>, awake: watch::Sender<bool>) 
 }
 
 async fn is_awake(pool: &Pool, upstream: &Upstream) -> bool {
-    let mut request =
-        Request::get(format!("{}/models", upstream.base)).header(HOST, upstream.origin.authority());
-    request = request.header(X_SCALE_UP_TIMEOUT, "1");
+    let mut request = Request::get(format!("{}/models", upstream.base)).header(X_SCALE_UP_TIMEOUT, "1");
     if let Some(authorization) = &upstream.authorization {
         request = request.header(AUTHORIZATION, authorization);
     }
-    let Ok(request) = request.body(Full::<Bytes>::default()) else { return true };
+    let Ok(request) = request.body(Bytes::new()) else { return true };
     match timeout(KNOCK_TIMEOUT, pool.send(&upstream.origin, request)).await {
         Ok(Ok(answer)) => !is_asleep(upstream, answer.status(), answer.headers(), b""),
         _ => false,

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue};
-use hyper::{Method, Request, Response};
+use http_body_util::BodyExt;
+use hyper::{Request, Response};
 
 use super::{Origin, Pool, PooledBody};
 
@@ -18,23 +17,16 @@ pub struct Limits {
     pub time: Duration,
 }
 
-/// Sends a request and gives the whole answer, whatever its status; redirects are not followed. The request's
-/// URI is the target alone (path and query); `Host` and `Content-Length` are set here. The error is for the
-/// log: it names the origin and no header or body.
+/// Sends a request as [`Pool::send`] does and gives the whole answer, whatever its status; redirects are not
+/// followed. The error is for the log: it names the origin and no header or body.
 pub async fn fetch(
     pool: &Pool,
     origin: &Origin,
-    mut request: Request<Bytes>,
+    request: Request<Bytes>,
     limits: Limits,
 ) -> Result<Response<Bytes>, String> {
-    let host = HeaderValue::try_from(origin.authority()).map_err(|_| format!("{origin} is no host"))?;
-    request.headers_mut().insert(HOST, host);
-    if !request.body().is_empty() || request.method() == Method::POST {
-        let length = HeaderValue::from(request.body().len());
-        request.headers_mut().insert(CONTENT_LENGTH, length);
-    }
     let exchange = async {
-        let response = pool.send(origin, request.map(Full::new)).await.map_err(|error| error.cause)?;
+        let response = pool.send(origin, request).await?;
         let (head, body) = response.into_parts();
         let body = collect(body, limits.bytes).await.map_err(|problem| format!("{origin} {problem}"))?;
         Ok(Response::from_parts(head, body))

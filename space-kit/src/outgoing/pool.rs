@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::{Request, Response};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use hyper::{Method, Request, Response};
 
 use super::Origin;
 use super::connect::{Connector, Sender};
@@ -29,17 +30,8 @@ pub struct Pool {
     idle: Arc<Mutex<Idle>>,
 }
 
-/// An answer to come. It is boxed, so that there is one copy of its code for all who wait for one.
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<PooledBody>, SendError>> + Send + 'a>>;
-
-/// Why there is no answer, for the log.
-#[derive(Debug)]
-pub struct SendError {
-    /// The reason.
-    pub cause: String,
-    /// No connection was made, so nobody has seen the request.
-    pub unsent: bool,
-}
+/// An answer to come, or why there is none, for the log. It is boxed, so that there is one copy of its code for all who wait for one.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<PooledBody>, String>> + Send + 'a>>;
 
 impl Pool {
     /// An empty pool.
@@ -47,17 +39,26 @@ impl Pool {
         Pool { connector: Arc::new(connector), idle: Arc::default() }
     }
 
-    /// Sends a request and gives the head of its answer. Dropping the future or the body cancels the
+    /// Sends a request and gives the head of its answer. The request's URI is the target alone (path and query);
+    /// `Host` and `Content-Length` are set here. Dropping the future or the body cancels the
     /// request on the other side: its connection closes.
-    pub fn send<'a>(&'a self, origin: &'a Origin, request: Request<Full<Bytes>>) -> Sending<'a> {
-        Box::pin(self.send_now(origin, request))
+    pub fn send<'a>(&'a self, origin: &'a Origin, mut request: Request<Bytes>) -> Sending<'a> {
+        let length = request.body().len();
+        let headers = request.headers_mut();
+        if let Ok(host) = HeaderValue::try_from(origin.authority()) {
+            headers.insert(HOST, host);
+        }
+        if length > 0 || request.method() == Method::POST {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        Box::pin(self.send_now(origin, request.map(Full::new)))
     }
 
     async fn send_now(
         &self,
         origin: &Origin,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<PooledBody>, SendError> {
+    ) -> Result<Response<PooledBody>, String> {
         while let Some(mut sender) = self.take(origin) {
             if sender.ready().await.is_err() {
                 continue;
@@ -69,8 +70,7 @@ impl Pool {
                 Err(error) => return Err(broken(origin, &error)),
             }
         }
-        let connected = self.connector.connect(origin).await;
-        let mut sender = connected.map_err(|cause| SendError { cause, unsent: true })?;
+        let mut sender = self.connector.connect(origin).await?;
         let response = sender.send_request(request).await.map_err(|error| broken(origin, &error))?;
         Ok(self.pooled(response, origin, sender))
     }
@@ -105,8 +105,8 @@ impl Pool {
     }
 }
 
-fn broken(origin: &Origin, error: &hyper::Error) -> SendError {
-    SendError { cause: format!("{origin} broke off before it answered: {error}"), unsent: false }
+fn broken(origin: &Origin, error: &hyper::Error) -> String {
+    format!("{origin} broke off before it answered: {error}")
 }
 
 /// An answer's body. When it was read to its end its connection goes back to the pool.
