@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the container engine to build and run images with: "docker", "/usr/bin/docker" or "podman".
 # usage: scripts/engine.sh           only looks; exit status 1 where no engine answers
-#        scripts/engine.sh --start   for CI and bare machines (root): installs docker.io where there is no engine,
+#        scripts/engine.sh --start   for CI and bare machines (root): installs docker.io where there is no docker,
 #                                    starts dockerd, and makes the base image where no registry has it
 # ENGINE=docker or ENGINE=podman leaves no choice between the two.
 # What it does is told on stderr; stdout is the engine's command alone.
@@ -26,11 +26,13 @@ find_engine() {
 
 case ${1-} in
     '') find_engine >&3 || { echo "engine: no docker or podman answers here; scripts/engine.sh --start sets one up (root)"; exit 1; }; exit ;;
-    --start) ;;
+    # Where both are, a podman that answers may still not run anything (no right to its own limits), and compose needs docker.
+    --start) ENGINE=${ENGINE:-docker} ;;
     *) echo "engine: unknown argument '$1'; there is only --start"; exit 2 ;;
 esac
 
 if ! engine=$(find_engine); then
+    [[ "$ENGINE" = *docker ]] || { echo "engine: podman does not answer; only docker can be started here"; exit 1; }
     scripts/setup.sh engine
     engine=$(client) || { echo "engine: the docker client here cannot build: install docker-buildx, or Debian's docker.io"; exit 1; }
     [ "$(id -u)" -eq 0 ] || { echo "engine: run 'sudo systemctl start docker', or this script as root"; exit 1; }
