@@ -23,7 +23,7 @@ KEY, TOKEN = "site:" + "kE9x" * 8, "hf_" + "wXyZ" * 9
 ENV = f"# keys\nexport API_KEYS='{KEY}'\nMODELS=\"a/b\" # public\nPORT=9000\nEMPTY=\n"
 
 
-def deploy(hub, *more, env=ENV, token=TOKEN):
+def deploy(hub, *more, env=ENV, token=TOKEN, ci=None):
     """Exit status and everything that was printed. No token of this machine counts."""
     with tempfile.TemporaryDirectory() as work:
         with open(work + "/env", "w", encoding="utf-8") as file:
@@ -31,7 +31,7 @@ def deploy(hub, *more, env=ENV, token=TOKEN):
         given = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "HF_HOME": work + "/hub", "HF_ENDPOINT": hub.address if hub else "http://127.0.0.1:1", "TMPDIR": work}
         run = subprocess.run(
             [SCRIPTS + "/deploy.sh", "python-backend", "me/space", "--env-file", work + "/env", "--poll", "0.01", *more],
-            env=given | ({"HF_TOKEN": token} if token else {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+            env=given | ({"HF_TOKEN": token} if token else {}) | (ci or {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
         run.left = sorted(it for it in os.listdir(work) if it.startswith("python-backend-"))
     return run
 
@@ -62,6 +62,22 @@ class Deploy(unittest.TestCase):
             at = [call[1].rpartition("/")[2] for call in hub.calls]
             self.assertLess(at.index("secrets"), at.index("main"), "the first start has its settings")
             self.assertEqual(hub.tokens, {f"Bearer {TOKEN}"})
+
+    def test_a_job_that_the_space_trusts_needs_no_stored_token_and_pushes_alone(self):
+        with Recorder() as hub:
+            ci = {"GITHUB_ACTIONS": "true", "HF_OIDC_RESOURCE": "spaces/me/space", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x",
+                  "ACTIONS_ID_TOKEN_REQUEST_URL": f"{hub.address}/id-token"}
+            hub.log = ["the platform repeats hf_jwt_for-an-hour\n"]
+            hub.stages = [("BUILDING", OLD), ("BUILD_ERROR", NEW)]
+            told = self.bad(hub, "repeats <HF_TOKEN>", env="", token=None, ci=ci)
+            self.assertNotIn("hf_jwt", told)
+            self.assertEqual((hub.sha, hub.tokens, hub.exchanged["resource"]), (NEW, {"Bearer hf_jwt_for-an-hour"}, "spaces/me/space"))
+            self.assertIn("audience=", hub.exchanged["subject_token"])
+            self.assertNotIn("/api/spaces/me/space/secrets", [path for _, path in hub.calls])
+            hub.refuse = {("POST", "/oauth/token"): (400, "invalid_grant")}
+            self.bad(hub, "gives this job no token", "Trusted Publishers", env="", token=None, ci=ci)
+            ci.pop("ACTIONS_ID_TOKEN_REQUEST_URL")
+            self.bad(hub, "id-token: write", env="", token=None, ci=ci)
 
     def test_running_of_the_build_before_does_not_count(self):
         with Recorder() as hub:

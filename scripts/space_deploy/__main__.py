@@ -58,8 +58,9 @@ def prepare(options, to):
     return folder.files(to)
 
 
-def deploy(options, to, sent, secrets, variables, say):
-    from .hub import Space  # needs the client, which a dry run does without
+def deploy(options, to, sent, secrets, variables, say, hidden):
+    from .hub import Space, token  # needs the client, which a dry run does without
+    hidden[token()] = "HF_TOKEN"
     space = Space(options.space, say)
     there = space.prepare(options.private)
     obsolete = sorted({it.rfilename for it in there.siblings or []} - set(sent) - {".gitattributes"})
@@ -85,14 +86,12 @@ def main():
         secrets, variables, left_out = settings(options)
         # Longest first, so that a value within another one does not keep it from being found. Of very short ones nothing is given away.
         hidden.update({value: name for name, value in sorted(secrets.items(), key=lambda it: -len(it[1])) if len(value) > 3})
-        if token := os.environ.get("HF_TOKEN"):
-            hidden[token] = "HF_TOKEN"
         to = tempfile.mkdtemp(prefix=f"{options.backend}-")
         sent = prepare(options, to)
         say(f"{len(sent)} files, {sum(sent.values())} bytes, in {to}")
         say(f"secrets: {' '.join(secrets) or 'none'}; variables: {' '.join(variables) or 'none'}; left out: {' '.join(left_out) or 'none'}")
         if not options.dry_run:
-            deploy(options, to, sent, secrets, variables, say)
+            deploy(options, to, sent, secrets, variables, say, hidden)
     except (env_file.Unreadable, folder.Unusable, OSError) as problem:
         parser.exit(2, f"deploy: {problem}\n")
     except subprocess.CalledProcessError:

@@ -20,6 +20,7 @@ STATUSES = [
     (413, None, "the Hub refuses a file's size", "make it smaller, or deploy with --image"),
     (429, None, "too many requests to the Hub", "wait some minutes, then run this again: it goes on where it stopped"),
 ]
+TRUST = "add this repository and workflow under Trusted Publishers on the Space's settings page; the job wants 'permissions: id-token: write'"
 STAGES = {
     "BUILD_ERROR": ("the image did not build", "read the log above; 'docker build' in the folder of --dry-run shows the same"),
     "RUNTIME_ERROR": ("the service ended or did not answer on app_port in time", "read the log above; the service's command 'check' tells which variables it cannot use"),

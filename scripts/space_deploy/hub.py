@@ -8,7 +8,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import httpx2  # noqa: E402 what the client itself is built on
 from huggingface_hub import HfApi, get_token  # noqa: E402
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError  # noqa: E402
+from huggingface_hub.errors import HfHubHTTPError, OIDCError, RepositoryNotFoundError  # noqa: E402
 from space_lint import running  # noqa: E402
 
 from . import failure  # noqa: E402
@@ -29,6 +29,20 @@ def guarded(work):
         raise failure.of_status(400, str(error)) from None
 
 
+def token():
+    """The token of this run. In a CI job with HF_OIDC_RESOURCE the client gets one for an hour, if the Space trusts that job."""
+    try:
+        found = get_token()
+    except (HfHubHTTPError, OIDCError) as error:
+        words = getattr(error, "server_message", None) or str(error).splitlines()[0]
+        raise failure.Failure("the Hub gives this job no token", failure.TRUST, words) from None
+    except httpx2.HTTPError as error:
+        raise failure.of_connection(type(error).__name__) from None
+    if not found:
+        raise failure.of_status(401, "(no token was found here)")
+    return found
+
+
 class Space:
     def __init__(self, name, say):
         self.name, self.say, self.api = name, say, HfApi()
@@ -38,8 +52,6 @@ class Space:
 
     def prepare(self, private):
         """Makes the Space where there is none, and gives its files and its commit."""
-        if not get_token():
-            raise failure.of_status(401, "(no token was found here)")
         def find():
             try:
                 return self.api.space_info(self.name)
@@ -56,6 +68,8 @@ class Space:
 
     def configure(self, secrets, variables):
         """A name is either a variable or a secret: the other one would make the Space unusable."""
+        if not secrets and not variables:
+            return  # a token that may do no more than push is enough then
         known_variables, known_secrets = guarded(lambda: (self.api.get_space_variables(self.name), self.api.get_space_secrets(self.name)))
         for name, value in variables.items():
             if name in known_secrets:
@@ -109,7 +123,7 @@ class Space:
         """GET and HEAD on the Space's own address, until both answer as they should."""
         info, begun = self.info(), time.monotonic()
         address = info.host or f"https://{info.subdomain}.hf.space"
-        headers = {"authorization": f"Bearer {get_token()}"} if info.private else {}
+        headers = {"authorization": f"Bearer {token()}"} if info.private else {}
         while found := [it for it in running.check(address + "/", headers=headers) if it.rule.level == "error"]:
             if time.monotonic() - begun > timeout:
                 raise failure.Failure("\n  ".join(["it runs, but does not answer as it should", *map(str, found)]), "correct what is named; the Space's page has the log")
