@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import dockerfile, files, readme, running
+from . import container, dockerfile, files, readme, running
 
 
 def text(folder, name):
@@ -15,25 +15,38 @@ def text(folder, name):
         return None  # files.check says so
 
 
-def check(folder, by_upload=False, address=None):
+def check(folder, by_upload=False, address=None, run=False, **how):
     found, port = files.check(folder, by_upload), None
     if (content := text(folder, "README.md")) is not None:
         more, port = readme.check(content)
         found += more
     if (content := text(folder, "Dockerfile")) is not None:
         found += dockerfile.check(content, port)
-    return found + (running.check(address) if address else [])
+    found += running.check(address) if address else []
+    return found + (container.check(folder, port or 7860, **how) if run else [])
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="scripts/lint-space.sh", description="Checks the folder of a Docker Space, offline.")
+    parser = argparse.ArgumentParser(prog="scripts/lint-space.sh", description="Checks the folder of a Docker Space, offline; with --run the image too.")
     parser.add_argument("folder", metavar="DIR")
     parser.add_argument("--by-upload", action="store_true", help="it goes by 'hf upload', which takes binaries and large files")
     parser.add_argument("--address", metavar="URL", help="also ask the running service there")
+    parser.add_argument("--run", action="store_true", help="also build the image and run it as the platform does (docker or podman)")
+    parser.add_argument("--image", metavar="REF", help="run this image instead of building one")
+    parser.add_argument("--env-file", metavar="FILE", help="variables for the image that is run")
+    parser.add_argument("--patience", metavar="SECONDS", type=float, default=60, help="longest wait for its first answer (default: 60)")
     options = parser.parse_args()
     if not os.path.isdir(options.folder):
         parser.error(f"{options.folder} is not a folder")
-    found = check(options.folder, options.by_upload, options.address)
+    if options.env_file and not os.path.isfile(options.env_file):
+        parser.error(f"{options.env_file} is not a file")
+    run = options.run or options.image is not None
+    if options.env_file and not run:
+        parser.error("--env-file is for an image that is run: add --run, or --image REF")
+    try:
+        found = check(options.folder, options.by_upload, options.address, run, image=options.image, env_file=options.env_file, patience=options.patience)
+    except container.NoEngine as problem:
+        parser.error(f"nothing can run an image: {problem}")
     for finding in found:
         print(finding)
     errors = sum(finding.rule.level == "error" for finding in found)

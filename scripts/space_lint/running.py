@@ -10,6 +10,20 @@ FRAMED = Rule("error", "no X-Frame-Options, and frame-ancestors with https://hug
 COOKIE = Rule("error", "SameSite=None; Secure, and one such cookie at least that is Partitioned", "in the iframe it is a third party's cookie: the login would be lost")
 
 
+def answers(address):
+    """Whether anything comes back at all."""
+    url = urllib.parse.urlsplit(address)
+    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=5)
+    try:
+        connection.request("GET", url.path)
+        connection.getresponse()
+        return True
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
 def check(address, timeout=10, headers=None):
     url, found = urllib.parse.urlsplit(address), []
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection

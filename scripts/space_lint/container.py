@@ -1,0 +1,140 @@
+"""Rules for the image as it runs: started as the platform starts it, asked, looked into, and told to end."""
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+
+from . import running
+from .finding import Finding, Rule
+
+GRACE = 10  # seconds between TERM and KILL: what engines wait
+SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+BUILD = Rule("error", "an image", "nothing can be started")
+START = Rule("error", "an answer on app_port", "the Space would stay at Starting, or end with a runtime error")
+BIND = Rule("error", "0.0.0.0 and app_port", "the proxy cannot reach another address: the Space would stay at Starting")
+USER = Rule("error", "uid 1000", "the platform runs the container as uid 1000: files of others are not writable")
+WRITES = Rule("note", "a root that may be read-only: files in /tmp and /data alone", "what is written elsewhere is lost at each restart")
+TERM = Rule("note", f"an end within {GRACE} s of TERM", "it is killed at each restart, and answers under way are lost")
+
+
+class NoEngine(Exception):
+    pass
+
+
+class Engine:
+    def __init__(self):
+        found = subprocess.run([os.path.join(SCRIPTS, "engine.sh")], capture_output=True, text=True)
+        if found.returncode != 0:
+            raise NoEngine(found.stderr.strip())
+        self.name = found.stdout.strip()
+
+    def __call__(self, *words, timeout=None, **options):
+        return subprocess.run([self.name, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, **options)
+
+    def build(self, folder):
+        """The image's id, or None and the end of what the build said."""
+        options = ["--format=docker"] if self.name == "podman" else []
+        for proxy in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+            options += [f"--build-arg={proxy}"] if os.environ.get(proxy) else []
+        with tempfile.TemporaryDirectory() as work:
+            done = self("build", *options, f"--iidfile={work}/id", folder, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+            if done.returncode != 0:
+                return None, tail(done.stdout)
+            with open(f"{work}/id", encoding="utf-8") as file:
+                return file.read().strip(), ""
+
+
+def tail(text, lines=5):
+    return " / ".join(line.strip()[:200] for line in text.strip().splitlines()[-lines:]) or "nothing"
+
+
+def listening(process):
+    """Address and port of each socket that listens in the container, where this machine's /proc shows them."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            with open(f"/proc/{process}/net/{table}", encoding="ascii") as file:
+                rows = [line.split() for line in file][1:]
+        except OSError:
+            continue
+        for local, port in (row[1].split(":") for row in rows if row[3] == "0A"):
+            every = set(local) == {"0"}
+            loopback = local in ("0100007F", "00000000000000000000000001000000")
+            found.add(("0.0.0.0" if every else "127.0.0.1" if loopback else "another address", int(port, 16)))
+    return found
+
+
+def uid(process):
+    try:
+        with open(f"/proc/{process}/status", encoding="ascii") as file:
+            return int(re.search(r"^Uid:\s+(\d+)", file.read(), re.M)[1])
+    except OSError:
+        return None
+
+
+def check(folder, port, image=None, env_file=None, patience=60):
+    """Builds the folder, or takes the image, and runs it; what it made is removed."""
+    engine = Engine()
+    built, said = (None, "") if image else engine.build(folder)
+    if not image and not built:
+        return [Finding("Dockerfile", 0, "build", BUILD, f"none: {said}")]
+    try:
+        own = engine("image", "inspect", "--format={{.Config.User}}", image or built)
+        if own.returncode != 0:
+            return [Finding(image, 0, "build", BUILD, f"none: {tail(own.stdout)}")]
+        options = [] if own.stdout.strip().partition(":")[0] not in ("", "0", "root") else ["--user=1000:1000"]  # as the platform does
+        options += [f"--env-file={env_file}"] if env_file else []
+        with tempfile.TemporaryDirectory() as work:
+            started = engine("run", "--detach", f"--cidfile={work}/id", f"--publish=127.0.0.1::{port}", *options, image or built)
+            with open(f"{work}/id", encoding="utf-8") as file:
+                container = file.read().strip()
+        try:
+            if started.returncode != 0:
+                return [Finding(image or "image", 0, "start", START, f"none: {tail(started.stdout)}")]
+            return started_one(engine, container, image or "image", port, patience)
+        finally:
+            engine("rm", "--force", "--volumes", container)
+    finally:
+        if built:
+            engine("image", "rm", "--force", built)
+
+
+def started_one(engine, container, name, port, patience):
+    found = []
+    def finding(rule_name, rule, what):
+        found.append(Finding(name, 0, rule_name, rule, what))
+    def state(what):
+        return engine("inspect", f"--format={{{{.State.{what}}}}}", container).stdout.strip()
+    published = re.search(r":(\d+)$", engine("port", container, str(port)).stdout, re.M)  # nothing once it has ended
+    address = f"http://127.0.0.1:{published[1]}/" if published else ""
+    deadline = time.monotonic() + patience
+    while silent := not (published and running.answers(address)):
+        if state("Running") != "true":
+            finding("start", START, f"an end with status {state('ExitCode')}: {tail(engine('logs', container).stdout)}")
+            return found
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    process = state("Pid")
+    sockets = listening(process)
+    if silent and sockets and ("0.0.0.0", port) not in sockets:
+        finding("bind", BIND, "what listens at " + ", ".join(f"{at}:{number}" for at, number in sorted(sockets)))
+    elif silent:
+        finding("start", START, f"none within {patience} s: {tail(engine('logs', container).stdout)}")
+    else:
+        found += running.check(address)
+    if uid(process) not in (None, 1000):
+        finding("user", USER, f"uid {uid(process)}")
+    changed = [line.split(None, 1)[1] for line in engine("diff", container).stdout.splitlines() if line[:2] in ("A ", "C ")]
+    written = [path for path in changed if not any(other.startswith(path + "/") for other in changed) and not re.match("/(tmp|data|run|dev|proc|sys)(/|$)|/etc/(hosts|hostname|resolv.conf)$", path)]
+    if written:
+        finding("writes", WRITES, f"{len(written)} files written, such as {', '.join(written[:3])}")
+    engine("kill", "--signal=TERM", container)
+    try:
+        engine("wait", container, timeout=GRACE)
+    except subprocess.TimeoutExpired:
+        finding("term", TERM, "none")
+    return found

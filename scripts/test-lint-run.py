@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Holds scripts/lint-space.sh --run to real containers: good ones, and one fault at a time.
+usage: scripts/test-lint-run.py       (docker or podman with debian:bookworm-slim: scripts/engine.sh --start; and dist/)"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import uuid
+
+SCRIPTS = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, SCRIPTS)
+from space_lint import __main__ as lint  # noqa: E402
+from space_lint import container  # noqa: E402
+
+README = "---\ntitle: Hello\nsdk: docker\napp_port: 7860\n---\n"
+# Any app there could be, of what Debian's smallest image has. As the first process of a container it has to handle TERM itself.
+APP = r"""
+use IO::Socket::INET;
+$SIG{TERM} = sub { exit 0 } unless $ENV{FAULT} eq 'term';
+die "no such model\n" if $ENV{FAULT} eq 'start';
+if ($ENV{FAULT} eq 'writes') { open(my $f, '>', '/home/user/cache') or die $!; print $f "x"; close $f }
+my $at = $ENV{FAULT} eq 'loopback' ? '127.0.0.1' : '0.0.0.0';
+my $port = $ENV{FAULT} eq 'port' ? 3000 : 7860;
+my $server = IO::Socket::INET->new(LocalAddr => $at, LocalPort => $port, Listen => 5, ReuseAddr => 1) or die $!;
+while (1) {
+  my $client = $server->accept or next;
+  my $head = <$client> // '';
+  while (defined(my $line = <$client>)) { last if $line =~ /^\r?\n/ }
+  my $status = $ENV{FAULT} eq 'redirect' ? '302 Found' : $head =~ /^HEAD/ && $ENV{FAULT} eq 'head' ? '405 No' : '200 OK';
+  print $client "HTTP/1.1 $status\r\nlocation: /login\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+  close $client;
+}
+"""
+DOCKERFILE = """FROM debian:bookworm-slim
+RUN useradd -m -u 1000 user
+COPY app.pl /app.pl
+USER 1000
+EXPOSE 7860
+CMD ["perl", "/app.pl"]
+"""
+RULES = {"build", "start", "bind", "user", "writes", "term", "ready"}
+
+
+class Run(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.engine = container.Engine()
+
+    def found(self, fault="none", dockerfile=DOCKERFILE, binary=None, **how):
+        """The rules that a running image broke."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in (("README.md", README), ("Dockerfile", dockerfile), ("app.pl", APP), ("env", f"FAULT={fault}\n")):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(content)
+            if binary:
+                shutil.copy(os.path.join(os.path.dirname(SCRIPTS), "dist", binary), folder)
+            findings = lint.check(folder, by_upload=True, run=True, env_file=os.path.join(folder, "env"), patience=3, **how)
+        return {it.name: it.found for it in findings if it.name in RULES}
+
+    def test_good_images_have_no_finding(self):
+        self.assertEqual(self.found(), {})
+        scratch = 'FROM scratch\nCOPY --chown=1000 python-backend /b\nUSER 1000\nEXPOSE 7860\nENTRYPOINT ["/b"]\n'
+        self.assertEqual(self.found(dockerfile=scratch, binary="python-backend"), {})
+
+    def test_each_fault_is_found_by_its_rule_and_nothing_else_is(self):
+        for fault, rule, words in (("loopback", "bind", "127.0.0.1:7860"), ("port", "bind", "0.0.0.0:3000"), ("start", "start", "no such model"),
+                                   ("head", "ready", "405"), ("redirect", "ready", "302"), ("writes", "writes", "/home/user/cache"), ("term", "term", "none")):
+            with self.subTest(fault=fault):
+                found = self.found(fault)
+                self.assertEqual(set(found), {rule})
+                self.assertIn(words, found[rule])
+
+    def test_another_user_and_what_cannot_be_built_are_found(self):
+        self.assertEqual(self.found(dockerfile=DOCKERFILE.replace("USER 1000", "USER 1001")), {"user": "uid 1001"})
+        self.assertIn("build", self.found(dockerfile=DOCKERFILE.replace("COPY app.pl", "COPY none.pl")))
+
+    def test_an_image_without_a_user_runs_as_the_platform_runs_it(self):
+        private = DOCKERFILE.replace("USER 1000\n", "RUN chmod 600 /app.pl\n")
+        self.assertIn("Permission denied", self.found(dockerfile=private)["start"])
+
+    def test_an_image_that_is_there_is_taken_and_kept(self):
+        image = self.engine("build", "--quiet", "-", input="FROM debian:bookworm-slim\nUSER 1000\nCMD [\"false\"]\n").stdout.strip().splitlines()[-1]
+        try:
+            self.assertIn("an end with status 1", self.found(image=image)["start"])
+            self.assertEqual(self.engine("image", "inspect", image).returncode, 0)
+        finally:
+            self.engine("image", "rm", "--force", image)
+        self.assertIn("build", self.found(image="no-such-image:here"))
+
+    def test_nothing_is_left_behind(self):
+        label = f"made-by={uuid.uuid4()}"
+        for fault in ("start", "none"):
+            self.found(fault, DOCKERFILE + f"LABEL {label}\n")
+        for kind in (("ps", "--all"), ("images",)):
+            self.assertEqual(self.engine(*kind, "--quiet", f"--filter=label={label}").stdout, "")
+
+    def test_without_an_engine_it_says_so_and_the_status_is_2(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for tool in ("bash", "dirname", "env", "python3", "timeout"):
+                os.symlink(shutil.which(tool), os.path.join(folder, tool))
+            run = subprocess.run([SCRIPTS + "/lint-space.sh", folder, "--run"], env={"ENGINE": "podman", "PATH": folder}, capture_output=True, text=True, timeout=60)
+        self.assertEqual(run.returncode, 2, run)
+        self.assertIn("nothing can run an image", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
