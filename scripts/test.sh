@@ -121,11 +121,12 @@ if scripts/setup.sh --check build >/dev/null; then
         check "contracts (schemathesis)" scripts/test-contracts.sh
         check "Better Auth clients, Chromium, nginx" better_auth
         check "PyJWT" pyjwt
+        check "replicas restart behind nginx" scripts/test-replicas.py
     else
-        skip "real clients, Chromium, contracts" "$(scripts/setup.sh --check test)"
+        skip "real clients, Chromium, contracts, replicas" "$(scripts/setup.sh --check test)"
     fi
 else
-    skip "static binaries, size gate, dependency list, reproducible, real clients" "$(scripts/setup.sh --check build)"
+    skip "static binaries, size gate, dependency list, reproducible, real clients, replicas" "$(scripts/setup.sh --check build)"
 fi
 
 # Where CI runs nothing is there before, and an engine may be set up; on a person's machine it is only looked for.
@@ -136,13 +137,14 @@ fi
 if reason=$(scripts/engine.sh 2>&1); then
     check "images" scripts/build-image.sh
     check "images in an engine" scripts/test-images.py
+    check "preflight: images that run" scripts/test-lint-run.py
     if [ "$reason" != podman ] && { "$reason" compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null; }; then
         check "compose" scripts/test-compose.sh
     else
         skip "compose" "docker with its plugin compose, or docker-compose, is not here"
     fi
 else
-    skip "images, images in an engine, compose" "$reason"
+    skip "images, images in an engine, preflight of images that run, compose" "$reason"
 fi
 
 printf '\n=== summary\n'

@@ -124,9 +124,9 @@ mod tests {
         let unset = |_: &str| None;
         let config = Config::read(&mut Env::new(&unset, &[])).unwrap();
         let app = App::new(&SERVICE, (), config);
-        let answer = app.error_response(&Refusal::Draining.into());
+        let answer = app.error_response(&Refusal::TooManyConnections(1).into());
         assert_eq!(answer.status(), 429);
-        assert_eq!(answer.headers()["x-code"], "shutting_down");
+        assert_eq!(answer.headers()["x-code"], "too_many_connections");
         assert_eq!(app.error_response(&Refusal::NotFound.into()).status(), 404);
 
         let id = HeaderValue::from_static("an-id");

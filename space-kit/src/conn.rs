@@ -6,7 +6,7 @@
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
     app: Arc<App<S>>,
     stream: TcpStream,
     peer: IpAddr,
-    mut drain: Option<Guard>,
+    mut drain: Guard,
 ) {
     app.metrics.connections.add(1);
     app.metrics.connections_total.add(1);
@@ -61,13 +61,7 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
         .header_read_timeout(None) // ours tells a late head from an idle connection
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(io, handler);
-    let drained = async {
-        match &mut drain {
-            Some(guard) => guard.begun().await,
-            None => std::future::pending().await,
-        }
-    };
-    let end = drive(&mut conn, &shared, &app.config, drained).await;
+    let end = drive(&mut conn, &shared, &app.config, drain.begun()).await;
     let lingering = shared.body_pending();
     let stream = conn.into_parts().io.into_stream();
     match end {
@@ -140,8 +134,8 @@ enum End {
     Late(Phase),
 }
 
-/// Polls a hyper connection until it ends or a wait is over its limit. Once `drain` is there it ends with the
-/// request under way, and at once where there is none.
+/// Polls a hyper connection until it ends or a wait is over its limit. Once `drain` is there it soon ends where
+/// nothing comes; where something does, the answer closes it.
 async fn drive<S, B>(
     conn: &mut hyper::server::conn::http1::Connection<Io, S>,
     shared: &Shared,
@@ -156,20 +150,19 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut drain = pin!(drain);
-    let mut draining = false;
+    let mut draining = None;
     let mut armed = Instant::now() + config.header_timeout;
     let mut timer = pin!(tokio::time::sleep_until(armed.into()));
     poll_fn(move |cx| {
-        if !draining && drain.as_mut().poll(cx).is_ready() {
-            draining = true;
-            Pin::new(&mut *conn).graceful_shutdown();
+        if draining.is_none() && drain.as_mut().poll(cx).is_ready() {
+            draining = Some(Instant::now());
         }
         if let Poll::Ready(result) = conn.poll_without_shutdown(cx) {
             return Poll::Ready(End::Closed(result));
         }
         loop {
             // The timer is moved only when it must ring earlier, or has rung for a wait that is over.
-            let Some(deadline) = shared.deadline(config) else { return Poll::Pending };
+            let Some(deadline) = shared.deadline(config, draining) else { return Poll::Pending };
             if deadline < armed {
                 armed = deadline;
                 timer.as_mut().reset(armed.into());

@@ -101,8 +101,6 @@ pub enum Refusal {
     Unauthorized,
     /// This many connections are open already.
     TooManyConnections(usize),
-    /// The service is shutting down.
-    Draining,
     /// The handler panicked.
     Panic,
 }
@@ -160,11 +158,6 @@ impl From<Refusal> for Error {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_connections",
                 format!("all {limit} connections are in use; try again in a second"),
-            ))),
-            Draining => close(later(Error::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "shutting_down",
-                "the service is shutting down; try again in a second",
             ))),
             Panic => Error::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ALLOW, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{ALLOW, CONNECTION, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
 
@@ -108,9 +108,6 @@ fn dispatch<S: Send + Sync + 'static>(
         Found::OtherMethods(allow) => return Err(Refusal::MethodNotAllowed(allow)),
         Found::Nothing => return Err(Refusal::NotFound),
     };
-    if app.readiness.status() == Status::Draining && !route.probe {
-        return Err(Refusal::Draining);
-    }
     if length > app.config.max_body_bytes as u64 {
         return Err(Refusal::BodyTooLarge(app.config.max_body_bytes));
     }
@@ -173,6 +170,9 @@ fn finish<S: Send + Sync + 'static>(
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, track.id.clone());
     headers.insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
+    if track.app.readiness.status() == Status::Draining {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     track.app.config.cors.apply(origin.as_ref(), headers, track.app.service.expose);
     track.answered(response.status());
     response.map(|body| Tracked::new(body, track))

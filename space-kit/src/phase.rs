@@ -39,6 +39,10 @@ pub(crate) struct Shared {
 
 const NEVER: u64 = u64::MAX;
 
+/// How long a connection stays without a request while draining. A proxy may be sending one on a connection that
+/// it kept: closed at once, that request would be lost, for a POST that was sent is not sent again.
+const LAST_CALL: Duration = Duration::from_millis(500);
+
 impl Shared {
     pub(crate) fn new() -> Shared {
         Shared {
@@ -88,8 +92,8 @@ impl Shared {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(NEVER - 1)
     }
 
-    /// When the wait of now ends, if it has an end of its own.
-    pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
+    /// When the wait of now ends, if it has an end of its own. `draining` is when a drain began.
+    pub(crate) fn deadline(&self, config: &Config, draining: Option<Instant>) -> Option<Instant> {
         let limit = match self.phase() {
             Phase::Fresh | Phase::Head => config.header_timeout,
             Phase::Idle => config.idle_timeout,
@@ -99,7 +103,13 @@ impl Shared {
                 return Some(at + config.idle_timeout);
             }
         };
-        Some(self.started + Duration::from_millis(self.since.load(Relaxed)) + limit)
+        let since = self.started + Duration::from_millis(self.since.load(Relaxed));
+        match draining {
+            Some(begun) if self.phase() != Phase::Head => {
+                Some((since + limit).min(since.max(begun) + LAST_CALL))
+            }
+            _ => Some(since + limit),
+        }
     }
 
     /// Notes whether a write got on.

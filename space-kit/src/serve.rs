@@ -1,17 +1,17 @@
 //! The server: accept, hand each connection to its task, drain, end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::app::App;
 use crate::conn;
 use crate::listen::Handed;
 use crate::log::Value;
-use crate::readiness::Status;
 use crate::shutdown::{Drain, Signals};
 use crate::task;
 
@@ -41,18 +41,19 @@ pub(crate) fn run<S: Send + Sync + 'static>(app: Arc<App<S>>) -> Result<(), Stri
     })
 }
 
-/// Accepts until a signal, then drains: what is under way finishes, new requests are told to come back,
-/// and the first of "all done", `DRAIN_TIMEOUT` and a second signal ends it.
+/// Accepts until a signal, then drains: it listens no more, what has come is answered, and the first of
+/// "all done", `DRAIN_TIMEOUT` and a second signal ends it.
 async fn serve<S: Send + Sync + 'static>(app: Arc<App<S>>, listener: TcpListener, mut signals: Signals) {
     let drain = Drain::new();
     let signal = tokio::select! {
         signal = signals.next() => signal,
         () = accept(&app, &listener, &drain) => return,
     };
-    let under_way = app.metrics.in_flight.get();
-    app.log.info("draining", &[("signal", Value::Str(signal)), ("under_way", Value::Int(under_way))]);
     app.readiness.drain();
     drain.begin();
+    close(&app, listener, &drain);
+    let under_way = app.metrics.in_flight.get();
+    app.log.info("draining", &[("signal", Value::Str(signal)), ("under_way", Value::Int(under_way))]);
     let deadline = Instant::now() + app.config.drain_timeout;
     let cut = |reason| {
         let cut = app.metrics.in_flight.get();
@@ -62,7 +63,6 @@ async fn serve<S: Send + Sync + 'static>(app: Arc<App<S>>, listener: TcpListener
         () = drain.done() => app.log.info("stopped", &[]),
         () = sleep_until(deadline) => cut("DRAIN_TIMEOUT is over"),
         _ = signals.next() => cut("a second signal"),
-        () = accept(&app, &listener, &drain) => {}
     }
 }
 
@@ -70,18 +70,39 @@ async fn serve<S: Send + Sync + 'static>(app: Arc<App<S>>, listener: TcpListener
 async fn accept<S: Send + Sync + 'static>(app: &Arc<App<S>>, listener: &TcpListener, drain: &Drain) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                _ = stream.set_nodelay(true);
-                let peer = peer.ip().to_canonical();
-                // A connection that comes while draining is told so, and does not prolong the drain.
-                let guard = (app.readiness.status() != Status::Draining).then(|| drain.guard());
-                task::spawn(conn::serve(app.clone(), stream, peer, guard));
-            }
+            Ok((stream, peer)) => connected(app, stream, peer, drain),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 app.log.error("cannot accept", &[("cause", Value::Show(&error))]);
                 sleep(Duration::from_millis(250)).await;
             }
+        }
+    }
+}
+
+fn connected<S: Send + Sync + 'static>(
+    app: &Arc<App<S>>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    drain: &Drain,
+) {
+    _ = stream.set_nodelay(true);
+    task::spawn(conn::serve(app.clone(), stream, peer.ip().to_canonical(), drain.guard()));
+}
+
+/// Takes the connections that wait to be accepted, and listens no more. Whoever comes later is refused by the
+/// system: a proxy knows then that nothing was sent, and asks another replica, whatever the request is. Of a
+/// socket handed over, the successor has its own descriptor: there they wait for it.
+fn close<S: Send + Sync + 'static>(app: &Arc<App<S>>, listener: TcpListener, drain: &Drain) {
+    let Ok(listener) = listener.into_std() else { return };
+    loop {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                _ = stream.map(|stream| connected(app, stream, peer, drain));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(_) => return,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The command line.
 
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use space_kit::config;
-use space_kit::testing::{Process, read_head, rest, send};
+use space_kit::testing::Process;
 
-use crate::support::{chunk, command, post, start};
+use crate::support::{command, start};
 
 /// Exit status, standard output, standard error.
 fn run(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String, String) {
@@ -87,20 +88,22 @@ fn healthcheck_is_0_only_for_a_service_that_is_ready() {
     assert_eq!(check("127.0.0.1").0, Some(0));
     assert_eq!(check("0.0.0.0").0, Some(0), "a wildcard is asked over loopback");
 
-    let mut held = send(process.address, post("/relay", "transfer-encoding: chunked") + &chunk("x"));
-    read_head(&mut held);
-    process.signal("TERM");
-    process.log("\"draining\"");
-    let (status, _, err) = check("127.0.0.1");
-    assert_eq!(status, Some(1));
-    assert!(err.contains("503"), "{err}");
-
-    process.signal("TERM");
-    process.wait();
-    rest(&mut held);
+    process.stop();
     let (status, _, err) = check("127.0.0.1");
     assert_eq!(status, Some(1));
     assert!(err.contains("refused"), "{err}");
+
+    let unready = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = unready.local_addr().unwrap().port().to_string();
+    let answer = std::thread::spawn(move || {
+        let mut stream = unready.accept().unwrap().0;
+        stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").unwrap();
+        _ = stream.read_to_end(&mut Vec::new());
+    });
+    let (status, _, err) = run(&["healthcheck"], &[("PORT", &port)]);
+    answer.join().unwrap();
+    assert_eq!(status, Some(1));
+    assert!(err.contains("503"), "{err}");
 }
 
 #[test]

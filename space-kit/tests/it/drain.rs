@@ -1,10 +1,11 @@
 //! What happens between TERM and the end.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
 
-use space_kit::testing::{Process, Stream, exchange, read_chunk, read_head, read_reply, rest, send};
+use space_kit::testing::{Process, Stream, read_chunk, read_head, read_reply, rest, send};
 
-use crate::support::{assert_refused, chunk, fields, get, post, probe, start};
+use crate::support::{chunk, fields, get, post, probe, start};
 
 /// A stream under way, fed by its own request's body, so that it can be finished while draining.
 fn relay(process: &Process) -> Stream {
@@ -72,26 +73,40 @@ fn a_request_under_way_is_answered_and_its_connection_closed() {
 }
 
 #[test]
-fn while_draining_new_requests_are_sent_elsewhere_and_probes_are_answered() {
+fn what_has_come_before_term_is_answered_whether_it_was_read_or_not() {
+    let process = start(&[("DRAIN_TIMEOUT", "1h")]);
+    let mut kept = send(process.address, get("/hello"));
+    assert_eq!(read_reply(&mut kept, false).status, 200);
+    process.signal("STOP"); // from here on the kernel alone takes what comes
+    kept.get_mut().write_all(get("/hello").as_bytes()).unwrap();
+    let mut waiting = send(process.address, get("/hello"));
+    process.signal("TERM");
+    process.signal("CONT");
+    for stream in [&mut kept, &mut waiting] {
+        assert_eq!(read_reply(stream, false).status, 200);
+        assert_eq!(rest(stream), b"");
+    }
+    assert_eq!(process.wait().0.code(), Some(0));
+}
+
+#[test]
+fn while_draining_nobody_else_is_taken_and_every_answer_is_its_connections_last() {
     let process = start(&[("DRAIN_TIMEOUT", "1h")]);
     let mut idle = send(process.address, get("/hello"));
     assert_eq!(read_reply(&mut idle, false).status, 200);
-    let mut begun = send(process.address, "GET /hel");
-    let mut held = relay(&process); // answered later than the half head above was read
+    let (mut hello, mut ready) = (send(process.address, "GET /hel"), send(process.address, "GET /health/re"));
+    let mut held = relay(&process); // answered later than the half heads above were read
     terminate(&process);
 
-    assert_eq!(rest(&mut idle), b"", "a kept-alive connection is closed at TERM");
-    let refused = exchange(process.address, get("/hello"));
-    assert_refused(&refused, 503, "shutting_down");
-    assert_eq!((refused.header("retry-after"), refused.header("connection")), ("1", "close"));
-    begun.get_mut().write_all(&get("lo").as_bytes()[4..]).unwrap();
-    assert_refused(&read_reply(&mut begun, false), 503, "shutting_down");
-    let ready = process.get("/health/ready");
-    assert_eq!((ready.status, ready.json()["status"].as_str()), (503, Some("draining")));
-    let health = process.get("/health");
-    assert_eq!((health.status, health.json()["status"].as_str()), (503, Some("draining")));
-    assert_eq!(process.get("/health/live").status, 200);
-    assert_eq!(process.get("/metrics").status, 200);
+    let refused = TcpStream::connect(process.address).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "a proxy asks another replica");
+    assert_eq!(rest(&mut idle), b"", "a kept-alive connection is closed when nothing comes");
+    hello.get_mut().write_all(&get("lo").as_bytes()[4..]).unwrap();
+    let answer = read_reply(&mut hello, false);
+    assert_eq!((answer.status, answer.header("connection")), (200, "close"));
+    ready.get_mut().write_all(&get("ady").as_bytes()[4..]).unwrap();
+    let answer = read_reply(&mut ready, false);
+    assert_eq!((answer.status, answer.json()["status"].as_str()), (503, Some("draining")));
 
     held.get_mut().write_all(chunk("").as_bytes()).unwrap();
     assert_eq!(process.wait().0.code(), Some(0));
