@@ -60,6 +60,7 @@ reject() { rm -f "dist/$1"; echo "build: refused $1: $2" >&2; exit 1; }
 mkdir -p dist
 for name in "${backends[@]}"; do
     cp "$built/$name" "dist/$name.new"
+    touch --date="@${SOURCE_DATE_EPOCH:-0}" "dist/$name.new" # an image's layer records it: the same sources, the same layer
     mv -f "dist/$name.new" "dist/$name"
     headers=$(readelf --wide --program-headers "dist/$name")
     dynamic=$(readelf --wide --dynamic "dist/$name")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows that the same sources give the same bytes: a copy of the tree in another folder, with a target
-# directory and registry cache of its own, must build binaries equal to those in dist/.
+# directory and registry cache of its own, must build binaries equal to those in dist/, and layers of images too.
 # usage: scripts/check-reproducible.sh       (brings dist/ up to date first)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,4 +31,26 @@ for name in "${backends[@]}"; do
         differ=1
     fi
 done
+
+# The layer of an image is made by the Dockerfile's last stage; the stage before it is what was compared above.
+# Docker's own record of an image has the time of its build in it: that differs, and with it the image's id.
+layer() { # layer TREE NAME: what the engine calls the content of the layer
+    local context=$work/context-$RANDOM id
+    mkdir "$context"
+    cp --preserve=timestamps "$1/dist/$2" "$context"
+    { printf 'FROM scratch AS build\nCOPY %s /src/dist/%s\n' "$2" "$2"; cat "$1/$2/Dockerfile"; } >"$context/Dockerfile"
+    id=$(DOCKER_BUILDKIT=1 "$engine" build --no-cache --quiet "$context") && "$engine" image inspect --format '{{.RootFS.Layers}}' "$id"
+    "$engine" image rm --force "$id" >/dev/null
+}
+if engine=$(scripts/engine.sh 2>"$work/no-engine"); then
+    for name in "${backends[@]}"; do
+        here=$(layer "$PWD" "$name") there=$(layer "$work/elsewhere/clone" "$name")
+        [ -n "$here" ] && [ "$here" = "$there" ] && echo "reproducible: layer of $name $here" && continue
+        echo "NOT reproducible: the layer of $name differs between two folders: '$here' and '$there'" >&2
+        differ=1
+    done
+else
+    echo "layers of images are not compared: $(cat "$work/no-engine")"
+    [ "${CI:-}" != true ] || differ=1
+fi
 exit $differ

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian 12 machine, saying what before it does. Running it again changes nothing.
-# usage: scripts/setup.sh [--check] [build] [test] [engine]     (default: build)
+# usage: scripts/setup.sh [--check] [build] [test] [deny] [engine]     (default: build)
 #   build    Debian's compiler packages for the static binaries; cargo-auditable into .cache/tools
 #   test     what scripts/test.sh needs besides cargo
+#   deny     cargo-deny into .cache/tools
 #   engine   a container engine, compose and debootstrap; scripts/engine.sh starts it
 #   --check  only reports; exit status 1 if anything is missing
 # Your rustup stays as it is: the build calls Debian's compiler as /usr/bin/rustc, and the rest goes to .cache/.
@@ -10,15 +11,16 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 auditable=0.7.7 # records the dependency list inside each binary, for image scanners
+deny=0.20.2     # licences, duplicates and sources of what ships
 oldest=1.88     # the crate `unwinding` needs this rustc
 
 check=false groups=()
 for arg in "$@"; do
     case $arg in
         --check) check=true ;;
-        build | test | engine) groups+=("$arg") ;;
+        build | test | deny | engine) groups+=("$arg") ;;
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
-        *) echo "setup: unknown argument '$arg'; there are: --check build test engine" >&2; exit 2 ;;
+        *) echo "setup: unknown argument '$arg'; there are: --check build test deny engine" >&2; exit 2 ;;
     esac
 done
 [ ${#groups[@]} -gt 0 ] || groups=(build)
@@ -32,8 +34,9 @@ for group in "${groups[@]}"; do
         build)
             for package in rustc-web cargo-web rust-web-src musl-tools; do need "$package" installed "$package"; done
             need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
-            [ -x .cache/tools/bin/cargo-auditable ] || tools+=(cargo-auditable)
+            [ -x .cache/tools/bin/cargo-auditable ] || tools+=("cargo-auditable@$auditable")
             ;;
+        deny) [ -x .cache/tools/bin/cargo-deny ] || tools+=("cargo-deny@$deny") ;;
         test)
             need curl command -v curl
             need python3-venv python3 -c 'import ensurepip, venv'
@@ -87,12 +90,14 @@ if [ ${#packages[@]} -gt 0 ]; then
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes -q -o Dpkg::Use-Pty=0 --no-install-recommends "${packages[@]}"
 fi
 
-if [ ${#tools[@]} -gt 0 ]; then
-    echo "setup: cargo installs cargo-auditable $auditable into .cache/tools (about a minute)"
-    # Unoptimised: compiles in half the time, and it runs for milliseconds.
-    env -u RUSTFLAGS RUSTC=/usr/bin/rustc CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=symbols \
-        CARGO_TARGET_DIR="$PWD/.cache/tools-target" /usr/bin/cargo install \
-        --locked --debug --quiet --root .cache/tools "cargo-auditable@$auditable"
+for tool in "${tools[@]}"; do
+    echo "setup: cargo installs $tool into .cache/tools (a minute or two)"
+    rustc=/usr/bin/rustc cargo=/usr/bin/cargo
+    [ -x "$cargo" ] || { rustc=rustc cargo=cargo; }
+    # Unoptimised: compiles in half the time, and it runs for moments.
+    env -u RUSTFLAGS RUSTC="$rustc" CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=symbols \
+        CARGO_TARGET_DIR="$PWD/.cache/tools-target" "$cargo" install \
+        --locked --debug --quiet --no-default-features --root .cache/tools "$tool"
     rm -rf .cache/tools-target
-fi
+done
 echo "setup: ready for ${groups[*]}"

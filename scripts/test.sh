@@ -77,6 +77,10 @@ bench_harness() {
         cargo test "${at[@]}" --locked
 }
 
+supply_chain() {
+    scripts/setup.sh deny && .cache/tools/bin/cargo-deny --locked check bans licenses sources
+}
+
 space_folders() { # what a Space would get passes the check that comes before a deploy
     local name work
     work=$(mktemp -d) || return 1
@@ -101,6 +105,7 @@ check "setup" scripts/setup.sh build test
 check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
 check "unit and integration tests" cargo test --workspace --locked
+check "licences, duplicates, sources" supply_chain
 check "bench harness" bench_harness
 check "a backend from the template" scripts/test-template.sh
 check "preflight: each fault by its rule" scripts/test-lint.py
@@ -109,11 +114,18 @@ check "deploy: the real client, a recorder instead of the Hub" scripts/test-depl
 check "kubernetes.yaml" kubernetes
 check "workflows" workflows
 
+# Where CI runs nothing is there before, and an engine may be set up; on a person's machine it is only looked for.
+if [ "${CI:-}" = true ]; then
+    check "container engine" scripts/engine.sh --start
+    check "compose is installed" scripts/setup.sh engine
+fi
+
 if scripts/setup.sh --check build >/dev/null; then
     check "static binaries" scripts/build.sh
     check "static binary of the kit alone" scripts/build.sh probe
     check "size gate" sizes
     check "dependency list inside" auditable
+    check "bill of materials" scripts/sbom.sh
     check "reproducible" scripts/check-reproducible.sh
     if scripts/setup.sh --check test >/dev/null; then
         check "gateway: openai, huggingface_hub, llm-comply (Python)" gateway_python
@@ -129,11 +141,6 @@ else
     skip "static binaries, size gate, dependency list, reproducible, real clients, replicas" "$(scripts/setup.sh --check build)"
 fi
 
-# Where CI runs nothing is there before, and an engine may be set up; on a person's machine it is only looked for.
-if [ "${CI:-}" = true ]; then
-    check "container engine" scripts/engine.sh --start
-    check "compose is installed" scripts/setup.sh engine
-fi
 if reason=$(scripts/engine.sh 2>&1); then
     check "images" scripts/build-image.sh
     check "images in an engine" scripts/test-images.py

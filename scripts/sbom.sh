@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Writes dist/NAME.cdx.json for what scripts/build.sh made: its crates, their licences and hashes, as CycloneDX.
+# usage: scripts/sbom.sh [python-backend|nodejs-backend ...]     (default: both)
+set -euo pipefail
+scripts=$(cd "$(dirname "$0")" && pwd)
+venv=$scripts/../.cache/venv-sbom pins=$scripts/sbom-requirements.txt
+if ! cmp -s "$pins" "$venv/pins"; then # the last step, so that an interrupted one is repeated
+    echo "sbom: installing cyclonedx-python-lib into .cache/venv-sbom"
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --no-deps --requirement "$pins"
+    cp "$pins" "$venv/pins"
+fi
+exec "$venv/bin/python" "$scripts/sbom.py" "$@"
