@@ -132,6 +132,16 @@ class Lint(unittest.TestCase):
                 self.assertIn(rule, names)
                 self.assertLessEqual(names - ALSO.get(new, set()), {rule})
 
+    def test_what_only_looks_like_a_fault_is_none(self):
+        for old, new in (
+            ("RUN pip install --no-cache-dir", "ENV A=b \\\n    PIP_NO_CACHE_DIR=1\nRUN pip install"),
+            ("RUN pip install --no-cache-dir", "RUN uv pip install --system"),
+            (DOCKERFILE[DOCKERFILE.index('CMD ["python'):], "CMD exec uvicorn app:app --host 0.0.0.0 --port ${PORT:-7860}"),
+            ("HEALTHCHECK", "ENV TRUSTED_HOSTS=*.hf.space,localhost,127.0.0.1\nHEALTHCHECK"),
+        ):
+            self.assertEqual(found([("Dockerfile", old, new)]), [], new)
+        self.assertEqual([it.name for it in found([("Dockerfile", "RUN pip install --no-cache-dir", "ENV PIP_NO_CACHE_DIR=0\nRUN pip install")])], ["pip-cache"])
+
     def test_a_finding_names_line_found_and_accepted(self):
         (only,) = found([("README.md", "indigo", "teal")])
         self.assertTrue(str(only).startswith("README.md:4: error colorFrom: found 'teal'; accepted: red, yellow"), only)

@@ -109,15 +109,17 @@ def check(text, port):
     while base.lower() in names:
         base, its = names.pop(base.lower())
         last = its + last
-    for _, _, _, its in all_stages:
-        for step in its:
-            secrets(step, finding)
+    every = [step for _, _, _, its in all_stages for step in its]
+    uncached = any(step.word in ("ENV", "ARG") and re.search(r"\bPIP_NO_CACHE_DIR[= ]\"?(?!0|false|no|off)\w", step.rest, re.I) for step in every)
+    for step in every:
+        secrets(step, uncached, finding)
     final(last, base.lower() == "scratch", "@sha256:" in base and len(last) == 0, port, finding)
     return found
 
 
-def secrets(step, finding):
-    if step.word == "RUN" and re.search(r"\bpip3? install\b(?!.*--no-cache-dir)", step.rest) and "--mount=type=cache" not in step.rest:
+def secrets(step, uncached, finding):
+    cached = not uncached and "--mount=type=cache" not in step.rest
+    if cached and step.word == "RUN" and re.search(r"(?<!uv )\bpip3? install\b(?!.*--no-cache-dir)", step.rest):
         finding(step.line, "pip-cache", PIP, "pip install with its cache")
     if step.word not in ("ENV", "ARG"):
         return
@@ -162,7 +164,7 @@ def final(last, scratch, whole, port, finding):
     if scratch and not start:
         finding(0, "start", NOTHING, "neither")
     for step in start:
-        if form(step) == "shell":
+        if form(step) == "shell" and (scratch or not step.rest.startswith("exec ")):  # exec puts the service in the shell's place
             finding(step.line, "start", NO_SHELL if scratch else SHELL, f"{step.word} in shell form")
     if not health and not whole:
         finding(0, "health", HEALTH, "none")
