@@ -3,6 +3,7 @@
 # usage: scripts/build-image.sh [python-backend|nodejs-backend ...]     (default: both)
 # Engine: docker or podman, whichever answers (scripts/engine.sh --start sets one up on a bare machine).
 set -euo pipefail
+case ${1-} in -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 
 engine=$(scripts/engine.sh)

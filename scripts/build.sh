@@ -4,6 +4,7 @@
 #        scripts/build.sh probe     the kit's example: what the kit alone weighs
 # CARGO_TARGET_DIR is honoured; the default, target/static, keeps clear of plain cargo builds.
 set -euo pipefail
+case ${1-} in -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 
 target=x86_64-unknown-linux-musl

@@ -3,6 +3,7 @@
 # directory and registry cache of its own, must build binaries equal to those in dist/, and layers of images too.
 # usage: scripts/check-reproducible.sh       (brings dist/ up to date first)
 set -euo pipefail
+[ $# -eq 0 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 2; }
 cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)

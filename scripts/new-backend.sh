@@ -3,6 +3,7 @@
 # usage: scripts/new-backend.sh NAME       (NAME ends in -backend, such as notes-backend)
 # Builds, images, the preflight, the deploy and the measuring find it by its folder's name. templates/README.md goes on from here.
 set -euo pipefail
+case ${1-} in -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 
 name=${1-}

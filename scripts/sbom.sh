@@ -2,6 +2,7 @@
 # Writes dist/NAME.cdx.json for what scripts/build.sh made: its crates, their licences and hashes, as CycloneDX.
 # usage: scripts/sbom.sh [python-backend|nodejs-backend ...]     (default: both)
 set -euo pipefail
+case ${1-} in -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;; esac
 scripts=$(cd "$(dirname "$0")" && pwd)
 venv=$scripts/../.cache/venv-sbom pins=$scripts/sbom-requirements.txt
 if ! cmp -s "$pins" "$venv/pins"; then # the last step, so that an interrupted one is repeated

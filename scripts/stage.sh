@@ -3,6 +3,7 @@
 # usage: scripts/stage.sh NAME DIR       (NAME: python-backend or nodejs-backend; DIR: new or empty)
 # Images, tests and deploys all start from such a folder, so what is tested is what ships.
 set -euo pipefail
+case ${1-} in -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 
 usage() { echo "stage: $1; usage: scripts/stage.sh NAME DIR, NAME one of:" *-backend >&2; exit 2; }

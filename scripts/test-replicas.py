@@ -256,5 +256,9 @@ def test(name):
 
 
 if __name__ == "__main__":
+    for what, there in [("/usr/sbin/nginx", os.path.exists("/usr/sbin/nginx"))] + [
+            (f"dist/{it}", it in ENV and os.path.exists(os.path.join(ROOT, "dist", it))) for it in sys.argv[1:] or ENV]:
+        if not there:
+            sys.exit(f"test-replicas: {what} is missing; scripts/setup.sh test and scripts/build.sh bring nginx and the backends")
     for each in sys.argv[1:] or ENV:
         test(each)

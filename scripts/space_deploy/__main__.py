@@ -38,6 +38,8 @@ def arguments():
 
 def settings(options):
     """Secrets and variables of the file, without what only this machine needs."""
+    if options.env_file and not os.path.isfile(options.env_file):
+        raise env_file.Unreadable(f"--env-file: there is no file {options.env_file}")
     path = options.env_file or os.path.join(ROOT, options.backend, ".env")
     values = env_file.read(path) if options.env_file or os.path.exists(path) else {}
     for name in options.variable:

@@ -40,6 +40,8 @@ def main():
         parser.error(f"{options.folder} is not a folder")
     if options.env_file and not os.path.isfile(options.env_file):
         parser.error(f"{options.env_file} is not a file")
+    if options.address and not options.address.startswith(("http://", "https://")):
+        parser.error(f"--address {options.address}: it begins with http:// or https://")
     run = options.run or options.image is not None
     if options.env_file and not run:
         parser.error("--env-file is for an image that is run: add --run, or --image REF")
