@@ -52,7 +52,7 @@ async fn open(errand: Errand) -> (Errand, Result<Stream, Error>) {
 }
 
 async fn relay(mut sender: Sender, begun: Begun, waits: Waits) -> Result<(), BoxError> {
-    let (errand, stream) = match begun {
+    let (errand, mut stream) = match begun {
         Begun::Open(open) => *open,
         Begun::Opening(mut opening) => {
             sender.send(sse::HEARTBEAT).await;
@@ -73,7 +73,7 @@ async fn relay(mut sender: Sender, begun: Begun, waits: Waits) -> Result<(), Box
     };
     let Errand { mut bill, slot: _slot, job, reservation, hide_usage, .. } = errand;
     let deadline = job.deadline;
-    drop((job, reservation));
+    drop((job, reservation, std::mem::take(&mut stream.headers))); // they hold the buffers that they were read into
     let mut relay = Relay { waits, deadline, hide_usage, tally: &mut bill.tally };
     relay.run(&mut sender, stream).await
 }

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::handle::Handler;
+use crate::heap;
 use crate::io::Io;
 use crate::log::Value;
 use crate::phase::{Phase, Shared};
@@ -38,6 +39,10 @@ struct Open<S: 'static>(Arc<App<S>>);
 impl<S> Drop for Open<S> {
     fn drop(&mut self) {
         self.0.metrics.connections.fall();
+        let left = self.0.metrics.connections.get();
+        if left == 0 || left.is_power_of_two() {
+            heap::trim(); // seldom, and the more seldom the more there are
+        }
     }
 }
 
@@ -59,6 +64,7 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
     let handler = Handler { app: app.clone(), shared: shared.clone(), peer };
     let mut conn = http1::Builder::new()
         .header_read_timeout(None) // ours tells a late head from an idle connection
+        .half_close(true) // Io tells when a client leaves
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(io, handler);
     let end = drive(&mut conn, &shared, &app.config, drain.begun()).await;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
 use crate::phase::{Phase, Shared};
@@ -15,16 +16,36 @@ use crate::phase::{Phase, Shared};
 pub(crate) struct Io {
     stream: TokioIo<TcpStream>,
     shared: Arc<Shared>,
+    /// The next request is here already, while one is served.
+    pipelined: bool,
 }
 
 impl Io {
     pub(crate) fn new(stream: TcpStream) -> (Io, Arc<Shared>) {
         let shared = Arc::new(Shared::new());
-        (Io { stream: TokioIo::new(stream), shared: shared.clone() }, shared)
+        (Io { stream: TokioIo::new(stream), shared: shared.clone(), pipelined: false }, shared)
     }
 
     pub(crate) fn into_stream(self) -> TcpStream {
         self.stream.into_inner()
+    }
+
+    /// Fails when the client leaves while it is served. hyper could tell too (without `half_close`), but by a
+    /// read into 8 KB of new memory for each request.
+    fn detect_leaving(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.pipelined || self.shared.phase() != Phase::Serving || self.shared.body_pending() {
+            return Ok(());
+        }
+        let mut byte = [0];
+        match self.stream.inner().poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(0)) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Poll::Ready(Ok(_)) => {
+                self.pipelined = true;
+                Ok(())
+            }
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok(()),
+        }
     }
 }
 
@@ -34,6 +55,7 @@ impl Read for Io {
         cx: &mut Context<'_>,
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        self.pipelined = false;
         let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
         // Behind a body that nobody read it may be the body's rest, not a head: IDLE_TIMEOUT goes on for both.
         let head = matches!(self.shared.phase(), Phase::Fresh | Phase::Idle) && !self.shared.body_pending();
@@ -51,6 +73,7 @@ impl Write for Io {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.detect_leaving(cx)?;
         if self.shared.phase() == Phase::Flushing {
             self.shared.enter(Phase::Idle);
         }

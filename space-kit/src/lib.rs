@@ -8,7 +8,6 @@
 extern crate unwinding as _;
 
 mod app;
-mod arena;
 mod body;
 mod call;
 pub mod cli;
@@ -21,6 +20,7 @@ mod env_file;
 mod error;
 mod handle;
 mod healthcheck;
+mod heap;
 mod io;
 #[cfg(feature = "outgoing")]
 pub mod jwks;

@@ -13,6 +13,7 @@ mod house;
 mod limits;
 mod logs;
 mod malformed;
+mod memory;
 mod metrics;
 mod panics;
 mod pipelining;

@@ -1,0 +1,35 @@
+//! What connections take, and what is left of it when they are gone.
+
+use std::fs;
+
+use space_kit::testing::{Process, read_reply, send};
+
+use crate::support::{get, metric, start};
+
+/// Bytes of the process's own, not of its file.
+fn taken(process: &Process) -> usize {
+    let path = format!("/proc/{}/smaps_rollup", process.id());
+    let text = fs::read_to_string(path).expect("the process runs");
+    let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:")).expect("Linux tells it");
+    line.trim().strip_suffix(" kB").and_then(|number| number.parse::<usize>().ok()).expect("a number") * 1024
+}
+
+#[test]
+fn an_idle_connection_takes_less_than_16_kib_and_most_of_it_goes_back() {
+    const MANY: usize = 800;
+    let process = start(&[]);
+    let before = taken(&process);
+    let idle: Vec<_> = (0..MANY)
+        .map(|_| {
+            let mut stream = send(process.address, get("/hello"));
+            assert_eq!(read_reply(&mut stream, false).status, 200);
+            stream
+        })
+        .collect();
+    let each = (taken(&process) - before) / MANY;
+    assert!(each < 16 * 1024, "{each} bytes each");
+    drop(idle);
+    while metric(&process.get("/metrics").text(), "http_connections") > 1 {}
+    let left = taken(&process).saturating_sub(before);
+    assert!(left < each * MANY / 4, "{left} bytes are left of {}", each * MANY);
+}
