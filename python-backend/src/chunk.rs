@@ -65,6 +65,13 @@ pub(crate) fn inspect(data: &[u8]) -> Result<Seen, ScanError> {
     Ok(seen)
 }
 
+/// The token counts of a whole answer.
+pub(crate) fn usage_of(answer: &[u8]) -> Option<Usage> {
+    let top = json_scan::members(answer, ["usage"]).ok()?;
+    let (place, raw) = member(answer, &top, "usage")?;
+    if raw.starts_with(b"{") { usage(answer, place).ok() } else { None }
+}
+
 /// The data, if it is an error: for [`upstream_error::from_event`].
 pub(crate) fn error_of(data: &[u8]) -> Option<&[u8]> {
     let top = json_scan::members(data, TOP).ok()?;

@@ -124,9 +124,7 @@ async fn whole(mut errand: Errand, lane: &Lane, base64: bool) -> Answer {
         ));
     };
     let (head, mut body) = answer.into_parts();
-    if let Ok(seen) = chunk::inspect(&body) {
-        errand.bill.tally.usage = seen.usage;
-    }
+    errand.bill.tally.usage = chunk::usage_of(&body);
     if errand.kind == Kind::Embedding && base64 {
         body = embeddings::to_base64(&body)?;
     }

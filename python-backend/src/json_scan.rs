@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::json_text::{ARRAY, OBJECT, Problem, Scan};
+use crate::json_text::{ARRAY, OBJECT, Problem, Scan, check_utf8};
 pub(crate) use crate::json_text::{ScanError, Span};
 
 /// One member of an object.
@@ -56,10 +56,12 @@ pub(crate) fn members<const N: usize>(
     text: &[u8],
     wanted: [&'static str; N],
 ) -> Result<Members<N>, ScanError> {
+    check_utf8(text)?;
     members_in(text, &(0..text.len()), wanted)
 }
 
-/// The same for an object that is a part of the text. All places count from the start of the text.
+/// The same for an object that is a part of a text which [`members`] passed. All places count from the start of
+/// the text.
 pub(crate) fn members_in<const N: usize>(
     text: &[u8],
     part: &Span,
@@ -70,9 +72,9 @@ pub(crate) fn members_in<const N: usize>(
     Ok(Members { wanted, found, extent })
 }
 
-/// The places of an array's items; the array is a part of the text.
+/// The places of an array's items; the array is a part of a text which [`members`] passed.
 pub(crate) fn items_in(text: &[u8], part: &Span, each: &mut dyn FnMut(Span)) -> Result<(), ScanError> {
-    let mut scan = Scan::of(text, part)?;
+    let mut scan = Scan::of(text, part);
     scan.take(b'[', "expected an array")?;
     scan.space();
     if !scan.skip(b']') {
@@ -107,7 +109,7 @@ fn walk_object(
     wanted: &[&'static str],
     found: &mut [Option<Member>],
 ) -> Result<Extent, ScanError> {
-    let mut scan = Scan::of(text, part)?;
+    let mut scan = Scan::of(text, part);
     scan.take(b'{', "expected an object")?;
     let mut extent = Extent { count: 0, insert_at: scan.at };
     scan.space();

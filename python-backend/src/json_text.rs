@@ -1,5 +1,5 @@
-//! Steps over JSON text (RFC 8259), checking it: what passes is what `serde_json` reads, UTF-8 and the range
-//! of numbers included. Nothing is allocated and nothing recurses.
+//! Steps over JSON text (RFC 8259), checking it: what passes is what `serde_json` reads, the range of numbers
+//! included, and UTF-8 where [`check_utf8`] was asked. Nothing is allocated and nothing recurses.
 
 use std::fmt;
 use std::ops::Range;
@@ -57,6 +57,12 @@ pub(crate) type Open = u128;
 pub(crate) const ARRAY: Open = 0b10;
 pub(crate) const OBJECT: Open = 0b11;
 
+/// Whether a text is UTF-8, which the steps do not look at.
+pub(crate) fn check_utf8(text: &[u8]) -> Result<(), ScanError> {
+    let fault = |at| ScanError::new(text, at, Problem::Syntax("expected valid UTF-8"));
+    std::str::from_utf8(text).map(drop).map_err(|error| fault(error.valid_up_to()))
+}
+
 pub(crate) struct Scan<'a> {
     text: &'a [u8],
     /// The next byte's place.
@@ -65,13 +71,10 @@ pub(crate) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     /// At the start of a part, behind its white space.
-    pub(crate) fn of(text: &'a [u8], part: &Span) -> Result<Scan<'a>, ScanError> {
-        let fault = |at| ScanError::new(text, at, Problem::Syntax("expected valid UTF-8"));
-        let inside = text.get(part.clone()).unwrap_or_default();
-        std::str::from_utf8(inside).map_err(|error| fault(part.start + error.valid_up_to()))?;
+    pub(crate) fn of(text: &'a [u8], part: &Span) -> Scan<'a> {
         let mut scan = Scan { text: text.get(..part.end).unwrap_or(text), at: part.start };
         scan.space();
-        Ok(scan)
+        scan
     }
 
     /// A whole value; `open` holds the array or object that it is in.
@@ -259,16 +262,17 @@ impl<'a> Scan<'a> {
 /// How many bytes of a string's inside need no look, by eight where possible: images come as long strings.
 fn plain(text: &[u8]) -> usize {
     const EACH: u64 = u64::MAX / 0xFF;
-    // Whether one of the bytes is below `limit` (at most 0x80); wrong only above one that is.
-    let below = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word & (EACH << 7) != 0;
-    let (words, _) = text.as_chunks::<8>();
-    let quiet = |word: &&[u8; 8]| {
-        let word = u64::from_le_bytes(**word);
+    // The high bit of each byte that is below `limit` (at most 0x80); wrong only above one that is.
+    let below = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word & (EACH << 7);
+    let (words, rest) = text.as_chunks::<8>();
+    for (count, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
         let (quote, slash) = (word ^ (EACH * u64::from(b'"')), word ^ (EACH * u64::from(b'\\')));
-        !(below(word, 0x20) || below(quote, 1) || below(slash, 1))
-    };
-    let skipped = words.iter().take_while(quiet).count() * 8;
-    let rest = text.get(skipped..).unwrap_or_default();
+        let stops = below(word, 0x20) | below(quote, 1) | below(slash, 1);
+        if stops != 0 {
+            return count * 8 + stops.trailing_zeros() as usize / 8;
+        }
+    }
     let stop = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
-    skipped + rest.iter().position(stop).unwrap_or(rest.len())
+    text.len() - rest.len() + rest.iter().position(stop).unwrap_or(rest.len())
 }

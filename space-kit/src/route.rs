@@ -108,6 +108,13 @@ pub(crate) fn param<'p>(pattern: &str, path: &'p str, name: &str) -> Option<&'p 
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
+    // Most rows differ from a path before their first placeholder.
+    let literal = pattern.bytes().take_while(|&byte| byte != b'{').count();
+    if literal == pattern.len()
+        || !path.as_bytes().starts_with(pattern.as_bytes().get(..literal).unwrap_or_default())
+    {
+        return pattern == path;
+    }
     let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
     loop {
         match (pattern.next(), path.next()) {
