@@ -5,19 +5,23 @@
 # usage: scripts/measure-startup.sh [option...] [--image IMAGE] [-- COMMAND...]
 #   --image IMAGE     measure this image, in place of the backends
 #   -- COMMAND...     measure this command, in place of the backends; it gets PORT
+#   --command NAME=COMMAND  one of several commands, its words between spaces
 #   --with-backends   measure the backends beside them after all
+#   --peers           measure the backends beside all that scripts/peers.sh makes ready, with the images that it
+#                     has built (--image); node-http, go and axum answer /health alone
 #   --runs N  --container-runs N  --json FILE  --path PATH  --env NAME=VALUE ... all other options go to
 #   the harness, which lists them by --help. Method, limits and bias: benches/README.md.
 # Exit status: 1 when a gate of benches/goals.toml is missed.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
-own=false with=false options=()
+own=false with=false peers=false options=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     case $1 in
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" && echo ;;
         --with-backends) with=true && shift && continue ;;
-        --image | --binary) own=true ;;
+        --peers) peers=true with=true && shift && continue ;;
+        --image | --binary | --command) own=true ;;
     esac
     options+=("$1") && shift
 done
@@ -35,6 +39,14 @@ if ! $own || $with; then
         [ -x "$root/dist/$name" ] || "$root/scripts/build.sh" "$name" >&2
         targets+=(--binary "$name=$root/dist/$name" --image "$name=$name")
     done
+fi
+if $peers; then
+    targets+=(--env AUTH_SECRET=for-measuring-alone-0123456789-ABCDEF) # Better Auth wants one
+    lines=$("$root/scripts/peers.sh")
+    while IFS=$'\t' read -r name command; do
+        targets+=(--command "$name=$command")
+        case $name in fastapi | better-auth) targets+=(--image "$name=peer-$name") ;; esac
+    done <<<"$lines"
 fi
 
 control=$root/.cache/c-control

@@ -10,11 +10,13 @@ use crate::container::Network;
 pub(crate) const HELP: &str = "\
 coldstart: how soon a server answers, and what it weighs, beside a minimal C server.
 
-  coldstart --control FILE [options] [--binary NAME=FILE]... [--image [NAME=]IMAGE]... [-- COMMAND...]
+  coldstart --control FILE [options] [--binary NAME=FILE]... [--image [NAME=]IMAGE]...
+            [--command NAME=WORDS]... [-- COMMAND...]
 
   --control FILE        the C control, compiled by benches/control/build.sh
   --binary NAME=FILE    a server that knows LISTEN_FDS and READY_FD
   --image [NAME=]IMAGE  an image on this machine; the NAME of a binary puts both in one row
+  --command NAME=WORDS  any server, its words between spaces: one of several, as scripts/peers.sh prints them
   -- COMMAND...         any server: gets PORT, and LISTEN_FDS or READY_FD where it knows them
   --runs N              starts of each variant by each method (200)
   --container-runs N    starts of each image (20)
@@ -102,6 +104,12 @@ impl Args {
                 let (name, image) = pair(&image).unwrap_or((image.clone(), image));
                 self.target(&name, |target| target.image = Some(image));
             }
+            "--command" => {
+                let (name, words) = pair(&value()?)?;
+                let command: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+                ensure!(!command.is_empty(), "no command stands after the =");
+                self.target(&name, |target| target.command = command);
+            }
             "--runs" => self.runs = at_least_one(&value()?)?,
             "--container-runs" => self.container_runs = at_least_one(&value()?)?,
             "--publish" => self.network = Network::Publish(value()?.parse().context("a port is 1 to 65535")?),
@@ -167,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn several_commands_have_their_names_and_one_may_have_an_image() {
+        let words =
+            ["--control", "c", "--command", "go=./go -v", "--image", "go=peer-go", "--command", "sh=sh"];
+        let targets = parse(words.map(str::to_owned)).unwrap().unwrap().targets;
+        assert_eq!(
+            (targets[0].command.join(" ").as_str(), targets[1].command.join(" ").as_str()),
+            ("./go -v", "sh")
+        );
+        assert_eq!((targets.len(), targets[0].image.as_deref()), (2, Some("peer-go")));
+    }
+
+    #[test]
     fn a_wrong_line_is_named_and_never_guessed_at() {
         for (line, said) in [
             ("--control c --runs 0", "--runs"),
@@ -174,6 +194,7 @@ mod tests {
             ("--control c --limit -1", "--limit"),
             ("--control c --settle soon", "--settle"),
             ("--control c --binary dist/one", "--binary"),
+            ("--control c --command one=", "--command"),
             ("--control c --publish 70000", "--publish"),
             ("--control c --run 5", "--run"),
             ("--control c --", "command"),

@@ -26,8 +26,8 @@ pub(crate) fn subjects(args: &Args, search: &str) -> Result<Vec<Subject>> {
     let targets = args.targets.iter().map(|target| {
         let kind = match target {
             Target { binary: Some(_), .. } => Kind::Binary,
-            Target { image: Some(_), .. } => Kind::Image,
-            Target { .. } => Kind::Command,
+            Target { command, .. } if !command.is_empty() => Kind::Command,
+            Target { .. } => Kind::Image,
         };
         Subject::new(target, kind, search)
     });

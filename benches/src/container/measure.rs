@@ -11,12 +11,12 @@ use crate::start::{Method, Setting};
 use crate::subject::nanoseconds;
 
 /// An error, before anything is measured, where an image that is all of its target cannot be: a target with a
-/// binary too still has that one's figures, and the reason beside them.
+/// program too still has that one's figures, and the reason beside them.
 pub(crate) fn check(args: &Args) -> Result<()> {
     for image in args
         .targets
         .iter()
-        .filter(|target| target.binary.is_none())
+        .filter(|target| target.binary.is_none() && target.command.is_empty())
         .filter_map(|target| target.image.as_ref())
     {
         Engine::find()?.has(image)?;

@@ -1,5 +1,6 @@
 // Measures nodejs-backend beside Better Auth: requests a second on one core with a session, and memory after sign-ins.
 // usage: NODEJS_BACKEND=PROGRAM node measure.mjs [SECONDS] [SIGN-INS]      (needs wrk and taskset)
+// Better Auth is the peer of benches/peers: scripts/peers.sh better-auth makes it ready.
 // The service runs on CPU 0, wrk on CPU 1, 16 connections. Ratios hold within a run alone.
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -51,8 +52,8 @@ function rate(name, path, cookie) {
 
 const env = settings(url("ours"), provider.issuer, { HOST: "127.0.0.1", PORT: String(ports.ours), LOG_LEVEL: "error" })
 const ours = await begin("ours", program, [], env)
-const theirs = await begin("theirs", process.execPath, [new URL("support/better-auth-server.mjs", import.meta.url).pathname],
-  { AUTH_URL: url("theirs"), ISSUER: provider.issuer, PORT: String(ports.theirs), NODE_ENV: "production" })
+const theirs = await begin("theirs", process.execPath, [new URL("../../../benches/peers/nodejs-backend/server.js", import.meta.url).pathname],
+  settings(url("theirs"), provider.issuer, { HOST: "127.0.0.1", PORT: String(ports.theirs), NODE_ENV: "production" }))
 const cookies = { ours: await session("ours"), theirs: await session("theirs") }
 for (const path of ["/api/auth/get-session", "/api/auth/token"]) {
   for (const name of ["ours", "theirs"]) rate(name, path, cookies[name]) // warm

