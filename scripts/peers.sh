@@ -48,7 +48,7 @@ make_better-auth() {
     make_modules
     # A secret of its own, so that it starts without settings; what the environment has goes before.
     [ -s "$out/better-auth.env" ] || printf 'NODE_ENV=production\nAUTH_SECRET=%s\n' "$(openssl rand -base64 32)" >"$out/better-auth.env"
-    printf 'better-auth\t%s --env-file=%s %s\n' "$node" "$out/better-auth.env" "$peers/nodejs-backend/server.js"
+    printf 'better-auth\t%s --env-file=%s %s\n' "$node" "$out/better-auth.env" "$peers/nodejs-backend/start.cjs"
 }
 make_node-http() {
     make_modules
@@ -86,12 +86,12 @@ image() { # image NAME FOLDER
     echo "peers: peer-$1:latest has $("$engine" image inspect --format '{{.Size}}' "peer-$1:latest") bytes, uncompressed"
 }
 
-if [ $mode = image ]; then
+if [ "$mode" = image ]; then
     ! wanted fastapi || image fastapi python-backend
     ! wanted better-auth || image better-auth nodejs-backend
     exit
 fi
-[ $mode = make ] || exec scripts/setup.sh --check peers
+[ "$mode" = make ] || exec scripts/setup.sh --check peers
 scripts/setup.sh peers >&2
 mkdir -p "$out"
 for name in "${names[@]}"; do "make_$name"; done

@@ -21,8 +21,7 @@ for arg in "$@"; do
         --check) check=true ;;
         build | test | deny | peers | engine) groups+=("$arg") ;;
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
-        *) echo "setup: unknown argument '$arg'; there are: --check build test deny engine" >&2; exit 2 ;;
-        *) echo "setup: unknown argument '$arg'; there are: --check build test peers engine" >&2; exit 2 ;;
+        *) echo "setup: unknown argument '$arg'; there are: --check build test deny peers engine" >&2; exit 2 ;;
     esac
 done
 [ ${#groups[@]} -gt 0 ] || groups=(build)

