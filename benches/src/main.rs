@@ -10,6 +10,7 @@ mod http;
 mod measure;
 mod print;
 mod process;
+mod ratio;
 mod report;
 mod start;
 mod stats;

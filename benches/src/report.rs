@@ -6,6 +6,7 @@ use crate::container::ImageSize;
 use crate::footprint::{MemoryReport, Syscalls};
 use crate::goals::Verdict;
 use crate::host::Host;
+use crate::ratio::ratio;
 use crate::start::Method;
 use crate::stats::{self, Summary};
 
@@ -152,9 +153,9 @@ pub(crate) fn add_ratios(variants: &mut [Variant]) {
     let control = variants.iter().find(|variant| variant.kind == Kind::Control).cloned();
     for start in variants.iter_mut().flat_map(|variant| &mut variant.starts) {
         let Some(floor) = control.as_ref().and_then(|control| control.start(start.method)) else { continue };
-        start.ratio_to_control = stats::ratio(start.summary.p50_ns, floor.summary.p50_ns);
+        start.ratio_to_control = ratio(start.summary.p50_ns, floor.summary.p50_ns);
         let both = start.p50_from_clone_ns.zip(floor.p50_from_clone_ns);
-        start.ratio_from_clone = both.and_then(|(own, floor)| stats::ratio(own, floor));
+        start.ratio_from_clone = both.and_then(|(own, floor)| ratio(own, floor));
     }
 }
 
