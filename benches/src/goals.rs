@@ -10,6 +10,9 @@ use crate::start::Method;
 #[serde(deny_unknown_fields)]
 struct File {
     row: Vec<Row>,
+    /// For scripts/measure-load.sh.
+    #[serde(default, rename = "load")]
+    _load: Vec<serde::de::IgnoredAny>,
 }
 
 /// At most this much, of this metric, for these variants.

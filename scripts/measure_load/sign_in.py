@@ -1,0 +1,101 @@
+"""Sessions for the load: a visitor without a browser, and a provider that signs in whoever comes."""
+
+import http.client
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from .server import Missing
+
+
+class Provider:
+    """OpenID discovery, codes, and userinfo without ID tokens: as little as Better Auth asks for."""
+
+    def __enter__(self):
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                url = urlsplit(self.path)
+                if url.path == "/authorize":
+                    query = {name: values[0] for name, values in parse_qs(url.query).items()}
+                    self.send_response(302)
+                    self.send_header("location", query["redirect_uri"] + "?" + urlencode({"code": "code", "state": query["state"]}))
+                    self.end_headers()
+                elif url.path == "/userinfo":
+                    self.answer({"sub": "1", "name": "Visitor", "email": "visitor@example.com", "email_verified": True})
+                else:
+                    at = provider.issuer
+                    self.answer({"issuer": at, "authorization_endpoint": f"{at}/authorize", "token_endpoint": f"{at}/token",
+                                 "userinfo_endpoint": f"{at}/userinfo"})
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["content-length"]))
+                self.answer({"access_token": "token", "token_type": "Bearer", "expires_in": 3600})
+
+            def answer(self, value):
+                body = json.dumps(value).encode()
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.issuer = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Visitor:
+    """Keeps cookies of one address, whichever path they are for."""
+
+    def __init__(self):
+        self.cookies = {}
+
+    def ask(self, method, url, body=None, kind="application/json", own=True):
+        url = urlsplit(url)
+        connection = http.client.HTTPConnection(url.netloc, timeout=30)
+        headers = {"content-type": kind, "origin": f"http://{url.netloc}"} if body is not None else {}
+        if own and self.cookies:
+            headers["cookie"] = self.header()
+        connection.request(method, url.path + (f"?{url.query}" if url.query else ""), body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        if own:
+            for cookie in answer.headers.get_all("set-cookie") or []:
+                name, _, value = cookie.split(";")[0].partition("=")
+                self.cookies[name] = value
+                if not value or "max-age=0" in cookie.lower():
+                    del self.cookies[name]
+        if answer.status >= 400:
+            raise Missing(f"signing in: {url.path} answered {answer.status}: {text[:200].decode(errors='replace')}")
+        return answer.headers.get("location"), text
+
+    def header(self):
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
+
+def cookie(server, ours):
+    """The header of one who has signed in; that it holds is seen at get-session."""
+    visitor, base = Visitor(), f"http://{server.address}"
+    at, text = visitor.ask("POST", f"{base}/api/auth/sign-in/social", '{"provider":"huggingface","callbackURL":"/"}')
+    if ours: # with DEV_SIGN_IN its page stands where a provider's would
+        state = parse_qs(urlsplit(at).query)["state"][0]
+        form = urlencode({"state": state, "way": "callback", "username": "visitor", "name": "Visitor"})
+        at, _ = visitor.ask("POST", f"{base}/dev/sign-in", form, "application/x-www-form-urlencoded")
+    else:
+        at, _ = visitor.ask("GET", json.loads(text)["url"], own=False)
+    visitor.ask("GET", at if at.startswith("http") else base + at)
+    _, text = visitor.ask("GET", f"{base}/api/auth/get-session")
+    if not (json.loads(text) or {}).get("user"):
+        raise Missing(f"{server.name}: no session after signing in")
+    return visitor.header()
