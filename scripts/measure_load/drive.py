@@ -1,8 +1,8 @@
 """The programs that make the load, both on CPU 1: wrk and steady (benches/src/bin/steady)."""
 
 import json
-import os
 import re
+import resource
 import subprocess
 import tempfile
 
@@ -10,14 +10,12 @@ from .server import Missing
 
 CPU = ["taskset", "-c", "1"]
 UNITS = {"us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9}
-# Without a descriptor for each connection there is no load of ten thousand.
-FILES = ["sh", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "sh"]
 
 
 def wrk(address, request, connections, seconds):
     """Requests a second, how many there were, and latencies in ns. Every answer must be a 200."""
     path, body, headers = request
-    words = [*CPU, *FILES, "wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
+    words = [*CPU, "wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         if body is not None:
             script.write(f'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\nwrk.body = [[{body}]]\n')
@@ -91,14 +89,7 @@ class Held:
             raise Missing(f"{self.server.name} closed {self.count - still} of {self.count} idle connections")
 
 
-def nofile():
-    import resource
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-
-
 def allow_many_files():
-    """Servers that do not raise the limit themselves inherit it from here."""
-    import resource
-    hard = nofile()
+    """Ten thousand connections want as many descriptors; wrk and the servers inherit the limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return os.cpu_count() or 1

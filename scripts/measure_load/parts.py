@@ -1,5 +1,6 @@
 """The measurements. Each gives rows for its table and figures for the goals; who cannot be measured is noted."""
 
+import json
 import statistics
 import time
 
@@ -107,7 +108,6 @@ def streams_through(run, server):
     out, said = process.communicate(timeout=run.stream_seconds + 60)
     if process.returncode:
         raise Missing(said.strip())
-    import json
     found = json.loads(out.splitlines()[-1])
     time.sleep(SETTLE)
     each, kept = (during - before) / run.streams, server.pss() - before

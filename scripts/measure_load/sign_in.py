@@ -10,7 +10,7 @@ from .server import Missing
 
 
 class Provider:
-    """OpenID discovery, codes, and userinfo without ID tokens: as little as Better Auth asks for."""
+    """OAuth with discovery, and userinfo in place of ID tokens: as little as Better Auth asks for."""
 
     def __enter__(self):
         provider = self
@@ -24,7 +24,7 @@ class Provider:
                     self.send_header("location", query["redirect_uri"] + "?" + urlencode({"code": "code", "state": query["state"]}))
                     self.end_headers()
                 elif url.path == "/userinfo":
-                    self.answer({"sub": "1", "name": "Visitor", "email": "visitor@example.com", "email_verified": True})
+                    self.answer({"id": "1", "sub": "1", "name": "Visitor", "email": "visitor@example.com", "email_verified": True})
                 else:
                     at = provider.issuer
                     self.answer({"issuer": at, "authorization_endpoint": f"{at}/authorize", "token_endpoint": f"{at}/token",
