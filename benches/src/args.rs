@@ -7,29 +7,10 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::container::Network;
 
-pub(crate) const HELP: &str = "\
-coldstart: how soon a server answers, and what it weighs, beside a minimal C server.
+pub(crate) const HELP: &str = include_str!("help.txt");
 
-  coldstart --control FILE [options] [--binary NAME=FILE]... [--image [NAME=]IMAGE]...
-            [--command NAME=WORDS]... [-- COMMAND...]
-
-  --control FILE        the C control, compiled by benches/control/build.sh
-  --binary NAME=FILE    a server that knows LISTEN_FDS and READY_FD
-  --image [NAME=]IMAGE  an image on this machine; the NAME of a binary puts both in one row
-  --command NAME=WORDS  any server, its words between spaces: one of several, as scripts/peers.sh prints them
-  -- COMMAND...         any server: gets PORT, and LISTEN_FDS or READY_FD where it knows them
-  --runs N              starts of each variant by each method (200)
-  --container-runs N    starts of each image (20)
-  --publish PORT        publish this port of the images on 127.0.0.1, instead of the host's network
-  --path PATH           what is asked for (/health)
-  --env NAME=VALUE      a variable for all servers; they get PATH, HOME and HOST=127.0.0.1 besides
-  --settle SECONDS      from the first answer to the second look at memory (1)
-  --limit SECONDS       the longest that one start may take (120)
-  --goals FILE          judge the figures; a missed gate is exit code 1
-  --json FILE           write the raw runs and all that is known about the machine
-  --source DIR          the folder whose commit is recorded (.)
-
-Exit: 0 measured, 1 a gate was missed, 2 could not measure, 64 the command line is wrong.";
+/// Where a Space expects a server; one that obeys PORT gets it so.
+const SPACE_PORT: u16 = 7860;
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct Args {
@@ -37,13 +18,16 @@ pub(crate) struct Args {
     pub(crate) targets: Vec<Target>,
     pub(crate) runs: usize,
     pub(crate) container_runs: usize,
-    pub(crate) network: Network,
+    pub(crate) networks: Vec<Network>,
+    pub(crate) evicted: bool,
     pub(crate) path: String,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) settle: Duration,
     pub(crate) limit: Duration,
     pub(crate) goals: Option<PathBuf>,
     pub(crate) json: Option<PathBuf>,
+    pub(crate) svg: Option<PathBuf>,
+    pub(crate) markdown: bool,
     pub(crate) source: PathBuf,
 }
 
@@ -63,13 +47,16 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Option<Ar
         targets: Vec::new(),
         runs: 200,
         container_runs: 20,
-        network: Network::Host,
+        networks: vec![Network::Host],
+        evicted: false,
         path: "/health".to_owned(),
         env: Vec::new(),
         settle: Duration::from_secs(1),
         limit: Duration::from_secs(120),
         goals: None,
         json: None,
+        svg: None,
+        markdown: false,
         source: PathBuf::from("."),
     };
     let mut words = words.into_iter();
@@ -83,6 +70,9 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Option<Ar
         if ["--help", "-h"].contains(&option.as_str()) {
             return Ok(None);
         }
+        if args.flag(&option) {
+            continue;
+        }
         let value = words.next();
         args.set(&option, value).with_context(|| option.clone())?;
     }
@@ -91,6 +81,17 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Option<Ar
 }
 
 impl Args {
+    /// Options without a value.
+    fn flag(&mut self, option: &str) -> bool {
+        match option {
+            "--bridge" => self.networks = vec![Network::Host, Network::Publish(SPACE_PORT)],
+            "--evicted" => self.evicted = true,
+            "--markdown" => self.markdown = true,
+            _ => return false,
+        }
+        true
+    }
+
     fn set(&mut self, option: &str, value: Option<String>) -> Result<()> {
         let value = || value.context("a value is missing");
         match option {
@@ -104,21 +105,24 @@ impl Args {
                 let (name, image) = pair(&image).unwrap_or((image.clone(), image));
                 self.target(&name, |target| target.image = Some(image));
             }
-            "--command" => {
-                let (name, words) = pair(&value()?)?;
-                let command: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-                ensure!(!command.is_empty(), "no command stands after the =");
-                self.target(&name, |target| target.command = command);
-            }
             "--runs" => self.runs = at_least_one(&value()?)?,
             "--container-runs" => self.container_runs = at_least_one(&value()?)?,
-            "--publish" => self.network = Network::Publish(value()?.parse().context("a port is 1 to 65535")?),
+            "--command" => {
+                let (name, line) = pair(&value()?)?;
+                let words = shlex::split(&line).filter(|words| !words.is_empty());
+                let words = words.context("its quotes do not match, or it is empty")?;
+                self.target(&name, |target| target.command = words);
+            }
+            "--publish" => {
+                self.networks = vec![Network::Publish(value()?.parse().context("a port is 1 to 65535")?)];
+            }
             "--path" => self.path = value()?,
             "--env" => self.env.push(pair(&value()?)?),
             "--settle" => self.settle = seconds(&value()?)?,
             "--limit" => self.limit = seconds(&value()?)?,
             "--goals" => self.goals = Some(value()?.into()),
             "--json" => self.json = Some(value()?.into()),
+            "--svg" => self.svg = Some(value()?.into()),
             "--source" => self.source = value()?.into(),
             _ => bail!("no such option; --help lists them"),
         }
@@ -175,15 +179,16 @@ mod tests {
     }
 
     #[test]
-    fn several_commands_have_their_names_and_one_may_have_an_image() {
-        let words =
-            ["--control", "c", "--command", "go=./go -v", "--image", "go=peer-go", "--command", "sh=sh"];
-        let targets = parse(words.map(str::to_owned)).unwrap().unwrap().targets;
-        assert_eq!(
-            (targets[0].command.join(" ").as_str(), targets[1].command.join(" ").as_str()),
-            ("./go -v", "sh")
-        );
-        assert_eq!((targets.len(), targets[0].image.as_deref()), (2, Some("peer-go")));
+    fn commands_have_names_and_words_as_in_a_shell() {
+        let commands =
+            ["--command", "one=sh -c 'exec two three'", "--command", "four=five", "--image", "four=img"];
+        let words = ["--control", "c"].iter().chain(&commands).map(|&word| word.to_owned());
+        let targets = parse(words).unwrap().unwrap().targets;
+        let found: Vec<_> =
+            targets.iter().map(|t| (t.name.as_str(), t.command.join("|"), t.image.as_deref())).collect();
+        let expected =
+            [("one", "sh|-c|exec two three".to_owned(), None), ("four", "five".to_owned(), Some("img"))];
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -194,8 +199,9 @@ mod tests {
             ("--control c --limit -1", "--limit"),
             ("--control c --settle soon", "--settle"),
             ("--control c --binary dist/one", "--binary"),
-            ("--control c --command one=", "--command"),
             ("--control c --publish 70000", "--publish"),
+            ("--control c --command one=it's", "--command"),
+            ("--control c --command one=", "--command"),
             ("--control c --run 5", "--run"),
             ("--control c --", "command"),
             ("--runs 5", "--control"),

@@ -101,7 +101,7 @@ impl Metric {
 
     fn of(self, variant: &Variant) -> Option<f64> {
         let slowest = |container: bool| {
-            let rows = variant.starts.iter().filter(|row| (row.method == Method::ContainerRun) == container);
+            let rows = variant.starts.iter().filter(|row| row.method.in_container() == container);
             rows.map(|row| row.summary.max_ns).max().map(|ns| ns as f64 / 1e9)
         };
         let binary = variant.binary_bytes.measured().map(|bytes| *bytes as f64);

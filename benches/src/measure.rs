@@ -14,30 +14,32 @@ use crate::host::{self, Host};
 use crate::report::{EXCLUDED, Report, SCHEMA, Variant, add_ratios};
 use crate::start::{Setting, rounds};
 use crate::subject::{Subject, choose_methods, subjects};
+use crate::watch::Watch;
 
 /// The harness's own environment, of which servers get `PATH` and `HOME`.
 pub(crate) type Env = BTreeMap<String, String>;
 
 /// Measures everything that `args` names.
-pub(crate) fn measure(args: &Args, arguments: Vec<String>, own_env: &Env) -> Result<Report> {
+pub(crate) fn measure(args: &Args, arguments: Vec<String>, own_env: &Env, watch: &Watch) -> Result<Report> {
     let goals = match &args.goals {
         Some(file) => goals::parse(&fs::read_to_string(file).with_context(|| file.display().to_string())?)?,
         None => Vec::new(),
     };
     container::check(args)?;
     let mut host = Host::look(&args.source);
-    let mut variants = processes(args, own_env, &mut host)?;
-    let engine = container::measure(&mut variants, args)?;
+    let mut variants = processes(args, own_env, &mut host, watch)?;
+    let engine = container::measure(&mut variants, args, watch)?;
     add_ratios(&mut variants);
     host.load_after = host::load();
     let taken = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
     Ok(Report {
         schema: SCHEMA,
         taken_unix_s: taken.as_secs(),
+        partial: watch.interrupted(),
         arguments,
         host,
         engine,
-        network: args.network.title(),
+        network: args.networks.iter().map(|network| network.title()).collect::<Vec<_>>().join("; "),
         path: args.path.clone(),
         excluded: EXCLUDED.to_owned(),
         verdicts: goals::judge(&goals, &variants),
@@ -46,7 +48,7 @@ pub(crate) fn measure(args: &Args, arguments: Vec<String>, own_env: &Env) -> Res
 }
 
 /// Everything that is seen without a container engine.
-fn processes(args: &Args, own_env: &Env, host: &mut Host) -> Result<Vec<Variant>> {
+fn processes(args: &Args, own_env: &Env, host: &mut Host, watch: &Watch) -> Result<Vec<Variant>> {
     let search = own_env.get("PATH").map_or("/usr/bin:/bin", String::as_str);
     let env = servers_env(args, own_env);
     let mut subjects = subjects(args, search)?;
@@ -54,11 +56,11 @@ fn processes(args: &Args, own_env: &Env, host: &mut Host) -> Result<Vec<Variant>
     let pinned = Pinned::take()?;
     (host.harness_cpu, host.server_cpu) = (pinned.harness, pinned.server);
     let setting = Setting { env: &env, path: &args.path, limit: args.limit, cpu: pinned.server };
-    choose_methods(&mut subjects, &setting)?;
+    choose_methods(&mut subjects, args.evicted, &setting)?;
     let mut rows: Vec<_> = subjects.iter_mut().flat_map(|subject| &mut subject.rows).collect();
     eprintln!("coldstart: {} rounds of {} starts", args.runs, rows.len());
-    rounds(&mut rows, args.runs, &setting)?;
-    for subject in &mut subjects {
+    rounds(&mut rows, args.runs, &setting, watch)?;
+    for subject in subjects.iter_mut().filter(|_| !watch.interrupted()) {
         subject.weigh(&setting, args.settle, search);
     }
     Ok(subjects.into_iter().map(Subject::finish).collect())

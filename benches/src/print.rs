@@ -3,16 +3,22 @@
 use crate::host;
 use crate::report::{Kind, Report, Start, Variant};
 use crate::start::Method;
-use crate::table::{milliseconds, table, thousands};
+use crate::table::{Style, milliseconds, thousands, titled};
 
 const NONE: &str = "–";
 const POLLED: &str = "connect polled: the server takes no listener and writes no ready byte; each figure is \
 up to 1 ms late, and the polling takes CPU time";
 
 /// All tables, with what was left out and why.
-pub(crate) fn print(report: &Report) -> String {
-    let parts =
-        [machine(report), starts(report), containers(report), weights(report), goals(report), notes(report)];
+pub(crate) fn print(report: &Report, style: Style) -> String {
+    let parts = [
+        machine(report),
+        starts(report, style),
+        containers(report, style),
+        weights(report, style),
+        goals(report, style),
+        notes(report, style),
+    ];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("\n")
 }
@@ -28,36 +34,28 @@ fn machine(report: &Report) -> String {
         (Some(commit), _) => commit.clone(),
         (None, _) => "none".to_owned(),
     };
+    let partial = if report.partial { "PARTIAL: the run was interrupted\n" } else { "" };
     format!(
-        "{}, {} CPUs, Linux {}; load {} before, {} after\n{pinned}; commit {commit}\n",
+        "{}, {} CPUs, Linux {}; load {} before, {} after\n{pinned}; commit {commit}\n{partial}",
         host.cpu, host.cpus, host.kernel, host.load_before, host.load_after
     )
 }
 
-fn starts(report: &Report) -> String {
-    let rows = start_rows(report, |method| method != Method::ContainerRun);
-    if rows.is_empty() {
-        return String::new();
-    }
-    format!(
-        "Start: right before execve to the first byte of a 200 on {}; files in the page cache, variants in turn\n{}",
-        report.path,
-        start_table(&rows)
-    )
+fn starts(report: &Report, style: Style) -> String {
+    let title = format!(
+        "Start: right before execve to the first byte of a 200 on {}; files in the page cache unless evicted, variants in turn",
+        report.path
+    );
+    start_table(&title, style, &start_rows(report, |method| !method.in_container()))
 }
 
-fn containers(report: &Report) -> String {
-    let rows = start_rows(report, |method| method == Method::ContainerRun);
-    if rows.is_empty() {
-        return String::new();
-    }
+fn containers(report: &Report, style: Style) -> String {
     let engine = report.engine.measured().map_or(NONE, String::as_str);
-    format!(
-        "Container: `run` of {engine}, {}, to the first byte of a 200 on {}; c-control is the empty container\n{}",
-        report.network,
-        report.path,
-        start_table(&rows)
-    )
+    let title = format!(
+        "Container: `run` of {engine}, polled every 1 ms, {}, to the first byte of a 200 on {}; c-control is the empty container",
+        report.network, report.path
+    );
+    start_table(&title, style, &start_rows(report, Method::in_container))
 }
 
 fn start_rows(report: &Report, wanted: fn(Method) -> bool) -> Vec<Vec<String>> {
@@ -68,7 +66,7 @@ fn start_rows(report: &Report, wanted: fn(Method) -> bool) -> Vec<Vec<String>> {
         .flat_map(|variant| variant.starts.iter().map(move |start| (variant, start)))
         .filter(|(_, start)| wanted(start.method))
         .collect();
-    starts.sort_by_key(|(_, start)| start.method);
+    starts.sort_by_key(|(_, start)| (start.method, start.cache));
     starts.iter().map(|(variant, start)| start_row(variant, start)).collect()
 }
 
@@ -76,22 +74,38 @@ fn start_row(variant: &Variant, start: &Start) -> Vec<String> {
     let found = &start.summary;
     let times = [found.p50_ns, found.p90_ns, found.p99_ns, found.max_ns].map(milliseconds);
     let ratio = |ratio: Option<f64>| ratio.map_or(NONE.to_owned(), |ratio| format!("{ratio:.2}"));
+    let interval = start.ratio_interval.map_or(NONE.to_owned(), |[low, high]| format!("{low:.2}–{high:.2}"));
     let from_clone = start.p50_from_clone_ns.map_or(NONE.to_owned(), milliseconds);
-    let names = [variant.name.clone(), start.method.title().to_owned(), found.n.to_string()];
+    let method = format!("{}{}", start.method.title(), start.cache.title());
+    let names = [variant.name.clone(), method, found.n.to_string()];
     names
         .into_iter()
         .chain(times)
-        .chain([ratio(start.ratio_to_control), from_clone, ratio(start.ratio_from_clone)])
+        .chain([ratio(start.ratio_to_control), interval, from_clone, ratio(start.ratio_from_clone)])
         .collect()
 }
 
-fn start_table(rows: &[Vec<String>]) -> String {
-    let head =
-        ["variant", "method", "n", "p50 ms", "p90 ms", "p99 ms", "max ms", "p50 × C", "from clone ms", "× C"];
-    table(2, &head, rows)
+fn start_table(title: &str, style: Style, rows: &[Vec<String>]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = [
+        "variant",
+        "method",
+        "n",
+        "p50 ms",
+        "p90 ms",
+        "p99 ms",
+        "max ms",
+        "p50 × C",
+        "95 %",
+        "from clone ms",
+        "× C",
+    ];
+    titled(style, title, 2, &head, rows)
 }
 
-fn weights(report: &Report) -> String {
+fn weights(report: &Report, style: Style) -> String {
     let head = [
         "variant",
         "binary B",
@@ -100,14 +114,15 @@ fn weights(report: &Report) -> String {
         "Pss B, answered",
         "Pss B, idle",
         "private dirty B",
+        "mapped B",
         "page faults",
         "syscalls",
+        "instructions",
     ];
     let rows: Vec<Vec<String>> = report.variants.iter().map(weight_row).collect();
-    format!(
-        "Weight: one look at each (n = 1); page faults and syscalls up to the first answer\n{}",
-        table(1, &head, &rows)
-    )
+    let title = "Weight: one look at each (n = 1); page faults and syscalls up to the first answer, instructions \
+                 from the start to the end after it";
+    titled(style, title, 1, &head, &rows)
 }
 
 fn weight_row(variant: &Variant) -> Vec<String> {
@@ -122,12 +137,14 @@ fn weight_row(variant: &Variant) -> Vec<String> {
         bytes(memory.map(|memory| memory.first_answer.pss_bytes)),
         bytes(memory.map(|memory| memory.idle.pss_bytes)),
         bytes(memory.map(|memory| memory.idle.private_dirty_bytes)),
+        bytes(memory.map(|memory| memory.idle.mapped_bytes).filter(|bytes| *bytes > 0)),
         bytes(memory.map(|memory| memory.page_faults)),
         bytes(variant.syscalls.measured().map(|calls| calls.to_first_answer)),
+        bytes(variant.instructions.measured().copied()),
     ]
 }
 
-fn goals(report: &Report) -> String {
+fn goals(report: &Report, style: Style) -> String {
     if report.verdicts.is_empty() {
         return String::new();
     }
@@ -147,15 +164,15 @@ fn goals(report: &Report) -> String {
             words.into_iter().chain([figure, number(verdict.at_most)]).collect()
         })
         .collect();
-    format!("Goals\n{}", table(4, &["name", "variant", "kind", "verdict", "figure", "at most"], &rows))
+    titled(style, "Goals", 4, &["name", "variant", "kind", "verdict", "figure", "at most"], &rows)
 }
 
 /// Counts and bytes as they are, ratios and seconds with three decimals.
-fn number(figure: f64) -> String {
+pub(crate) fn number(figure: f64) -> String {
     if figure.fract() == 0.0 && figure >= 0.0 { thousands(figure as u64) } else { format!("{figure:.3}") }
 }
 
-fn notes(report: &Report) -> String {
+fn notes(report: &Report, style: Style) -> String {
     let mut lines = Vec::new();
     if host::busy(&report.host.load_before, report.host.cpus) {
         lines.push("the machine was busy before the run (see load): times are noisy".to_owned());
@@ -170,6 +187,7 @@ fn notes(report: &Report) -> String {
         let parts = [
             (runs_here, "memory", variant.memory.why_not()),
             (runs_here, "syscalls", variant.syscalls.why_not()),
+            (runs_here, "instructions", variant.instructions.why_not()),
             (in_engine, "image", variant.image.why_not()),
         ];
         let skipped = parts.into_iter().filter(|(wanted, ..)| *wanted);
@@ -181,7 +199,8 @@ fn notes(report: &Report) -> String {
         lines.push(POLLED.to_owned());
     }
     lines.push(report.excluded.clone());
-    lines.join("\n") + "\n"
+    let sign = if style == Style::Markdown { "- " } else { "" };
+    lines.iter().map(|line| format!("{sign}{line}\n")).collect()
 }
 
 fn starts_polled(report: &Report) -> bool {

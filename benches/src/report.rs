@@ -6,8 +6,8 @@ use crate::container::ImageSize;
 use crate::footprint::{MemoryReport, Syscalls};
 use crate::goals::Verdict;
 use crate::host::Host;
-use crate::ratio::ratio;
-use crate::start::Method;
+use crate::ratio::{ratio, ratio_interval};
+use crate::start::{Cache, Method};
 use crate::stats::{self, Summary};
 
 /// What no figure here contains.
@@ -21,6 +21,9 @@ pub(crate) const SCHEMA: u32 = 1;
 pub(crate) struct Report {
     pub(crate) schema: u32,
     pub(crate) taken_unix_s: u64,
+    /// Whether the run was interrupted: what follows is what was measured until then.
+    #[serde(default)]
+    pub(crate) partial: bool,
     pub(crate) arguments: Vec<String>,
     pub(crate) host: Host,
     /// The engine that ran the containers.
@@ -46,6 +49,8 @@ pub(crate) struct Variant {
     pub(crate) image: Outcome<ImageSize>,
     pub(crate) memory: Outcome<MemoryReport>,
     pub(crate) syscalls: Outcome<Syscalls>,
+    #[serde(default = "not_asked_for")]
+    pub(crate) instructions: Outcome<u64>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -63,10 +68,15 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Start {
     pub(crate) method: Method,
+    #[serde(default)]
+    pub(crate) cache: Cache,
     #[serde(flatten)]
     pub(crate) summary: Summary,
     /// p50 over the control's p50 by the same method.
     pub(crate) ratio_to_control: Option<f64>,
+    /// Its 95 % interval, by the bootstrap.
+    #[serde(default)]
+    pub(crate) ratio_interval: Option<[f64; 2]>,
     /// The median with process creation and the move to the server's CPU, which all variants pay alike.
     pub(crate) p50_from_clone_ns: Option<u64>,
     pub(crate) ratio_from_clone: Option<f64>,
@@ -118,28 +128,36 @@ impl Variant {
             image: Outcome::Skipped("no image was given".to_owned()),
             memory: Outcome::Skipped("no program was given".to_owned()),
             syscalls: Outcome::Skipped("no program was given".to_owned()),
+            instructions: Outcome::Skipped("no program was given".to_owned()),
             notes: Vec::new(),
         }
     }
 
     pub(crate) fn ratio(&self, method: Method) -> Option<f64> {
-        self.start(method)?.ratio_to_control
+        self.start(method, Cache::Warm)?.ratio_to_control
     }
 
-    fn start(&self, method: Method) -> Option<&Start> {
-        self.starts.iter().find(|start| start.method == method)
+    pub(crate) fn start(&self, method: Method, cache: Cache) -> Option<&Start> {
+        self.starts.iter().find(|start| (start.method, start.cache) == (method, cache))
     }
 }
 
 impl Start {
     /// None without runs.
-    pub(crate) fn new(method: Method, runs_ns: Vec<u64>, runs_from_clone_ns: Vec<u64>) -> Option<Self> {
+    pub(crate) fn new(
+        method: Method,
+        cache: Cache,
+        runs_ns: Vec<u64>,
+        runs_from_clone_ns: Vec<u64>,
+    ) -> Option<Self> {
         let summary = stats::summary(&runs_ns)?;
         let p50_from_clone_ns = stats::summary(&runs_from_clone_ns).map(|found| found.p50_ns);
         Some(Self {
             method,
+            cache,
             summary,
             ratio_to_control: None,
+            ratio_interval: None,
             p50_from_clone_ns,
             ratio_from_clone: None,
             runs_ns,
@@ -148,12 +166,25 @@ impl Start {
     }
 }
 
+/// In a record of before there was such a figure.
+fn not_asked_for() -> Outcome<u64> {
+    Outcome::Skipped("it was not asked for".to_owned())
+}
+
 /// Fills in every ratio: to the control, by the same method, in this run.
 pub(crate) fn add_ratios(variants: &mut [Variant]) {
     let control = variants.iter().find(|variant| variant.kind == Kind::Control).cloned();
-    for start in variants.iter_mut().flat_map(|variant| &mut variant.starts) {
-        let Some(floor) = control.as_ref().and_then(|control| control.start(start.method)) else { continue };
+    let starts = variants.iter_mut().flat_map(|variant| {
+        let kind = variant.kind;
+        variant.starts.iter_mut().map(move |start| (kind, start))
+    });
+    for (kind, start) in starts {
+        let floor = control.as_ref().and_then(|control| control.start(start.method, start.cache));
+        let Some(floor) = floor else { continue };
         start.ratio_to_control = ratio(start.summary.p50_ns, floor.summary.p50_ns);
+        if kind != Kind::Control {
+            start.ratio_interval = ratio_interval(&start.runs_ns, &floor.runs_ns);
+        }
         let both = start.p50_from_clone_ns.zip(floor.p50_from_clone_ns);
         start.ratio_from_clone = both.and_then(|(own, floor)| ratio(own, floor));
     }
@@ -164,7 +195,8 @@ mod tests {
     use super::*;
 
     fn variant(name: &str, kind: Kind, starts: &[(Method, u64)]) -> Variant {
-        let starts = starts.iter().filter_map(|(method, ns)| Start::new(*method, vec![*ns], vec![]));
+        let starts =
+            starts.iter().filter_map(|(method, ns)| Start::new(*method, Cache::Warm, vec![*ns], vec![]));
         Variant { starts: starts.collect(), ..Variant::new(name, kind) }
     }
 

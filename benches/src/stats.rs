@@ -16,11 +16,12 @@ pub(crate) struct Summary {
 pub(crate) fn summary(samples: &[u64]) -> Option<Summary> {
     let mut sorted = samples.to_vec();
     sorted.sort_unstable();
-    let at = |percent| percentile(&sorted, percent);
+    let at = |percent| percentile_of(&sorted, percent);
     Some(Summary { n: sorted.len(), p50_ns: at(50)?, p90_ns: at(90)?, p99_ns: at(99)?, max_ns: at(100)? })
 }
 
-fn percentile(sorted: &[u64], percent: usize) -> Option<u64> {
+/// Nearest-rank, of sorted samples.
+pub(crate) fn percentile_of(sorted: &[u64], percent: usize) -> Option<u64> {
     let rank = (percent * sorted.len()).div_ceil(100);
     sorted.get(rank.checked_sub(1)?).copied()
 }

@@ -1,5 +1,6 @@
 //! One program or image on its way into the report.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -7,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::args::{Args, Target};
-use crate::footprint::{MemoryReport, Syscalls};
+use crate::footprint::{MemoryReport, Syscalls, instructions};
 use crate::process::Program;
 use crate::report::{Kind, Outcome, Start, Variant};
-use crate::start::{Method, Row, Setting, Timing, methods_of};
+use crate::start::{Cache, Method, Row, Setting, Timing, methods_of};
 
 pub(crate) struct Subject {
     pub(crate) variant: Variant,
@@ -34,19 +35,23 @@ pub(crate) fn subjects(args: &Args, search: &str) -> Result<Vec<Subject>> {
     std::iter::once(Ok(control)).chain(targets).collect()
 }
 
-/// Asks every program which methods it knows. Where one can only be polled, so is the control.
-pub(crate) fn choose_methods(subjects: &mut [Subject], setting: &Setting<'_>) -> Result<()> {
+/// Asks every program which methods it knows.
+pub(crate) fn choose_methods(subjects: &mut [Subject], evicted: bool, setting: &Setting<'_>) -> Result<()> {
     for subject in &mut *subjects {
         let Some(program) = &subject.program else { continue };
         for method in methods_of(program, setting)? {
-            subject.add_row(method);
+            subject.add_row(method, Cache::Warm);
+        }
+        if evicted {
+            subject.add_evicted();
         }
     }
-    let polled = subjects.iter().any(|subject| subject.has(Method::ConnectPolling));
-    if let Some(control) =
-        subjects.first_mut().filter(|control| polled && !control.has(Method::ConnectPolling))
-    {
-        control.add_row(Method::ConnectPolling);
+    // The control has every row that another one has: where one can only be polled, so is the control.
+    let rows = subjects.iter().flat_map(|subject| &subject.rows).map(|row| (row.method, row.cache));
+    let kinds: BTreeSet<_> = rows.collect();
+    if let Some(control) = subjects.first_mut() {
+        let lacking = kinds.into_iter().filter(|kind| !control.has(*kind));
+        lacking.collect::<Vec<_>>().into_iter().for_each(|(method, cache)| control.add_row(method, cache));
     }
     Ok(())
 }
@@ -66,20 +71,32 @@ impl Subject {
         Ok(Self { variant, rows: Vec::new(), program })
     }
 
-    fn has(&self, method: Method) -> bool {
-        self.rows.iter().any(|row| row.method == method)
+    fn has(&self, kind: (Method, Cache)) -> bool {
+        self.rows.iter().any(|row| (row.method, row.cache) == kind)
     }
 
-    fn add_row(&mut self, method: Method) {
+    fn add_row(&mut self, method: Method, cache: Cache) {
         let name = &self.variant.name;
-        self.rows.extend(self.program.as_ref().map(|program| Row::new(name, program, method)));
+        self.rows.extend(self.program.as_ref().map(|program| Row::new(name, program, method, cache)));
     }
 
-    /// Memory and system calls, one start each, by the best method that the program knows.
+    /// By the best method that the program knows, where its file leaves the page cache.
+    fn add_evicted(&mut self) {
+        let (Some(program), Some(method)) = (&self.program, self.rows.first().map(|row| row.method)) else {
+            return;
+        };
+        match Cache::Evicted.prepare(&program.file) {
+            Ok(()) => self.add_row(method, Cache::Evicted),
+            Err(reason) => self.variant.notes.push(format!("evicted skipped: {reason:#}")),
+        }
+    }
+
+    /// Memory, system calls and instructions, one start each, by the best method that the program knows.
     pub(crate) fn weigh(&mut self, setting: &Setting<'_>, settle: Duration, search: &str) {
         if let (Some(program), Some(row)) = (&self.program, self.rows.first()) {
             self.variant.memory = MemoryReport::take(program, row.method, setting, settle).into();
             self.variant.syscalls = Syscalls::count(program, row.method, setting, search).into();
+            self.variant.instructions = instructions(program, row.method, setting, search).into();
         }
     }
 
@@ -90,10 +107,19 @@ impl Subject {
                 let note = format!("{} of its servers outlived TERM by 10 s and were killed", row.killed);
                 self.variant.notes.push(note);
             }
+            if let Some(reason) = row.not_evicted.last() {
+                let note = format!("{} evicted starts left out: {reason}", row.not_evicted.len());
+                self.variant.notes.push(note);
+            }
             let ns = |of: fn(&Timing) -> Duration| {
                 row.timings.iter().map(|timing| nanoseconds(of(timing))).collect()
             };
-            let start = Start::new(row.method, ns(|timing| timing.from_exec), ns(|timing| timing.from_clone));
+            let start = Start::new(
+                row.method,
+                row.cache,
+                ns(|timing| timing.from_exec),
+                ns(|timing| timing.from_clone),
+            );
             self.variant.starts.extend(start);
         }
         self.variant

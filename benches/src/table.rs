@@ -1,7 +1,29 @@
-//! Aligned columns for a terminal.
+//! Columns, for a terminal or for a README.
 
-/// Lines of equal columns: the first `left` of them flush left, the others flush right.
-pub(crate) fn table(left: usize, head: &[&str], rows: &[Vec<String>]) -> String {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Style {
+    Terminal,
+    Markdown,
+}
+
+/// A title and a table of columns: the first `left` of them flush left, the others flush right.
+pub(crate) fn titled(style: Style, title: &str, left: usize, head: &[&str], rows: &[Vec<String>]) -> String {
+    match style {
+        Style::Terminal => format!("{title}\n{}", table(left, head, rows)),
+        Style::Markdown => format!("{title}\n\n{}", markdown(left, head, rows)),
+    }
+}
+
+fn markdown(left: usize, head: &[&str], rows: &[Vec<String>]) -> String {
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let rules = (0..head.len()).map(|column| if column < left { "---" } else { "---:" }.to_owned());
+    let head = line(head.iter().map(|&title| title.to_owned()).collect()) + &line(rules.collect());
+    rows.iter()
+        .fold(head, |text, row| text + &line(row.iter().map(|cell| cell.replace('|', "\\|")).collect()))
+}
+
+/// Lines of equal columns.
+fn table(left: usize, head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = head.iter().map(|&title| title.to_owned()).collect();
     let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
     let widths: Vec<usize> = (0..head.len())
@@ -53,6 +75,13 @@ mod tests {
         let rows = [vec!["c-control".to_owned(), "7".to_owned()], vec!["µ".to_owned(), "1,024".to_owned()]];
         let expected = "  name       bytes\n  c-control      7\n  µ          1,024\n";
         assert_eq!(table(1, &["name", "bytes"], &rows), expected);
+    }
+
+    #[test]
+    fn a_table_for_a_readme_keeps_its_columns_whatever_is_in_a_cell() {
+        let rows = [vec!["a|b".to_owned(), "7".to_owned()]];
+        let expected = "T\n\n| name | bytes |\n| --- | ---: |\n| a\\|b | 7 |\n";
+        assert_eq!(titled(Style::Markdown, "T", 1, &["name", "bytes"], &rows), expected);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The harness as a person runs it, against the C control.
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -26,11 +27,15 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    fn coldstart(&self, line: &str, command: &[&str]) -> Output {
+    fn command(&self, line: &str) -> Command {
         let mut coldstart = Command::new(env!("CARGO_BIN_EXE_coldstart"));
         coldstart.current_dir(&self.folder).args(["--control", "control", "--runs", "3", "--settle", "0"]);
-        coldstart.args(line.split_whitespace()).args(command);
-        coldstart.output().unwrap()
+        coldstart.args(line.split_whitespace());
+        coldstart
+    }
+
+    fn coldstart(&self, line: &str, command: &[&str]) -> Output {
+        self.command(line).args(command).output().unwrap()
     }
 
     fn json(&self, name: &str) -> Value {
@@ -94,6 +99,90 @@ fn a_server_that_knows_only_port_is_polled_and_so_is_the_control() {
     assert_eq!(methods(&record["variants"][1]), ["connect-polling"]);
     assert!(record["variants"][1]["starts"][0]["ratio_to_control"].is_f64());
     assert!(String::from_utf8(output.stdout).unwrap().contains("up to 1 ms late"));
+}
+
+#[test]
+fn named_commands_are_measured_in_one_run_each_in_its_row() {
+    let bench = Bench::new();
+    let mut coldstart = bench.command("--json out.json --svg out.svg --markdown");
+    let output = coldstart
+        .args(["--command", "one=sh -c 'exec ./control'", "--command", "two=./control"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let record = bench.json("out.json");
+    let names: Vec<_> =
+        record["variants"].as_array().unwrap().iter().map(|variant| &variant["name"]).collect();
+    assert_eq!(names, ["c-control", "one", "two"]);
+    let ratio = &record["variants"][1]["starts"][0];
+    let (low, high) =
+        (ratio["ratio_interval"][0].as_f64().unwrap(), ratio["ratio_interval"][1].as_f64().unwrap());
+    assert!(0.0 < low && low <= high, "{ratio}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("| variant | method | n |"), "{text}");
+    let picture = std::fs::read_to_string(bench.path("out.svg")).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.contains(">two</text>"), "{picture}");
+}
+
+#[test]
+fn an_evicted_start_has_a_row_of_its_own_or_its_reason() {
+    let bench = Bench::new();
+    let output = bench.coldstart("--evicted --binary one=control --json out.json", &[]);
+    assert!(output.status.success(), "{output:?}");
+    let one = &bench.json("out.json")["variants"][1];
+    let evicted =
+        one["starts"].as_array().unwrap().iter().filter(|start| start["cache"] == "evicted").count();
+    let said = one["notes"].to_string();
+    assert!(evicted == 1 || said.contains("cannot be taken out of the page cache"), "{one}");
+}
+
+#[test]
+fn an_interrupted_run_gives_what_it_has_and_says_so() {
+    let bench = Bench::new();
+    let mut coldstart = bench.command("--runs 1000000 --binary one=control --json out.json");
+    let mut run = coldstart.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It says so once the handler is in place and the rounds begin.
+    let mut line = String::new();
+    BufReader::new(run.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("rounds of"), "{line}");
+    let pid = rustix::process::Pid::from_child(&run);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("PARTIAL"));
+    assert_eq!(bench.json("out.json")["partial"], true);
+}
+
+#[test]
+fn a_record_compared_with_itself_has_not_moved() {
+    let bench = Bench::new();
+    let output = bench.coldstart("--binary one=control --json out.json", &[]);
+    assert!(output.status.success(), "{output:?}");
+    let mut record = bench.json("out.json");
+    let compare = || {
+        let mut coldstart = Command::new(env!("CARGO_BIN_EXE_coldstart"));
+        let output =
+            coldstart.current_dir(&bench.folder).args(["compare", "out.json", "new.json"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    std::fs::copy(bench.path("out.json"), bench.path("new.json")).unwrap();
+    let same = compare();
+    assert!(
+        same.contains("within noise") && !same.contains("slower") && !same.contains("binary bytes"),
+        "{same}"
+    );
+
+    for start in record["variants"][1]["starts"].as_array_mut().unwrap() {
+        start["ratio_to_control"] = (start["ratio_to_control"].as_f64().unwrap() * 1000.0).into();
+        for run in start["runs_ns"].as_array_mut().unwrap() {
+            *run = (run.as_u64().unwrap() * 1000).into();
+        }
+    }
+    record["variants"][1]["binary_bytes"]["measured"] = 1.into();
+    std::fs::write(bench.path("new.json"), record.to_string()).unwrap();
+    let moved = compare();
+    assert!(moved.contains("slower") && moved.contains("binary bytes"), "{moved}");
 }
 
 #[test]

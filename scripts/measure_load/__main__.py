@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 from . import drive, host, parts, report
-from .contenders import PEERS, Contenders
+from .contenders import PEERS, ROOT, Contenders
 from .server import Missing, Server
 from .targets import TARGETS
 
@@ -59,9 +60,13 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="of which the middle is taken (3)")
     parser.add_argument("--rate", type=int, default=2000, help="requests a second of the open loop (2000)")
     parser.add_argument("--json", metavar="FILE", help="all rows with their rounds, and the machine")
+    parser.add_argument("--record", action="store_true", help="the same to benches/record")
     parser.add_argument("--steady", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.only = options.only.split(",")
+    if options.record:
+        folder = subprocess.run([ROOT / "scripts/record-folder.sh"], check=True, capture_output=True, text=True).stdout.strip()
+        options.json = f"{folder}/load.json"
     if unknown := set(options.only) - PARTS.keys():
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     peers = options.peers.split(",") if options.peers else PEERS[:3] if options.quick else PEERS
@@ -75,9 +80,8 @@ def main():
     options = arguments()
     report.goals()
     drive.allow_many_files()
-    root = Path(__file__).resolve().parents[2]
-    builds = {name: root / "dist" / name for name in ("python-backend", "nodejs-backend")} | dict(also.split("=", 1) for also in options.also)
-    run, began, machine, interrupted = Run(options), time.time(), host.look(root), False
+    builds = {name: ROOT / "dist" / name for name in ("python-backend", "nodejs-backend")} | dict(also.split("=", 1) for also in options.also)
+    run, began, machine, interrupted = Run(options), time.time(), host.look(ROOT), False
     run.upstream = Server(report.UPSTREAM, [options.steady, "upstream", "127.0.0.1:{port}", "--seconds", str(run.stream_seconds)], {}, cpu=1)
     try:
         run.contenders = Contenders(builds, options.peers, run.upstream.address)
@@ -98,7 +102,7 @@ def main():
     if options.json:
         record = {"schema": 1, "taken_unix_s": int(began), "partial": interrupted, "arguments": sys.argv[1:], "host": machine,
                   "rows": run.rows, "figures": run.figures, "verdicts": report.judge(run), "skipped": run.skipped}
-        Path(options.json).write_text(json.dumps(record, indent=1) + "\n")
+        Path(options.json).write_text(json.dumps(record, indent=1).replace(str(ROOT), ".") + "\n")
     sys.exit(130 if interrupted else 0)
 
 

@@ -7,8 +7,9 @@ use anyhow::Result;
 use super::{ContainerRow, EmptyContainer, Engine, image_size, rounds};
 use crate::args::Args;
 use crate::report::{Kind, Outcome, Start, Variant};
-use crate::start::{Method, Setting};
+use crate::start::{Cache, Setting};
 use crate::subject::nanoseconds;
+use crate::watch::Watch;
 
 /// An error, before anything is measured, where an image that is all of its target cannot be: a target with a
 /// program too still has that one's figures, and the reason beside them.
@@ -25,9 +26,12 @@ pub(crate) fn check(args: &Args) -> Result<()> {
 }
 
 /// Adds to the variants what their images show. Gives back the engine, or why nothing was measured.
-pub(crate) fn measure(variants: &mut [Variant], args: &Args) -> Result<Outcome<String>> {
+pub(crate) fn measure(variants: &mut [Variant], args: &Args, watch: &Watch) -> Result<Outcome<String>> {
     if variants.iter().all(|variant| variant.image_name.is_none()) {
         return Ok(Outcome::Skipped("no image was given".to_owned()));
+    }
+    if watch.interrupted() {
+        return Ok(Outcome::Skipped("the run was interrupted".to_owned()));
     }
     let engine = match Engine::find() {
         Ok(engine) => engine,
@@ -45,12 +49,12 @@ pub(crate) fn measure(variants: &mut [Variant], args: &Args) -> Result<Outcome<S
     }
     let present = variants.iter().any(|variant| variant.image.measured().is_some());
     if present {
-        measure_starts(variants, args, &engine)?;
+        measure_starts(variants, args, &engine, watch)?;
     }
     Ok(Outcome::Measured(format!("{} {}", engine.client, engine.version)))
 }
 
-fn measure_starts(variants: &mut [Variant], args: &Args, engine: &Engine) -> Result<()> {
+fn measure_starts(variants: &mut [Variant], args: &Args, engine: &Engine, watch: &Watch) -> Result<()> {
     let empty = EmptyContainer::make(engine, Path::new(&args.control))?;
     if let Some(control) = variants.iter_mut().find(|variant| variant.kind == Kind::Control) {
         control.image = image_size(engine, &empty.image).into();
@@ -61,14 +65,17 @@ fn measure_starts(variants: &mut [Variant], args: &Args, engine: &Engine) -> Res
         .iter()
         .enumerate()
         .filter(|(_, variant)| variant.image.measured().is_some())
-        .filter_map(|(place, variant)| Some(ContainerRow::new(place, variant.image_name.as_ref()?)))
+        .filter_map(|(place, variant)| Some((place, variant.image_name.clone()?)))
+        .flat_map(|(place, image)| {
+            args.networks.iter().map(move |network| ContainerRow::new(place, &image, *network))
+        })
         .collect();
     eprintln!("coldstart: {} rounds of {} containers", args.container_runs, rows.len());
-    rounds(&mut rows, args.container_runs, engine, args.network, &setting)?;
+    rounds(&mut rows, args.container_runs, engine, &setting, watch)?;
     for row in rows {
         let runs = row.runs.into_iter().map(nanoseconds).collect();
         if let Some(variant) = variants.get_mut(row.place) {
-            variant.starts.extend(Start::new(Method::ContainerRun, runs, Vec::new()));
+            variant.starts.extend(Start::new(row.network.method(), Cache::Warm, runs, Vec::new()));
         }
     }
     Ok(())

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::Engine;
-use crate::start::{Setting, free_port, until_ok};
+use crate::start::{Method, Setting, free_port, until_ok};
+use crate::watch::Watch;
 
 const WARM_UP: usize = 1;
 const SEEMS_STUCK: Duration = Duration::from_secs(2);
@@ -24,6 +25,13 @@ pub(crate) enum Network {
 }
 
 impl Network {
+    pub(super) fn method(self) -> Method {
+        match self {
+            Self::Host => Method::ContainerRun,
+            Self::Publish(_) => Method::ContainerPublished,
+        }
+    }
+
     pub(crate) fn title(self) -> String {
         match self {
             Self::Host => "host network".to_owned(),
@@ -37,12 +45,13 @@ pub(crate) struct ContainerRow {
     /// Whose image it is: an index that the caller chose.
     pub(crate) place: usize,
     image: String,
+    pub(crate) network: Network,
     pub(crate) runs: Vec<Duration>,
 }
 
 impl ContainerRow {
-    pub(crate) fn new(place: usize, image: &str) -> Self {
-        Self { place, image: image.to_owned(), runs: Vec::new() }
+    pub(crate) fn new(place: usize, image: &str, network: Network) -> Self {
+        Self { place, image: image.to_owned(), network, runs: Vec::new() }
     }
 }
 
@@ -51,15 +60,18 @@ pub(crate) fn rounds(
     rows: &mut [ContainerRow],
     runs: usize,
     engine: &Engine,
-    network: Network,
     setting: &Setting<'_>,
+    watch: &Watch,
 ) -> Result<()> {
     for round in 0..WARM_UP + runs {
+        watch.tell("container round", round + 1, WARM_UP + runs);
         for row in &mut *rows {
-            let took = once(engine, &row.image, network, setting).with_context(|| row.image.clone())?;
-            if round >= WARM_UP {
-                row.runs.push(took);
+            let took = once(engine, &row.image, row.network, setting).with_context(|| row.image.clone());
+            let took = watch.unless_interrupted(took)?;
+            if watch.interrupted() {
+                return Ok(());
             }
+            row.runs.extend(took.filter(|_| round >= WARM_UP));
         }
     }
     Ok(())

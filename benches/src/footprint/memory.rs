@@ -19,6 +19,9 @@ pub(crate) struct Memory {
     pub(crate) rss_bytes: u64,
     /// Written to by this process alone: what a further instance would cost at least.
     pub(crate) private_dirty_bytes: u64,
+    /// Addresses in use, whether there is memory behind them or not.
+    #[serde(default)]
+    pub(crate) mapped_bytes: u64,
 }
 
 /// One server, looked at twice.
@@ -57,8 +60,17 @@ fn of_tree(pid: i32) -> Result<Memory> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let own = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))
         .with_context(|| format!("/proc/{pid}/smaps_rollup"))?;
-    let own = parse(&own).context("smaps_rollup has no Pss, Rss or Private_Dirty")?;
+    let mut own = parse(&own).context("smaps_rollup has no Pss, Rss or Private_Dirty")?;
+    own.mapped_bytes = mapped(pid)?;
     children.split_whitespace().try_fold(own, |sum, child| Ok(sum + of_tree(child.parse()?)?))
+}
+
+/// The first field of statm, in pages.
+fn mapped(pid: i32) -> Result<u64> {
+    let file = format!("/proc/{pid}/statm");
+    let statm = fs::read_to_string(&file).with_context(|| file.clone())?;
+    let pages: u64 = statm.split(' ').next().unwrap_or_default().parse().context(file)?;
+    Ok(pages * rustix::param::page_size() as u64)
 }
 
 /// Minor and major page faults of the first process alone.
@@ -85,6 +97,7 @@ fn parse(rollup: &str) -> Option<Memory> {
         pss_bytes: field("Pss")?,
         rss_bytes: field("Rss")?,
         private_dirty_bytes: field("Private_Dirty")?,
+        mapped_bytes: 0,
     })
 }
 
@@ -96,6 +109,7 @@ impl Add for Memory {
             pss_bytes: self.pss_bytes + other.pss_bytes,
             rss_bytes: self.rss_bytes + other.rss_bytes,
             private_dirty_bytes: self.private_dirty_bytes + other.private_dirty_bytes,
+            mapped_bytes: self.mapped_bytes + other.mapped_bytes,
         }
     }
 }
@@ -118,8 +132,12 @@ Private_Dirty:        88 kB
     #[test]
     fn pss_is_read_from_its_own_line_and_not_from_pss_dirty() {
         let found = parse(ROLLUP).unwrap();
-        let expected =
-            Memory { pss_bytes: 464 * 1024, rss_bytes: 512 * 1024, private_dirty_bytes: 88 * 1024 };
+        let expected = Memory {
+            pss_bytes: 464 * 1024,
+            rss_bytes: 512 * 1024,
+            private_dirty_bytes: 88 * 1024,
+            mapped_bytes: 0,
+        };
         assert_eq!(found, expected);
     }
 
@@ -139,6 +157,6 @@ Private_Dirty:        88 kB
     #[test]
     fn the_harness_itself_can_be_read() {
         let own = of_tree(i32::try_from(std::process::id()).unwrap()).unwrap();
-        assert!(own.pss_bytes > 0 && own.pss_bytes <= own.rss_bytes);
+        assert!(own.pss_bytes > 0 && own.pss_bytes <= own.rss_bytes && own.rss_bytes <= own.mapped_bytes);
     }
 }

@@ -1,5 +1,6 @@
 //! From `execve` to the first byte of a 200: three ways to see it, and the rounds that compare them.
 
+mod cache;
 mod inherited;
 mod polled;
 mod probe;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::{Child, Ended, Program, Spawned};
 
+pub(crate) use cache::Cache;
 pub(crate) use polled::until_ok;
 pub(crate) use probe::methods_of;
 pub(crate) use rounds::{Row, rounds};
@@ -36,6 +38,8 @@ pub(crate) enum Method {
     ConnectPolling,
     /// `docker run`: polled every millisecond too, which is little beside what an engine takes.
     ContainerRun,
+    /// The same with a network of its own and a published port.
+    ContainerPublished,
 }
 
 /// What all starts of one run share.
@@ -69,8 +73,14 @@ impl Method {
         match self {
             Self::InheritedListener => inherited::start(program, setting),
             Self::BindIncluded => ready::start(program, setting),
-            Self::ConnectPolling | Self::ContainerRun => polled::start(program, setting),
+            Self::ConnectPolling | Self::ContainerRun | Self::ContainerPublished => {
+                polled::start(program, setting)
+            }
         }
+    }
+
+    pub(crate) fn in_container(self) -> bool {
+        matches!(self, Self::ContainerRun | Self::ContainerPublished)
     }
 
     pub(crate) fn title(self) -> &'static str {
@@ -78,7 +88,8 @@ impl Method {
             Self::InheritedListener => "inherited listener",
             Self::BindIncluded => "bind included, ready byte",
             Self::ConnectPolling => "connect polled every 1 ms",
-            Self::ContainerRun => "container run, polled every 1 ms",
+            Self::ContainerRun => "container run, host network",
+            Self::ContainerPublished => "container run, published port",
         }
     }
 }
