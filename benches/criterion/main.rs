@@ -1,0 +1,13 @@
+//! Parts of the services, timed by criterion. Each is asked for its result before it is timed. Groups have the names
+//! of the modules. `benches/README.md` tells how two commits are compared.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, missing_docs)] // a bench that cannot go on is to fail
+
+mod kit;
+mod nodejs_backend;
+mod python_backend;
+mod socket;
+
+use criterion::{criterion_group, criterion_main};
+
+criterion_group!(benches, kit::benches, python_backend::benches, nodejs_backend::benches);
+criterion_main!(benches);

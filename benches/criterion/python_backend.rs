@@ -1,0 +1,149 @@
+//! python-backend.
+
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+use criterion::{Criterion, Throughput};
+use python_backend::benching;
+use serde_json::{Value, json};
+use space_kit::{Bytes, HeaderMap, HeaderValue};
+
+use crate::socket;
+
+const EVENTS: u64 = 1000;
+
+pub(crate) fn benches(c: &mut Criterion) {
+    json_scan(c);
+    sse(c);
+    relay(c);
+    headers(c);
+}
+
+/// A chat of 20 messages, about 10 KB.
+fn chat() -> String {
+    let message = |number: u32| json!({"role": if number.is_multiple_of(2) { "user" } else { "assistant" }, "content": "Ein \"Wort\"\n".repeat(40)});
+    let messages: Vec<Value> = (0..20).map(message).collect();
+    json!({"messages": messages, "model": "org/model", "stream": true, "temperature": 0.7}).to_string()
+}
+
+fn json_scan(c: &mut Criterion) {
+    let mut group = c.benchmark_group("json_scan");
+    let text = chat();
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    assert_eq!(benching::json_scan(text.as_bytes()), 4);
+    group.bench_function("members of a chat", |b| b.iter(|| benching::json_scan(black_box(text.as_bytes()))));
+
+    let text = Bytes::from(text);
+    let changed: Value = serde_json::from_slice(&benching::chat_body(text.clone(), "other")).unwrap();
+    assert_eq!(
+        (&changed["model"], &changed["stream_options"]["include_usage"]),
+        (&json!("other"), &json!(true))
+    );
+    group.bench_function("a chat with another model", |b| {
+        b.iter(|| benching::chat_body(text.clone(), black_box("other")))
+    });
+}
+
+/// An upstream's events, framed as events but not as chunks.
+fn stream(events: u64) -> String {
+    let choice = |delta: Value, reason: Value| json!({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "org/model", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]});
+    let content = format!("data: {}\n\n", choice(json!({"content": "hello "}), Value::Null));
+    let last = format!("data: {}\n\ndata: [DONE]\n\n", choice(json!({}), json!("stop")));
+    content.repeat(events as usize) + &last
+}
+
+fn sse(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sse");
+    let (text, mut out) = (stream(EVENTS), Vec::new());
+    assert_eq!(benching::events(text.as_bytes(), &mut out), EVENTS as usize);
+    assert_eq!(text, String::from_utf8(out.clone()).unwrap() + "data: [DONE]\n\n", "passed on as it came");
+    group.throughput(Throughput::Elements(EVENTS));
+    group.bench_function("events found, inspected and written", |b| {
+        b.iter(|| {
+            out.clear();
+            benching::events(black_box(text.as_bytes()), &mut out)
+        });
+    });
+}
+
+/// The whole way of a stream, from the upstream's socket to the client's. Time for one event is what is told.
+fn relay(c: &mut Criterion) {
+    let mut group = c.benchmark_group("relay");
+    let env = [("UPSTREAM_URL", format!("http://{}/v1", upstream()))];
+    let mut client = socket::start(&python_backend::SERVICE, Vec::leak(env.into()));
+    let body = json!({"model": "org/model", "stream": true, "messages": [{"role": "user", "content": "hi"}]})
+        .to_string();
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut answer = Vec::new();
+    socket::ask(&mut client, request.as_bytes(), b"0\r\n\r\n", &mut answer);
+    let count = answer.windows(7).filter(|window| window == b"hello \"").count();
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200 OK\r\n") && count == EVENTS as usize,
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+    group.throughput(Throughput::Elements(EVENTS));
+    group.bench_function("events from socket to socket", |b| {
+        b.iter(|| socket::ask(&mut client, black_box(request.as_bytes()), b"0\r\n\r\n", &mut answer));
+    });
+}
+
+/// Answers each request with the same stream, an event in each chunk.
+fn upstream() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut answer =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
+    for event in stream(EVENTS).split_inclusive("\n\n") {
+        answer += &format!("{:x}\r\n{event}\r\n", event.len());
+    }
+    answer += "0\r\n\r\n";
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, answer) = (stream.unwrap(), answer.clone());
+            thread::spawn(move || {
+                let mut request = Vec::new();
+                let mut buffer = [0; 4096];
+                while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                    request.extend_from_slice(&buffer[..read]);
+                    if request.ends_with(b"}") {
+                        request.clear();
+                        stream.write_all(answer.as_bytes()).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+fn headers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("headers");
+    let sent: HeaderMap = [
+        ("host", "owner-name.hf.space"),
+        ("user-agent", "OpenAI/JS 5.0"),
+        ("accept", "application/json"),
+        ("content-type", "application/json"),
+        ("authorization", "Bearer secret"),
+        ("x-forwarded-for", "203.0.113.7"),
+        ("x-stainless-lang", "js"),
+        ("x-stainless-retry-count", "0"),
+        ("cookie", "a=b"),
+        ("connection", "keep-alive"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+    .collect();
+    let kept = benching::to_upstream(&sent);
+    assert!(
+        !kept.contains_key("authorization") && !kept.contains_key("cookie") && kept.contains_key("accept")
+    );
+    group.bench_function("to the upstream", |b| b.iter(|| benching::to_upstream(black_box(&sent))));
+    assert!(!benching::to_client(&sent).contains_key("connection"));
+    group.bench_function("to the client", |b| b.iter(|| benching::to_client(black_box(&sent))));
+}

@@ -1,0 +1,48 @@
+//! A service of this process on a socket, and a client that keeps its connection.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use space_kit::Service;
+
+/// Starts the service in a thread that lasts as long as the process, and connects.
+pub(crate) fn start<S: Send + Sync + 'static>(
+    service: &'static Service<S>,
+    env: &'static [(&str, String)],
+) -> TcpStream {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    thread::spawn(move || {
+        let lookup = |name: &str| match name {
+            "HOST" => Some("127.0.0.1".into()),
+            "PORT" => Some(address.port().to_string().into()),
+            "LOG_LEVEL" => Some("error".into()),
+            _ => env.iter().find(|(own, _)| *own == name).map(|(_, value)| OsString::from(value)),
+        };
+        space_kit::main(service, [], &lookup)
+    });
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match TcpStream::connect(address) {
+            Ok(stream) => {
+                stream.set_nodelay(true).unwrap();
+                return stream;
+            }
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    }
+}
+
+/// Sends a request and reads until the answer ends in `end`.
+pub(crate) fn ask(stream: &mut TcpStream, request: &[u8], end: &[u8], answer: &mut Vec<u8>) {
+    stream.write_all(request).unwrap();
+    answer.clear();
+    let mut buffer = [0; 64 * 1024];
+    while !answer.ends_with(end) {
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0, "the service closed: {}", String::from_utf8_lossy(answer));
+        answer.extend_from_slice(&buffer[..read]);
+    }
+}

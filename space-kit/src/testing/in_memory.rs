@@ -1,0 +1,63 @@
+//! A service on a connection that is memory: parsing, routing, handler and answer without a socket.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::app::App;
+use crate::conn::MAX_HEAD_BYTES;
+use crate::env::{Env, Lookup};
+use crate::handle::Handler;
+use crate::phase::Shared;
+use crate::{Config, Service};
+
+/// One connection to a service, kept alive. Limits of time are the socket's business and not here.
+pub struct InMemory {
+    runtime: Runtime,
+    client: DuplexStream,
+}
+
+impl InMemory {
+    /// A service with this environment.
+    pub fn new<S: Send + Sync + 'static>(service: &'static Service<S>, lookup: &Lookup<'_>) -> InMemory {
+        let mut env = Env::new(lookup, service.defaults);
+        let config = Config::read_with(&mut env, service.sites).expect("a usable environment");
+        let state = (service.configure)(&mut env, &config).expect("a usable environment");
+        let app = App::new(service, state, config);
+        let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let handler = Handler { app, shared: Arc::new(Shared::new()), peer };
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (client, server) = duplex(64 * 1024);
+        runtime.spawn(
+            http1::Builder::new()
+                .header_read_timeout(None)
+                .max_buf_size(MAX_HEAD_BYTES)
+                .serve_connection(TokioIo::new(server), handler),
+        );
+        InMemory { runtime, client }
+    }
+
+    /// Sends a request and gives the answer, head and body, which must have a `content-length`.
+    pub fn ask(&mut self, request: &[u8]) -> Vec<u8> {
+        self.runtime.block_on(async {
+            self.client.write_all(request).await.expect("the service reads");
+            let mut answer = Vec::with_capacity(1024);
+            while !is_whole(&answer) {
+                let read = self.client.read_buf(&mut answer).await.expect("the service answers");
+                assert!(read > 0, "the service closed: {}", String::from_utf8_lossy(&answer));
+            }
+            answer
+        })
+    }
+}
+
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let head = std::str::from_utf8(&answer[..end]).expect("a head is text");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+    answer.len() == end + 4 + length.parse::<usize>().expect("a length")
+}
