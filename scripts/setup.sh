@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian 12 machine, saying what before it does. Running it again changes nothing.
-# usage: scripts/setup.sh [--check] [build] [test] [deny] [peers] [engine]     (default: build)
+# usage: scripts/setup.sh [--check] [build] [test] [deny] [peers] [measure] [engine]     (default: build)
 #   build    Debian's compiler packages for the static binaries; cargo-auditable into .cache/tools
 #   test     what scripts/test.sh needs besides cargo
 #   deny     cargo-deny into .cache/tools
 #   peers    what scripts/peers.sh needs besides cargo
+#   measure  what the measuring scripts need besides: wrk, strace, valgrind
 #   engine   a container engine, compose and debootstrap; scripts/engine.sh starts it
 #   --check  only reports; exit status 1 if anything is missing
 # Your rustup stays as it is: the build calls Debian's compiler as /usr/bin/rustc, and the rest goes to .cache/.
@@ -19,9 +20,9 @@ check=false groups=()
 for arg in "$@"; do
     case $arg in
         --check) check=true ;;
-        build | test | deny | peers | engine) groups+=("$arg") ;;
+        build | test | deny | peers | measure | engine) groups+=("$arg") ;;
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
-        *) echo "setup: unknown argument '$arg'; there are: --check build test deny peers engine" >&2; exit 2 ;;
+        *) echo "setup: unknown argument '$arg'; there are: --check build test deny peers measure engine" >&2; exit 2 ;;
     esac
 done
 [ ${#groups[@]} -gt 0 ] || groups=(build)
@@ -52,6 +53,11 @@ for group in "${groups[@]}"; do
             need openssl command -v openssl
             need nginx-light test -x /usr/sbin/nginx
             need golang-go command -v go
+            ;;
+        measure)
+            need wrk command -v wrk
+            need strace command -v strace
+            need valgrind command -v valgrind
             ;;
         engine)
             need docker.io command -v dockerd
