@@ -20,13 +20,14 @@ class Run:
     """What is measured how, and what was found."""
 
     def __init__(self, options):
-        quick = options.quick
+        self.quick = quick = options.quick
         self.connections = [1, 64] if quick else [1, 16, 64, 256, 1000]
         self.seconds = options.seconds or (1 if quick else 5)
         self.rounds = options.rounds or (1 if quick else 3)
-        self.rate = options.rate
+        self.rate = options.rate or (200 if quick else 2000)
+        self.settle = 1 if quick else 2 # seconds: what a server frees, it frees by then
         self.idle = [0, 100, 1000] if quick else [0, 100, 1000, 10_000]
-        self.streams, self.stream_seconds = (200, 3) if quick else (1000, 10)
+        self.streams, self.stream_seconds = (200, 2) if quick else (1000, 10)
         self.endurance = (1000, 20_000) if quick else (10_000, 1_000_000)
         self.rows, self.figures, self.skipped = [], [], {}
         self.steady = drive.Steady(options.steady)
@@ -52,13 +53,13 @@ class Run:
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/measure-load.sh", description="Requests, idle connections, streams and memory beside the peers, in one run. Only ratios within a run mean something.")
-    parser.add_argument("--quick", action="store_true", help="about a minute and a half: fewer connections, one round, three peers; rough figures")
+    parser.add_argument("--quick", action="store_true", help="about two minutes: fewer connections, one round, three peers; rough figures")
     parser.add_argument("--only", metavar="PART,…", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
     parser.add_argument("--peers", metavar="NAME,…", help=f"of {', '.join(PEERS)}, or none (default: all; with --quick the first three)")
     parser.add_argument("--also", metavar="NAME=FILE", action="append", default=[], help="another build, in turn with dist/'s: python-backend.old=FILE or nodejs-backend.old=FILE")
     parser.add_argument("--seconds", type=int, help="of each measurement (5)")
     parser.add_argument("--rounds", type=int, help="of which the middle is taken (3)")
-    parser.add_argument("--rate", type=int, default=2000, help="requests a second of the open loop (2000)")
+    parser.add_argument("--rate", type=int, help="requests a second of the open loop (2000)")
     parser.add_argument("--json", metavar="FILE", help="all rows with their rounds, and the machine")
     parser.add_argument("--record", action="store_true", help="the same to benches/record")
     parser.add_argument("--steady", help=argparse.SUPPRESS)

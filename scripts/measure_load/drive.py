@@ -62,7 +62,7 @@ class Steady:
     def begin(self, *args, **options):
         """Starts it and gives it back with the first line that it says."""
         process = subprocess.Popen(self.words(*args, **options), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True)
+                                   stderr=subprocess.PIPE, text=True, start_new_session=True)
         line = process.stdout.readline().strip()
         if not line:
             raise Missing(process.communicate()[1].strip())

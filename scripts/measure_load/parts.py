@@ -9,8 +9,6 @@ from .contenders import kind
 from .server import Missing
 from .targets import request
 
-SETTLE = 2  # seconds: what a server frees, it frees by then
-
 
 def closed(run, target):
     """As many requests at a time as there are connections: an answer brings the next request. In turn, in rounds."""
@@ -20,7 +18,8 @@ def closed(run, target):
             requests[run.upstream] = request(target, run.upstream)
         for connections in run.connections:
             seen = {}
-            for number in range(run.rounds + 1): # the first one warms up
+            warm_up = not run.quick or connections == run.connections[0]
+            for number in range(0 if warm_up else 1, run.rounds + 1):
                 for server, asked in requests.items():
                     seconds = run.seconds if number else 1
                     began = server.cpu()
@@ -60,18 +59,24 @@ def idle(run):
 
 def memory_of_idle(run, server):
     run.steady.run("requests", server.address, count=1000, connections=1)
-    time.sleep(SETTLE)
+    time.sleep(run.settle)
     before, points = server.pss(), []
     for count in run.idle:
-        with drive.Held(run.steady, server, count):
-            time.sleep(SETTLE / 2)
-            points.append((count, server.pss()))
-    time.sleep(SETTLE)
+        run.attempt(server.name, f"{count} idle connections", lambda: points.append(idle_point(run, server, count)))
+    time.sleep(run.settle)
     kept = server.pss() - before
+    if len(points) < 3:
+        raise Missing("too few counts could be held for a slope")
     slope = statistics.linear_regression(*zip(*points)).slope
     run.row("idle", server=server.name, before=before, points=points, per_connection=slope, kept=kept)
     run.figure("idle-bytes-per-connection", server.name, slope)
     run.figure("idle-bytes-kept", server.name, kept)
+
+
+def idle_point(run, server, count):
+    with drive.Held(run.steady, server, count):
+        time.sleep(run.settle / 2)
+        return count, server.pss()
 
 
 def beside_idle(run, server, idle=1000, active=64):
@@ -101,7 +106,7 @@ def streams(run):
 def streams_through(run, server):
     asked = request("stream", server)
     drive.wrk(server.address, request("proxy", server), 1, 1)
-    time.sleep(SETTLE)
+    time.sleep(run.settle)
     before = server.pss()
     process, _ = run.steady.begin("streams", server.address, asked, connections=run.streams, seconds=run.stream_seconds)
     during = server.pss()
@@ -109,7 +114,7 @@ def streams_through(run, server):
     if process.returncode:
         raise Missing(said.strip())
     found = json.loads(out.splitlines()[-1])
-    time.sleep(SETTLE)
+    time.sleep(run.settle)
     each, kept = (during - before) / run.streams, server.pss() - before
     run.row("streams", server=server.name, streams=run.streams, events=found["events"], **lateness(found), before=before,
             per_stream=each, kept=kept)
@@ -138,7 +143,7 @@ def memory_of_many(run, server):
         found = run.steady.run("requests", server.address, asked, count=count, connections=64)
         if found["not_200"]:
             raise Missing(f"{found['not_200']} answers were no 200")
-        time.sleep(SETTLE)
+        time.sleep(run.settle)
         seen.append(server.pss())
     run.row("endurance", server=server.name, path=asked[0], few=few, many=many, pss_few=seen[0], pss_many=seen[1])
     if many >= 1_000_000:

@@ -24,7 +24,7 @@ class Server:
         env = own | {name: value.format(port=self.port) for name, value in env.items()}
         words = [word.format(port=self.port) for word in (shlex.split(command) if isinstance(command, str) else command)]
         self.process = subprocess.Popen(["taskset", "-c", str(cpu), *words], env=env, stdin=subprocess.DEVNULL,
-                                        stdout=self.said, stderr=self.said)
+                                        stdout=self.said, stderr=self.said, start_new_session=True) # Ctrl-C is not for it
         self.wait(time.monotonic() + wait)
 
     def wait(self, deadline):

@@ -113,6 +113,10 @@ impl Load<'_> {
             if next > now || no_room {
                 return Some(next);
             }
+            // Who waits for a connection is late by the server's doing, not by ours.
+            if self.waiting.len() < self.free.len() {
+                self.delays.push(nanoseconds(now.duration_since(next)));
+            }
             self.fallen_due += 1;
             self.waiting.push_back(next);
         }
@@ -121,10 +125,6 @@ impl Load<'_> {
     fn send_waiting(&mut self) -> Result<()> {
         while let (Some(due), Some(key)) = (self.waiting.front().copied(), self.free.last().copied()) {
             let connection = self.connections.get_mut(key).context("a key")?;
-            // Who waits for a connection is late by the server's doing, not by ours.
-            if self.waiting.len() <= self.free.len() {
-                self.delays.push(nanoseconds(due.elapsed()));
-            }
             connection.send(&self.request)?;
             *self.due_at.get_mut(key).context("a key")? = due;
             self.waiting.pop_front();
