@@ -3,6 +3,7 @@
 # a fixed rate, idle connections, event streams, memory after a million requests. Method: benches/README.md.
 # usage: scripts/measure-load.sh [--quick] [--only PART,…] [--peers NAME,…] [--json FILE]     (--help lists more)
 # Binaries are built where they are missing. Wants wrk, taskset and two CPUs.
+# Exit status: 2 when one of ours could not be measured, 130 when interrupted; a missed goal is told and no failure.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 for tool in wrk taskset python3; do

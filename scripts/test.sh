@@ -157,8 +157,14 @@ if scripts/setup.sh --check build >/dev/null; then
     else
         skip "peers" "$(scripts/peers.sh --check)"
     fi
+    [ "${CI:-}" != true ] || check "setup for measuring" scripts/setup.sh measure
+    if scripts/setup.sh --check measure >/dev/null; then
+        check "load: sessions and streams, one look" scripts/measure-load.sh --quick --only session,streams --peers none
+    else
+        skip "load" "$(scripts/setup.sh --check measure)"
+    fi
 else
-    skip "static binaries, size gate, dependency list, reproducible, real clients, replicas, peers" "$(scripts/setup.sh --check build)"
+    skip "static binaries, size gate, dependency list, reproducible, real clients, replicas, peers, load" "$(scripts/setup.sh --check build)"
 fi
 
 if reason=$(scripts/engine.sh 2>&1); then

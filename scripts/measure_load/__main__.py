@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from . import drive, host, parts, report
-from .contenders import PEERS, ROOT, Contenders
+from .contenders import PEERS, ROOT, Contenders, kind
 from .server import Missing, Server
 from .targets import TARGETS
 
@@ -104,7 +104,8 @@ def main():
         record = {"schema": 1, "taken_unix_s": int(began), "partial": interrupted, "arguments": sys.argv[1:], "host": machine,
                   "rows": run.rows, "figures": run.figures, "verdicts": report.judge(run), "skipped": run.skipped}
         Path(options.json).write_text(json.dumps(record, indent=1).replace(str(ROOT), ".") + "\n")
-    sys.exit(130 if interrupted else 0)
+    failed = any(kind(name.split(", ")[0]).endswith("-backend") for name in run.skipped)
+    sys.exit(130 if interrupted else 2 if failed or not run.rows else 0)
 
 
 if __name__ == "__main__":
