@@ -242,8 +242,9 @@ mod tests {
                 }
                 let listed = fields.iter().filter(|(name, _)| name == "Connection");
                 for named in listed.flat_map(|(_, value)| value.split(|&b| b == b',')) {
-                    let named = String::from_utf8(named.trim_ascii().to_vec()).unwrap();
-                    prop_assert!(!kept.contains_key(named.as_str()), "{}", named);
+                    // Bytes that are no text name no field.
+                    let Ok(named) = str::from_utf8(named.trim_ascii()) else { continue };
+                    prop_assert!(!kept.contains_key(named), "{}", named);
                 }
             }
         }
