@@ -69,6 +69,6 @@ for name in "${backends[@]}"; do
     grep -q 'FLAGS_1.* PIE' <<<"$dynamic" || reject "$name" "not a static-pie (no PIE flag)"
     grep -q INTERP <<<"$headers" && reject "$name" "asks for a program interpreter (PT_INTERP)"
     grep -q NEEDED <<<"$dynamic" && reject "$name" "needs shared libraries: $(grep -o '\[.*\]' <<<"$dynamic" | xargs)"
-    printf 'build: dist/%s %s bytes, gzip -9 %s bytes\n' "$name" "$(stat -c %s "dist/$name")" "$(gzip -9 <"dist/$name" | wc -c)"
+    printf 'build: dist/%s %s bytes, gzip -9 %s bytes\n' "$name" "$(stat -c %s "dist/$name")" "$(gzip -9n <"dist/$name" | wc -c)"
 done
 echo "build: done in $((SECONDS - started)) s"
