@@ -1,6 +1,8 @@
 //! Keys derived from the secrets by HKDF-SHA256 (RFC 5869): a different `info` for each purpose, so that no key
 //! does another's work.
 
+use std::sync::LazyLock;
+
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 
 use crate::seal::Sealer;
@@ -41,9 +43,11 @@ pub(crate) struct Keys {
     pub(crate) bearer: Sealer,
     pub(crate) flow: Sealer,
     pub(crate) dev_user: Sealer,
-    /// The first signs; all are published.
-    pub(crate) signers: Vec<Signer>,
+    pub(crate) signers: Signers,
 }
+
+/// The first signs; all are published. They are made when they are first needed: a start does not wait for it.
+type Signers = LazyLock<Vec<Signer>, Box<dyn FnOnce() -> Vec<Signer> + Send>>;
 
 impl Keys {
     /// Derives everything; the first secret is the current one. `None`: there is no secret.
@@ -53,14 +57,11 @@ impl Keys {
             let keys = roots.iter().map(|root| expand(root, purpose.label())).collect::<Option<Vec<_>>>()?;
             Sealer::new(purpose, &keys)
         };
-        let signers = roots.iter().map(|root| Signer::from_seed(&expand(root, SIGNING)?));
-        Some(Keys {
-            session: sealer(Purpose::Session)?,
-            bearer: sealer(Purpose::Bearer)?,
-            flow: sealer(Purpose::Flow)?,
-            dev_user: sealer(Purpose::DevUser)?,
-            signers: signers.collect::<Option<Vec<_>>>().filter(|signers| !signers.is_empty())?,
-        })
+        let (session, bearer) = (sealer(Purpose::Session)?, sealer(Purpose::Bearer)?);
+        let (flow, dev_user) = (sealer(Purpose::Flow)?, sealer(Purpose::DevUser)?);
+        let signer = |root: &Prk| Signer::from_seed(&expand(root, SIGNING)?);
+        let signers = LazyLock::new(Box::new(move || roots.iter().filter_map(signer).collect()) as Box<_>);
+        Some(Keys { session, bearer, flow, dev_user, signers })
     }
 }
 
