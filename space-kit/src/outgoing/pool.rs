@@ -17,7 +17,7 @@ use super::connect::{Connector, Sender};
 use crate::task;
 
 /// Idle connections kept for one origin.
-const MAX_IDLE: usize = 32;
+const MAX_IDLE: usize = 64;
 /// An idle connection older than this is not used: the other side may be about to close it.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
