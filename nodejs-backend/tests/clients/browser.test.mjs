@@ -1,31 +1,17 @@
 // Chromium: which set-up signs in where, with third-party cookies allowed and blocked. The README's table says the same.
 import assert from "node:assert/strict"
-import { once } from "node:events"
-import https from "node:https"
 import { after, before, describe, test } from "node:test"
-import { build } from "esbuild"
 import { certificates } from "./support/certificates.mjs"
 import { chromium } from "./support/chromium.mjs"
 import { plainProvider } from "./support/plain-provider.mjs"
 import { proxy, settings, start } from "./support/service.mjs"
+import { bundled, pages } from "./support/site.mjs"
 
 const id = "65f0c0ffee"
 let app, site, hub, front, provider, service, space
 
-/** A site of static pages. */
-async function pages(tls, host, content) {
-  const server = https.createServer(tls, (request, response) => {
-    const page = content[new URL(request.url, "https://x").pathname]
-    response.writeHead(page ? 200 : 404, { "content-type": "text/html; charset=utf-8" }).end(page)
-  })
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  return { url: `https://${host}:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close() } }
-}
-
 before(async () => {
-  const { outputFiles: [bundle] } = await build({ entryPoints: [new URL("support/app.mjs", import.meta.url).pathname], bundle: true, format: "esm", write: false })
-  app = `<!doctype html><title>app</title><script type="module">${bundle.text.replaceAll("</script", "<\\/script")}</script>`
+  app = await bundled()
   const { authority, tls } = certificates(["localhost", "space.test", "site.test", "hub.test"])
   provider = await plainProvider(tls)
   // The app of a Space is on the Space's own origin.

@@ -5,7 +5,11 @@ import { oauthPopupClient } from "better-auth/client/plugins"
 
 const backend = new URLSearchParams(location.search).get("backend") ?? location.origin
 window.auth = createAuthClient({ baseURL: backend, plugins: [oauthPopupClient()] })
-window.user = async () => (await auth.getSession()).data?.user.id ?? null
+function show({ data }) {
+  document.body.textContent = data ? `Signed in as ${data.user.name}` : "Signed out"
+  return data?.user.id ?? null
+}
+window.user = async () => show(await auth.getSession())
 
 let token
 window.signInByPopup = () => new Promise((resolve, reject) => {
@@ -20,6 +24,6 @@ window.signInByPopup = () => new Promise((resolve, reject) => {
   open(`${backend}/api/auth/oauth-popup/start?${query}`, "sign-in", "width=500,height=650")
 })
 const bearer = createAuthClient({ baseURL: backend, fetchOptions: { auth: { type: "Bearer", token: () => token } } })
-window.userByBearer = async () => (await bearer.getSession()).data?.user.id ?? null
+window.userByBearer = async () => show(await bearer.getSession())
 window.signOutByBearer = async () => (await bearer.signOut()).data
 window.ready = true

@@ -1,29 +1,31 @@
-// `oidc-provider`, a certified OpenID provider, in which every visitor is Ann and agrees to everything.
+// `oidc-provider`, a certified OpenID provider. Over http every visitor is Ann and agrees to everything; over https
+// visitors sign in and agree on the provider's own pages.
 import { once } from "node:events"
 import http from "node:http"
+import https from "node:https"
 import Provider from "oidc-provider"
 import { client } from "./service.mjs"
 
 const ann = { sub: "65f0c0ffee", name: "Ann Example", preferred_username: "ann", picture: "https://cdn.example/ann.png", email: "ann@mail.example", email_verified: true }
 
-/** `redirectUris`: where this provider may send a browser back to. */
-export async function certified(redirectUris) {
-  const server = http.createServer()
+/** `redirectUris`: where this provider may send a browser back to. With `tls` it speaks https, as localhost. */
+export async function certified(redirectUris, tls) {
+  const server = tls ? https.createServer(tls) : http.createServer()
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
-  const issuer = `http://127.0.0.1:${server.address().port}`
+  const issuer = `${tls ? "https://localhost" : "http://127.0.0.1"}:${server.address().port}`
   const provider = new Provider(issuer, {
     clients: [{ client_id: client.id, client_secret: client.secret, redirect_uris: redirectUris }],
     pkce: { required: () => true },
-    features: { devInteractions: { enabled: false } },
-    interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+    features: { devInteractions: { enabled: Boolean(tls) } },
+    ...(!tls && { interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` } }),
     claims: { openid: ["sub"], profile: ["name", "preferred_username", "picture"], email: ["email", "email_verified"] },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ ...ann, sub: id }) }),
     cookies: { keys: ["only for tests"] },
   })
   const answer = provider.callback()
   server.on("request", async (request, response) => {
-    if (!request.url.startsWith("/interaction/")) return answer(request, response)
+    if (tls || !request.url.startsWith("/interaction/")) return answer(request, response)
     const { params, grantId } = await provider.interactionDetails(request, response)
     const grant = grantId ? await provider.Grant.find(grantId) : new provider.Grant({ accountId: ann.sub, clientId: params.client_id })
     grant.addOIDCScope(params.scope)

@@ -13,7 +13,7 @@ export async function chromium({ blocked = false } = {}) {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     userDataDir: profile,
     acceptInsecureCerts: true,
-    args: ["--no-sandbox", "--disable-popup-blocking", "--ignore-certificate-errors", "--host-resolver-rules=MAP *.test 127.0.0.1"],
+    args: ["--no-sandbox", "--disable-popup-blocking", "--ignore-certificate-errors", "--host-resolver-rules=MAP *.test 127.0.0.1, MAP *.googleapis.com ~NOTFOUND"],
   })
   return { browser, stop: async () => { await browser.close(); rmSync(profile, { recursive: true, force: true, maxRetries: 9 }) } }
 }

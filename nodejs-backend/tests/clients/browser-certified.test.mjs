@@ -1,0 +1,81 @@
+// Chromium: an app on another site signs in at a certified provider, through the provider's own pages for signing in
+// and agreeing, and shows who is signed in.
+import assert from "node:assert/strict"
+import { after, before, describe, test } from "node:test"
+import { certificates } from "./support/certificates.mjs"
+import { certified } from "./support/certified.mjs"
+import { chromium } from "./support/chromium.mjs"
+import { proxy, settings, start } from "./support/service.mjs"
+import { bundled, pages } from "./support/site.mjs"
+
+let front, provider, service, site, space
+before(async () => {
+  const { authority, tls } = certificates(["localhost", "space.test", "site.test"])
+  front = await proxy(tls)
+  space = `https://space.test:${front.port}`
+  provider = await certified([`${space}/api/auth/callback/huggingface`], tls)
+  site = await pages(tls, "site.test", { "/app": await bundled() })
+  service = await start(settings(space, provider.issuer, { SPACE_ID: "owner/name", SSL_CERT_FILE: authority, TRUSTED_ORIGINS: site.url }))
+  front.target.port = service.port
+})
+after(async () => { await service?.stop(); for (const each of [provider, site, front]) each?.stop() })
+
+/** What a visitor does on the provider's pages. */
+async function agree(page) {
+  assert.equal(new URL(page.url()).origin, provider.issuer)
+  await (await page.waitForSelector("input[name=login]")).type(provider.user.sub)
+  await page.type("input[name=password]", "any")
+  await Promise.all([page.waitForFunction("!document.querySelector('input[name=login]') && document.querySelector('[type=submit]')"), page.click("[type=submit]")])
+  assert.equal(new URL(page.url()).origin, provider.issuer)
+  assert.match(await page.$eval("body", body => body.innerText), /Authorize/)
+  await page.click("[type=submit]")
+}
+const shown = page => page.$eval("body", body => body.innerText)
+
+for (const blocked of [false, true]) {
+  describe(`third-party cookies ${blocked ? "blocked" : "allowed"}`, () => {
+    let browser, stop
+    before(async () => ({ browser, stop } = await chromium({ blocked })))
+    after(() => stop?.())
+
+    /** The app in a profile of its own, signed out. */
+    async function open() {
+      const page = await (await browser.createBrowserContext()).newPage()
+      await page.goto(`${site.url}/app?backend=${space}`)
+      await page.waitForFunction("window.ready")
+      assert.equal(await page.evaluate("user()"), null)
+      assert.equal(await shown(page), "Signed out")
+      return page
+    }
+
+    test("by popup, and from then on by bearer token", async () => {
+      const page = await open()
+      const opened = new Promise(resolve => page.once("popup", resolve))
+      const signedIn = page.evaluate("signInByPopup()")
+      const popup = await opened
+      await popup.waitForSelector("input[name=login]")
+      await agree(popup)
+      await signedIn
+      assert.equal(await page.evaluate("userByBearer()"), provider.user.sub)
+      assert.equal(await shown(page), "Signed in as Ann Example")
+      assert.deepEqual(await page.evaluate("signOutByBearer()"), { success: true })
+      assert.equal(await page.evaluate("userByBearer()"), null)
+      assert.equal(await shown(page), "Signed out")
+    })
+
+    // Where they are blocked it cannot work, and browser.test.mjs holds how it fails.
+    if (!blocked) {
+      test("by redirect", async () => {
+        const page = await open()
+        const target = `${site.url}/app?signed&backend=${space}`
+        await page.evaluate(`void auth.signIn.social({ provider: "huggingface", callbackURL: "${target}" })`)
+        await page.waitForSelector("input[name=login]")
+        await agree(page)
+        await page.waitForFunction("location.search.includes('signed') && window.ready")
+        assert.equal(page.url(), target)
+        assert.equal(await page.evaluate("user()"), provider.user.sub)
+        assert.equal(await shown(page), "Signed in as Ann Example")
+      })
+    }
+  })
+}
