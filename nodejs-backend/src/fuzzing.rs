@@ -1,14 +1,23 @@
 //! What the fuzz targets assert. It is here, because it looks at what no other crate can see.
 #![allow(clippy::expect_used, clippy::panic)] // a panic is what a fuzz target is for
 
+use std::sync::LazyLock;
+
+use ring::signature::Ed25519KeyPair;
+use serde_json::{Map, Value, json};
+use space_kit::jwks::KeySet;
+use space_kit::jwt::testing::{Signer, key_set};
+use space_kit::jwt::{Expected, Holder, Token};
+
 use crate::callback_url::is_trusted;
 use crate::flow::Flow;
 use crate::keys::Purpose;
 use crate::origin::Trusted;
 use crate::query::{self, Params};
 use crate::seal::Sealer;
-use crate::session::Session;
-use crate::{cookie, html, origin};
+use crate::session::{Life, Session};
+use crate::user::User;
+use crate::{cookie, html, oidc, origin, token};
 
 /// A browser that is sent to an accepted address stays with the service or lands on a trusted site.
 pub fn address(text: &str) {
@@ -58,6 +67,12 @@ pub fn records(bytes: &[u8]) {
     if let Some(opened) = sealer.open(&sealed) {
         assert_eq!(opened.plain, bytes);
     }
+    if let Some((first, _)) = bytes.split_first() {
+        let at = usize::from(*first) % sealed.len();
+        let mut changed = sealed.clone();
+        changed.replace_range(at..=at, if sealed.as_bytes().get(at) == Some(&b'A') { "B" } else { "A" });
+        assert!(sealer.open(&changed).is_none(), "{changed:?} for {sealed:?}");
+    }
     if let Some(session) = Session::decode(bytes) {
         assert_eq!(Session::decode(session.encode().as_bytes()).as_ref(), Some(&session));
         assert!(session.json().is_object() && session.claims("i", "a", u64::MAX).is_object());
@@ -65,4 +80,105 @@ pub fn records(bytes: &[u8]) {
     if let Some(flow) = Flow::decode(bytes) {
         assert_eq!(Flow::decode(flow.encode().as_bytes()), Some(flow));
     }
+}
+
+const NOW: u64 = 1_800_000_000;
+const LIFE: Life = Life { idle: 7 * 86_400, most: 30 * 86_400 };
+
+/// An issuer with a fixed key, and this service's own.
+static ISSUER: LazyLock<(Signer, KeySet)> = LazyLock::new(|| {
+    let signer = Signer::Ed25519(Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key"));
+    let keys = key_set(&[signer.jwk("a")]);
+    (signer, keys)
+});
+static OURS: LazyLock<(token::Signer, KeySet)> = LazyLock::new(|| {
+    let signer = token::Signer::from_seed(&[8; 32]).expect("a key");
+    let keys = token::key_set(std::slice::from_ref(&signer)).to_string();
+    (signer, KeySet::parse(keys.as_bytes()).expect("a key set"))
+});
+
+/// A token that the issuer did not sign never passes; of those that it signed, exactly those that are for this
+/// service, now. The input is a token, a key set, and a header and claims on two lines, or claims alone.
+pub fn tokens(text: &str) {
+    let (issuer, keys) = &*ISSUER;
+    if let Ok(token) = Token::parse(text) {
+        assert!(token.verify(keys).is_err(), "{text:?}");
+    }
+    _ = KeySet::parse(text.as_bytes());
+
+    let usual = r#"{"alg":"EdDSA","kid":"a","typ":"JWT"}"#;
+    let (header, claims) = text.split_once('\n').unwrap_or((usual, text));
+    let object = serde_json::from_str::<Map<String, Value>>(claims).ok();
+    let passed = passes(&issuer.sign(header, claims), keys);
+    assert!(!passed || object.as_ref().is_some_and(counts), "{text:?}");
+
+    // Valid claims with some in place of theirs; null takes one away.
+    let Some(object) = object else { return };
+    let mut claims = json!({"iss": "https://id.example", "aud": "us", "sub": "ann", "iat": NOW, "exp": NOW + 600, "nonce": "n"});
+    let claims = claims.as_object_mut().expect("an object");
+    claims.extend(object);
+    claims.retain(|_, value| !value.is_null());
+    let token = issuer.sign(usual, &json!(claims).to_string());
+    if token.len() <= 16 * 1024 {
+        assert_eq!(passes(&token, keys), counts(claims), "{claims:?}");
+    }
+}
+
+/// Whether the whole way of a token lets it pass; if so, its holder is signed in.
+fn passes(text: &str, keys: &KeySet) -> bool {
+    let expected = Expected { issuer: "https://id.example".to_owned(), audience: "us".to_owned() };
+    let Ok(token) = Token::parse(text) else { return false };
+    let Ok(verified) = token.verify(keys) else { return false };
+    verified.holder(&expected, NOW).map(|holder| sign_in(&holder)).is_ok()
+}
+
+/// The rules once more, short where the kit's code is careful.
+fn counts(claims: &Map<String, Value>) -> bool {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let time = |name: &str| claims.get(name).and_then(Value::as_f64);
+    let absent = |name: &str| !claims.contains_key(name);
+    let list = match claims.get("aud") {
+        Some(Value::Array(list)) => list.clone(),
+        one => one.cloned().into_iter().collect(),
+    };
+    let party =
+        text("azp").map_or(absent("azp") && list.iter().all(|one| one == "us"), |party| party == "us");
+    let now = NOW as f64;
+    text("iss") == Some("https://id.example")
+        && list.iter().all(Value::is_string)
+        && list.iter().any(|one| one == "us")
+        && party
+        && time("exp").is_some_and(|exp| now < exp + 60.0)
+        && time("iat").is_some_and(|iat| iat <= now + 60.0)
+        && time("nbf").map_or(absent("nbf"), |nbf| nbf <= now + 60.0)
+        && text("sub").is_some_and(crate::user::is_subject)
+}
+
+/// Who has a valid token has a session that is kept, and a token of ours that says the same.
+fn sign_in(holder: &Holder<'_>) {
+    let claims = holder.claims();
+    let of_this_flow = claims["iat"].as_f64().is_some_and(|iat| iat + 660.0 >= NOW as f64);
+    assert_eq!(
+        oidc::check_flow(claims, "n", NOW).is_ok(),
+        of_this_flow && claims.get("nonce") == Some(&"n".into())
+    );
+    let more = json!({"sub": holder.subject, "name": "Other", "email_verified": true});
+    let more = more.as_object().expect("an object").clone();
+    let merged = oidc::merge(claims.clone(), more).expect("the same person");
+    assert!(claims.iter().all(|(name, value)| merged.get(name) == Some(value)));
+
+    let user = User::from_claims(&merged, str::to_owned).expect("a user");
+    assert_eq!(user.id, holder.subject);
+    let session = Session::begin("AAAAAAAAAAAAAAAAAAAAAA".to_owned(), user, NOW, LIFE, 0);
+    assert_eq!(Session::decode(session.encode().as_bytes()).as_ref(), Some(&session));
+    let sealer = Sealer::new(Purpose::Session, &[[7; 32]]).expect("a key");
+    let sealed = sealer.seal(session.encode().as_bytes(), [1; 16]).expect("a sealed value");
+    assert!(sealed.len() <= 3500, "a cookie of {} bytes", sealed.len());
+
+    let (signer, keys) = &*OURS;
+    let token = signer.sign(&session.claims("https://auth.example", "app", NOW));
+    let token = Token::parse(&token).expect("a token");
+    let expected = Expected { issuer: "https://auth.example".to_owned(), audience: "app".to_owned() };
+    let verified = token.verify(keys).expect("our signature");
+    assert_eq!(verified.holder(&expected, NOW).expect("a holder").subject, holder.subject);
 }

@@ -16,6 +16,8 @@ use space_kit::jwks::{Location, Source, over};
 use space_kit::outgoing::Pool;
 
 pub(crate) use authorize::Wishes;
+#[cfg(feature = "fuzzing")]
+pub(crate) use {id_token::check_flow, userinfo::merge};
 
 use crate::config::providers::Settings;
 use crate::flow::Flow;

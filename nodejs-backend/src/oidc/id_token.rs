@@ -42,7 +42,7 @@ fn refused(fault: Fault) -> Failure {
 }
 
 /// Steps 10 and 11: it was made in the time of this sign-in, and for it.
-fn check_flow(claims: &Map<String, Value>, nonce: &str, now: u64) -> Result<(), &'static str> {
+pub(crate) fn check_flow(claims: &Map<String, Value>, nonce: &str, now: u64) -> Result<(), &'static str> {
     let issued = claims.get("iat").and_then(Value::as_f64).unwrap_or(0.0);
     if issued + (flow::LIFE as f64) + SKEW < now as f64 {
         return Err("the ID token is older than the sign-in (iat)");

@@ -22,7 +22,7 @@ pub(super) async fn fetch(pool: &Pool, endpoint: &str, token: &str) -> Result<Ma
 
 /// The claims of both; those of the ID token count where both have one, because they are signed. They must
 /// speak of the same person (section 5.3.2).
-pub(super) fn merge(
+pub(crate) fn merge(
     signed: Map<String, Value>,
     mut more: Map<String, Value>,
 ) -> Result<Map<String, Value>, Failure> {
