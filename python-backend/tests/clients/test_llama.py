@@ -1,0 +1,133 @@
+"""The unmodified `openai` package, python-backend (PYTHON_BACKEND) and llama-server (LLAMA_SERVER, LLAMA_MODEL) behind it.
+
+llama-server says that it keeps a connection, and closes it after each stream. No client may see that."""
+
+import json
+import os
+import re
+import subprocess
+import threading
+import unittest
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import openai
+
+CHAT = {"model": "tiny", "messages": [{"role": "user", "content": "ba be bi"}], "temperature": 0, "max_tokens": 16}
+STREAM = {**CHAT, "stream": True}
+
+
+class Process:
+    """A process whose log is read as it grows."""
+
+    def __init__(self, args, env=None):
+        self.child = subprocess.Popen(args, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+        self.log, self.ended, self.grown = [], False, threading.Condition()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.child.stderr:
+            with self.grown:
+                self.log.append(line)
+                self.grown.notify_all()
+        with self.grown:
+            self.ended = True
+            self.grown.notify_all()
+
+    def line(self, pattern, since=0):
+        """The first line that matches, waited for."""
+        find = lambda: next(filter(None, (re.search(pattern, line) for line in self.log[since:])), None)
+        with self.grown:
+            self.grown.wait_for(lambda: find() or self.ended, timeout=60)
+            found = find()
+        assert found, f"no line has {pattern!r}:\n{''.join(self.log[-50:])}"
+        return found
+
+    def stop(self):
+        self.child.terminate()
+        return self.child.wait(30)
+
+
+class Llama(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.llama = Process([os.environ["LLAMA_SERVER"], "--model", os.environ["LLAMA_MODEL"], "--alias", "tiny",
+                             "--host", "127.0.0.1", "--port", "0", "--ctx-size", "4096", "--parallel", "4", "--threads", "1",
+                             "--embeddings", "--pooling", "mean"])
+        cls.addClassCleanup(cls.llama.stop)
+        port = cls.llama.line(r"server is listening on http://127\.0\.0\.1:(\d+)")[1]
+        env = {"HOST": "127.0.0.1", "PORT": "0", "LOG_FORMAT": "json", "UPSTREAM_URL": f"http://127.0.0.1:{port}/v1"}
+        cls.gateway = Process([os.environ["PYTHON_BACKEND"]], env)
+        cls.addClassCleanup(cls.gateway.stop)
+        cls.url = "http://" + cls.gateway.line(r'"address":"([^"]+)"')[1]
+        cls.client = openai.OpenAI(base_url=f"{cls.url}/v1", api_key="none", max_retries=0, timeout=60)
+        cls.addClassCleanup(cls.client.close)
+        cls.whole = cls.client.chat.completions.create(**CHAT)
+
+    def counted(self):
+        """Answers, tokens of prompts and tokens of completions, as /metrics counts them."""
+        text = urllib.request.urlopen(f"{self.url}/metrics").read().decode()
+        count = lambda name: int(re.search(rf'^gateway_{name} (\d+)$', text, re.M)[1])
+        row = 'caller="anonymous",model="tiny"'
+        return [count(f"answers_total{{{row}}}")] + [count(f'tokens_total{{{row},kind="{kind}"}}') for kind in ("prompt", "completion")]
+
+    def stream(self, _=None):
+        """The text of a stream that ended as it should."""
+        chunks = list(self.client.chat.completions.create(**STREAM))
+        self.assertEqual([c.finish_reason for chunk in chunks for c in chunk.choices if c.finish_reason], ["length"])
+        self.assertTrue(all(chunk.choices for chunk in chunks), "usage that was not asked for")
+        return "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+
+    def test_models_are_listed(self):
+        self.assertIn("tiny", [model.id for model in self.client.models.list()])
+
+    def test_a_chat_is_answered_and_its_usage_counted(self):
+        before = self.counted()
+        answer = self.client.chat.completions.create(**CHAT)
+        self.assertTrue(answer.choices[0].message.content.strip())
+        self.assertEqual(answer.usage.completion_tokens, 16)
+        more = [now - then for now, then in zip(self.counted(), before)]
+        self.assertEqual(more, [1, answer.usage.prompt_tokens, 16])
+
+    def test_two_hundred_streams_one_after_another_end_well_and_are_counted(self):
+        before = self.counted()
+        texts = {self.stream() for _ in range(200)}
+        self.assertEqual(texts, {self.whole.choices[0].message.content})
+        more = [now - then for now, then in zip(self.counted(), before)]
+        self.assertEqual(more, [200, 200 * self.whole.usage.prompt_tokens, 200 * 16])
+
+    def test_twenty_streams_at_once_end_well_and_are_counted(self):
+        before = self.counted()
+        with ThreadPoolExecutor(20) as pool:
+            texts = list(pool.map(self.stream, range(20)))
+        self.assertTrue(all(text.strip() for text in texts), texts)
+        more = [now - then for now, then in zip(self.counted(), before)]
+        self.assertEqual(more, [20, 20 * self.whole.usage.prompt_tokens, 20 * 16])
+
+    def test_embeddings_are_given_as_floats_and_as_base64(self):
+        ask = {"model": "tiny", "input": ["ba be", "bi"]}
+        packed = self.client.embeddings.create(**ask).data # the package asks for base64
+        floats = self.client.embeddings.create(**ask, encoding_format="float").data
+        self.assertEqual([len(one.embedding) for one in packed], [64, 64])
+        for one, other in zip(packed, floats):
+            for a, b in zip(one.embedding, other.embedding):
+                self.assertAlmostEqual(a, b, places=5)
+
+    def test_a_stream_that_is_closed_early_is_cancelled_at_llama_server(self):
+        since = len(self.llama.log)
+        stream = self.client.chat.completions.create(**{**STREAM, "max_tokens": 3000})
+        request = stream.response.headers["x-request-id"]
+        next(iter(stream))
+        stream.close()
+        self.llama.line("cancel task", since)
+        line = json.loads(self.gateway.line(rf".*{request}.*")[0])
+        self.assertIn("aborted", line)
+
+    def test_what_llama_server_refuses_arrives_as_the_packages_own_error(self):
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.client.chat.completions.create(**{**CHAT, "messages": [{"role": "user", "content": "ba " * 5000}]})
+        self.assertIn("context", caught.exception.message)
+
+
+if __name__ == "__main__":
+    unittest.main()
