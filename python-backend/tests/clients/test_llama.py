@@ -52,14 +52,14 @@ class Llama(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.llama = Process([os.environ["LLAMA_SERVER"], "--model", os.environ["LLAMA_MODEL"], "--alias", "tiny",
-                             "--host", "127.0.0.1", "--port", "0", "--ctx-size", "4096", "--parallel", "4", "--threads", "1",
+                             "--host", "127.0.0.1", "--port", "0", "--ctx-size", "16384", "--parallel", "4", "--threads", "1",
                              "--embeddings", "--pooling", "mean"])
         cls.addClassCleanup(cls.llama.stop)
-        port = cls.llama.line(r"server is listening on http://127\.0\.0\.1:(\d+)")[1]
+        port = cls.llama.line(r"listening on http://127\.0\.0\.1:(\d+)")[1]
         env = {"HOST": "127.0.0.1", "PORT": "0", "LOG_FORMAT": "json", "UPSTREAM_URL": f"http://127.0.0.1:{port}/v1"}
         cls.gateway = Process([os.environ["PYTHON_BACKEND"]], env)
         cls.addClassCleanup(cls.gateway.stop)
-        cls.url = "http://" + cls.gateway.line(r'"address":"([^"]+)"')[1]
+        cls.url = "http://" + cls.gateway.line(r'"address":\s*"([^"]+)"')[1]
         cls.client = openai.OpenAI(base_url=f"{cls.url}/v1", api_key="none", max_retries=0, timeout=60)
         cls.addClassCleanup(cls.client.close)
         cls.whole = cls.client.chat.completions.create(**CHAT)
