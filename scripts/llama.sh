@@ -45,6 +45,7 @@ if [ ! -x "$server" ]; then
     strip -o "$server.new" "$work/out/bin/llama-server" && mv "$server.new" "$server"
 fi >&2
 if [ ! -s "$model" ]; then
+    rm -f "$dir"/tiny-*.gguf
     "$dir/venv/bin/python" "$clients/tiny_model.py" "$model"
 fi >&2
 printf 'LLAMA_SERVER=%s\nLLAMA_MODEL=%s\n' "$server" "$model"
