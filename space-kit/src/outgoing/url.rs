@@ -1,7 +1,7 @@
 //! Absolute http and https addresses, without the parts that readers of addresses disagree on.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use hyper::Uri;
 
@@ -39,7 +39,10 @@ impl Url {
         };
         let authority = uri.authority()?;
         let host = authority.host();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok().then_some(address)?,
+            None => Some(host).filter(|host| !host.contains(['[', ']', ':']))?,
+        };
         let port = match authority.as_str().rsplit_once(':') {
             Some((before, port)) if !port.ends_with(']') || !before.starts_with('[') => {
                 port.parse().ok().filter(|_| port.bytes().all(|b| b.is_ascii_digit()))?
@@ -143,6 +146,9 @@ mod tests {
             "https://id.example:/",
             "https://id.example:+1/",
             "https://id.example:99999/",
+            "http://-[:]:0",
+            "http://a]/",
+            "http://[a.example]/",
             "file:///etc/passwd",
             "ftp://id.example/",
             "javascript:alert(1)",
