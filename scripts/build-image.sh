@@ -12,15 +12,6 @@ backends=("$@")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-options=()
-case $engine in
-    podman) options+=(--format docker) ;; # the OCI format has no health check: podman would drop it
-    *) export DOCKER_BUILDKIT=1 ;;
-esac
-for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
-    [ -z "${!proxy-}" ] || options+=(--build-arg "$proxy") # by name: the value is not recorded in the image
-done
-
 # weigh NAME: the binary, the files of all layers, and what a machine without any of it downloads: layers by
 # gzip -9 (an engine's own gzip may be some per cent larger), configuration, and a manifest of that shape.
 weigh() {
@@ -38,7 +29,7 @@ weigh() {
 for name in "${backends[@]}"; do
     scripts/stage.sh "$name" "$work/$name"
     started=$SECONDS
-    "$engine" build "${options[@]}" --tag "$name:latest" "$work/$name"
+    scripts/build-folder.sh --tag "$name:latest" "$work/$name"
     echo "image: $name:latest built by $engine in $((SECONDS - started)) s"
 done
 for name in "${backends[@]}"; do weigh "$name"; done

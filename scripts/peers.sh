@@ -73,16 +73,9 @@ make_axum() { # the same with glibc inside; a target is named so that the flag d
 }
 
 image() { # image NAME FOLDER
-    local options=() engine proxy
+    local engine
     engine=$(scripts/engine.sh)
-    case $engine in
-        podman) options+=(--format docker) ;; # the OCI format has no health check: podman would drop it
-        *) export DOCKER_BUILDKIT=1 ;;
-    esac
-    for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
-        [ -z "${!proxy-}" ] || options+=(--build-arg "$proxy") # by name: the value is not recorded in the image
-    done
-    "$engine" build "${options[@]}" --tag "peer-$1:latest" "$peers/$2" >&2
+    scripts/build-folder.sh --tag "peer-$1:latest" "$peers/$2" >&2
     echo "peers: peer-$1:latest has $("$engine" image inspect --format '{{.Size}}' "peer-$1:latest") bytes, uncompressed"
 }
 
