@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 passed=0 failed=() skipped=() unasked=()
 # Bytes. With TLS the goal is 1,450,000 each, not met yet: what is there must not grow. The kit alone, as its
 # example, is what a service without TLS carries; a new backend has its gate.
-declare -A size_gate=([python-backend]=1780000 [nodejs-backend]=1700000 [probe]=600000)
+declare -A size_gate=([python-backend]=1700000 [nodejs-backend]=1700000 [probe]=600000)
 
 # check NAME COMMAND...: runs one check and notes how it ended.
 check() {
