@@ -150,10 +150,20 @@ fn walk_object(
 /// Which of the names a key is. Go's reader takes a key in any case for the same one, so a wanted name in
 /// other letters is refused.
 fn position(text: &[u8], key: &Span, wanted: &[&'static str]) -> Result<Option<usize>, ScanError> {
-    let key_text = string(text.get(key.clone()).unwrap_or_default()).unwrap_or_default();
-    let at = wanted.iter().position(|name| key_text.eq_ignore_ascii_case(name));
+    let quoted = text.get(key.clone()).unwrap_or_default();
+    let read; // a key with an escape
+    let plain = match quoted.contains(&b'\\') {
+        true => {
+            read = string(quoted).unwrap_or_default();
+            read.as_bytes()
+        }
+        false => text.get(key.start + 1..key.end - 1).unwrap_or_default(),
+    };
+    let at = wanted.iter().position(|name| plain.eq_ignore_ascii_case(name.as_bytes()));
     match at.and_then(|at| wanted.get(at)) {
-        Some(name) if *name != key_text => Err(ScanError::new(text, key.start, Problem::OtherCase(name))),
+        Some(name) if name.as_bytes() != plain => {
+            Err(ScanError::new(text, key.start, Problem::OtherCase(name)))
+        }
         _ => Ok(at),
     }
 }

@@ -230,6 +230,7 @@ impl<'a> Scan<'a> {
         if self.peek().is_none() { Ok(()) } else { self.fault("expected nothing more") }
     }
 
+    #[inline(always)] // a step for every byte, where the service is built for size
     pub(crate) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
             self.at += 1;
@@ -240,12 +241,14 @@ impl<'a> Scan<'a> {
         if self.skip(byte) { Ok(()) } else { self.fault(expected) }
     }
 
+    #[inline(always)]
     pub(crate) fn skip(&mut self, byte: u8) -> bool {
         let there = self.peek() == Some(byte);
         self.at += usize::from(there);
         there
     }
 
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }

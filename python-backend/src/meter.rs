@@ -62,10 +62,12 @@ impl Meter {
 
 /// A name as a label's value: nothing that would need escaping, and not endless.
 fn label(name: &str) -> String {
-    name.chars()
-        .take(MAX_LABEL)
-        .map(|c| if c.is_ascii_graphic() && !"\"\\".contains(c) { c } else { '_' })
-        .collect()
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    if name.len() <= MAX_LABEL && name.bytes().all(fits) {
+        return name.to_owned();
+    }
+    let fitting = |c| u8::try_from(c).is_ok_and(fits);
+    name.chars().take(MAX_LABEL).map(|c| if fitting(c) { c } else { '_' }).collect()
 }
 
 #[cfg(test)]

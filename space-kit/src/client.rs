@@ -67,9 +67,19 @@ impl RequestIds {
     /// A new id.
     pub fn fresh(&self) -> HeaderValue {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
-        let text = format!("{:016x}{:016x}", self.key.hash_one(count), self.key.hash_one(!count));
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("none"))
+        let bits = u128::from(self.key.hash_one(count)) << 64 | u128::from(self.key.hash_one(!count));
+        // By hand: `format!` takes seven times as long, for every request.
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(bits.to_be_bytes()) {
+            *pair = [hexadecimal(byte >> 4), hexadecimal(byte & 15)];
+        }
+        HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("none"))
     }
+}
+
+/// The digit of a number up to 15.
+fn hexadecimal(number: u8) -> u8 {
+    if number < 10 { b'0' + number } else { b'a' - 10 + number }
 }
 
 #[cfg(test)]

@@ -17,26 +17,63 @@ pub struct Route<S: 'static> {
     pub handler: fn(Call<S>) -> Reply,
     /// A probe: answered while draining, and logged at debug level when all is well.
     pub probe: bool,
+    /// The pattern's bytes before its first placeholder.
+    literal: usize,
+    /// Whether the pattern ends with `{*name}`.
+    open: bool,
 }
 
 impl<S> Route<S> {
     /// A GET (and HEAD) row.
     pub const fn get(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
-        Route { method: Method::GET, path, handler, probe: false }
+        Route::row(Method::GET, path, handler, false)
     }
 
     /// A POST row.
     pub const fn post(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
-        Route { method: Method::POST, path, handler, probe: false }
+        Route::row(Method::POST, path, handler, false)
     }
 
     /// A DELETE row.
     pub const fn delete(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
-        Route { method: Method::DELETE, path, handler, probe: false }
+        Route::row(Method::DELETE, path, handler, false)
     }
 
     pub(crate) const fn probe(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
-        Route { method: Method::GET, path, handler, probe: true }
+        Route::row(Method::GET, path, handler, true)
+    }
+
+    /// What a look-up has to know of the pattern is found here, when the program is compiled.
+    #[allow(clippy::indexing_slicing)] // a mistake ends the compilation; slices have no get() there
+    const fn row(method: Method, path: &'static str, handler: fn(Call<S>) -> Reply, probe: bool) -> Route<S> {
+        let (bytes, mut literal) = (path.as_bytes(), 0);
+        while literal < bytes.len() && bytes[literal] != b'{' {
+            literal += 1;
+        }
+        let (mut at, mut open) = (literal, false);
+        while at + 1 < bytes.len() {
+            open = bytes[at] == b'{' && bytes[at + 1] == b'*' || open && bytes[at] != b'/';
+            at += 1;
+        }
+        Route { method, path, handler, probe, literal, open }
+    }
+
+    /// Whether the row has the path, without a look at other rows.
+    fn matches(&self, path: &str) -> bool {
+        // Most rows differ from a path before their first placeholder.
+        if self.literal == self.path.len() {
+            return self.path == path;
+        }
+        let literal = self.path.as_bytes().get(..self.literal).unwrap_or_default();
+        path.as_bytes().starts_with(literal) && fits(self.path, path)
+    }
+
+    /// Whether the row has the path, where `open` is the open pattern that the path belongs to.
+    fn has(&self, path: &str, open: Option<&str>) -> bool {
+        match open {
+            Some(open) => self.path == open,
+            None => !self.open && self.matches(path),
+        }
     }
 
     fn takes(&self, method: &Method) -> bool {
@@ -61,7 +98,7 @@ pub(crate) fn find<'t, S: 'static>(
     path: &str,
 ) -> Found<'t, S> {
     let open = open_row(table.clone(), path);
-    let mut rows = table.clone().enumerate().filter(|(_, route)| has(route.path, path, open));
+    let mut rows = table.clone().enumerate().filter(|(_, route)| route.has(path, open));
     if let Some((at, route)) = rows.find(|(_, route)| route.takes(method)) {
         return Found::Route(at, route);
     }
@@ -79,7 +116,7 @@ pub(crate) fn allow<'t, S: 'static>(
 ) -> Option<String> {
     let mut methods: Vec<&str> = Vec::new();
     let open = open_row(table.clone(), path);
-    for route in table.filter(|route| path == "*" || has(route.path, path, open)) {
+    for route in table.filter(|route| path == "*" || route.has(path, open)) {
         let also = if route.method == Method::GET { "HEAD" } else { "" };
         for method in [route.method.as_str(), also] {
             if !method.is_empty() && !methods.contains(&method) {
@@ -107,14 +144,8 @@ pub(crate) fn param<'p>(pattern: &str, path: &'p str, name: &str) -> Option<&'p 
     pairs.find(|(pattern, _)| placeholder(pattern) == Some(name)).map(|(_, segment)| segment)
 }
 
-fn matches(pattern: &str, path: &str) -> bool {
-    // Most rows differ from a path before their first placeholder.
-    let literal = pattern.bytes().take_while(|&byte| byte != b'{').count();
-    if literal == pattern.len()
-        || !path.as_bytes().starts_with(pattern.as_bytes().get(..literal).unwrap_or_default())
-    {
-        return pattern == path;
-    }
+/// Whether each segment of the path is the pattern's, or has a placeholder.
+fn fits(pattern: &str, path: &str) -> bool {
     let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
     loop {
         match (pattern.next(), path.next()) {
@@ -131,22 +162,9 @@ fn open_row<'t, S: 'static>(
     table: impl Iterator<Item = &'t Route<S>> + Clone,
     path: &str,
 ) -> Option<&'static str> {
-    let mut rows = table.filter(|route| matches(route.path, path)).map(|route| route.path);
-    let first = rows.next().filter(|first| is_open(first))?;
-    rows.all(is_open).then_some(first)
-}
-
-/// Whether a pattern has the path, where `open` is the open pattern that the path belongs to.
-fn has(pattern: &str, path: &str, open: Option<&str>) -> bool {
-    match open {
-        Some(open) => pattern == open,
-        None => !is_open(pattern) && matches(pattern, path),
-    }
-}
-
-/// Whether the path ends with `{*name}`.
-pub(crate) fn is_open(pattern: &str) -> bool {
-    pattern.rsplit('/').next().is_some_and(|last| last.starts_with("{*"))
+    let mut rows = table.filter(|route| route.matches(path));
+    let first = rows.next().filter(|first| first.open)?;
+    rows.all(|route| route.open).then_some(first.path)
 }
 
 fn placeholder(segment: &str) -> Option<&str> {

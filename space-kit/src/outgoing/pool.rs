@@ -1,6 +1,5 @@
 //! Requests over kept-alive connections. A connection that died while idle is replaced without a word.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -21,7 +20,8 @@ const MAX_IDLE: usize = 64;
 /// An idle connection older than this is not used: the other side may be about to close it.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
-type Idle = HashMap<Origin, Vec<(Sender, Instant)>>;
+/// By origin, of which a service has a few; each one's connections in the order in which they came back.
+type Idle = Vec<(Origin, Vec<(Sender, Instant)>)>;
 
 /// A pool of connections. Clones share it.
 #[derive(Clone, Default)]
@@ -82,7 +82,7 @@ impl Pool {
 
     fn take(&self, origin: &Origin) -> Option<Sender> {
         let mut idle = self.lock();
-        let connections = idle.get_mut(origin)?;
+        let (_, connections) = idle.iter_mut().find(|(known, _)| known == origin)?;
         while let Some((sender, since)) = connections.pop() {
             if !sender.is_closed() && since.elapsed() < MAX_AGE {
                 return Some(sender);
@@ -93,10 +93,15 @@ impl Pool {
 
     fn put(&self, origin: Origin, sender: Sender) {
         let mut idle = self.lock();
-        let connections = idle.entry(origin).or_default();
-        connections.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < MAX_AGE);
+        let now = Instant::now();
+        let Some((_, connections)) = idle.iter_mut().find(|(known, _)| *known == origin) else {
+            return idle.push((origin, vec![(sender, now)]));
+        };
+        let stale = |(sender, since): &&(Sender, Instant)| sender.is_closed() || now - *since >= MAX_AGE;
+        let oldest = connections.iter().take_while(stale).count();
+        connections.drain(..oldest);
         if connections.len() < MAX_IDLE {
-            connections.push((sender, Instant::now()));
+            connections.push((sender, now));
         }
     }
 

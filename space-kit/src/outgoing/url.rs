@@ -71,9 +71,15 @@ impl Origin {
 
     /// Host and port as the `Host` header has them (RFC 9110 section 7.2).
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        let own = if self.tls { 443 } else { 80 };
-        if self.port == own { host } else { format!("{host}:{}", self.port) }
+        let mut text = match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
+        };
+        if self.port != if self.tls { 443 } else { 80 } {
+            text.push(':');
+            text.push_str(&self.port.to_string());
+        }
+        text
     }
 }
 
