@@ -1,11 +1,12 @@
 //! Errors in the shape that the Better Auth client parses: `{"message","code"}`.
 
 use serde_json::json;
+use space_kit::respond::to_json;
 use space_kit::{Bytes, Error, HeaderMap};
 
 /// The body of an error. Better Auth writes codes in upper case.
 pub(crate) fn render(error: &Error, _: &mut HeaderMap) -> Bytes {
-    json!({"message": error.message, "code": error.code.to_ascii_uppercase()}).to_string().into()
+    to_json(&json!({"message": error.message, "code": error.code.to_ascii_uppercase()})).into()
 }
 
 #[cfg(test)]

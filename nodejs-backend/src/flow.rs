@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
+use space_kit::respond::to_json;
 
 /// How long a sign-in may take, in seconds.
 pub(crate) const LIFE: u64 = 600;
@@ -71,7 +72,7 @@ impl Flow {
         let start = &self.start;
         let popup = start.popup.as_ref().map(|popup| [&popup.origin, &popup.nonce]);
         let oauth2 = start.way == Way::OAuth2;
-        json!([
+        to_json(&json!([
             self.state,
             self.verifier,
             self.nonce,
@@ -81,8 +82,7 @@ impl Flow {
             start.callback_url,
             start.error_url,
             popup
-        ])
-        .to_string()
+        ]))
     }
 
     /// Reads what [`Flow::encode`] wrote.

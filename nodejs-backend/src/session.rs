@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
+use space_kit::respond::to_json;
 
 use crate::user::User;
 
@@ -55,7 +56,7 @@ impl Session {
     pub(crate) fn encode(&self) -> String {
         let user = &self.user;
         let times = [self.signed_in, self.renewed, self.expires, self.epoch];
-        json!([
+        to_json(&json!([
             self.id,
             times,
             user.id,
@@ -64,8 +65,7 @@ impl Session {
             user.email,
             user.email_verified,
             user.image
-        ])
-        .to_string()
+        ]))
     }
 
     /// Reads what [`Session::encode`] wrote.

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
+use space_kit::respond::to_json;
 
 /// How long a token lasts, in seconds.
 pub(crate) const LIFE: u64 = 15 * 60;
@@ -40,7 +41,7 @@ impl Signer {
 
     /// A token with these claims.
     pub(crate) fn sign(&self, claims: &Value) -> String {
-        let mut token = format!("{}.{}", self.header, encode(claims.to_string()));
+        let mut token = format!("{}.{}", self.header, encode(to_json(claims)));
         let signature = self.pair.sign(token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);

@@ -21,11 +21,9 @@ pub(crate) fn read(env: &mut Env<'_>) -> Option<Catalogue> {
     let allowed = env.optional(&MODELS, parse_names);
     let aliases = env.optional(&MODEL_ALIASES, parse_aliases);
     let default = env.optional(&DEFAULT_MODEL, |text| Some(text.to_owned()));
-    let catalogue = Catalogue {
-        allowed: allowed?.unwrap_or_default(),
-        aliases: aliases?.unwrap_or_default(),
-        default: default?,
-    };
+    let (Some(allowed), Some(aliases), Some(default)) = (allowed, aliases, default) else { return None };
+    let (allowed, aliases) = (allowed.unwrap_or_default(), aliases.unwrap_or_default());
+    let catalogue = Catalogue { allowed, aliases, default };
     if let Some(name) =
         catalogue.default.as_deref().filter(|name| *name != demo::MODEL && !catalogue.admits(name))
     {

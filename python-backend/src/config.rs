@@ -48,15 +48,19 @@ pub(crate) fn configure(env: &mut Env<'_>, config: &Config) -> Option<State> {
     let limits = limits::read(env, config);
     let catalogue = catalogue::read(env);
     let demo_delay = env.read(&DEMO_DELAY, parse::duration_or_zero);
-    let (upstreams, access) = (upstreams?, access?);
+    let (Some(upstreams), Some(access), Some(limits), Some(catalogue), Some(demo_delay)) =
+        (upstreams, access, limits, catalogue, demo_delay)
+    else {
+        return None; // at one place, because each drops what there is
+    };
     Some(State {
         access: Access::new(access.rule, jwks::over(upstreams.pool.clone())),
         limiter: access.rate.map(|rate| Limiter::new(rate, Instant::now(), RandomState::new())),
         upstreams,
-        limits: limits?,
-        catalogue: catalogue?,
+        limits,
+        catalogue,
         meter: Meter::default(),
-        demo_delay: demo_delay?,
+        demo_delay,
     })
 }
 

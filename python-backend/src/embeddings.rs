@@ -47,9 +47,9 @@ fn vector(body: &[u8], item: &Span) -> Result<Option<(Span, String)>, String> {
     };
     let mut floats = Vec::new();
     for number in inner.split(|&b| b == b',').filter(|number| !number.trim_ascii().is_empty()) {
-        let number = str::from_utf8(number.trim_ascii()).ok().and_then(|text| text.parse::<f32>().ok());
-        let number = number.ok_or("an embedding is no array of numbers")?;
-        floats.extend_from_slice(&number.to_le_bytes());
+        let number: f64 =
+            serde_json::from_slice(number).map_err(|_| "an embedding is no array of numbers")?;
+        floats.extend_from_slice(&(number as f32).to_le_bytes());
     }
     Ok(Some((place, STANDARD.encode(floats))))
 }

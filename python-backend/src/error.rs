@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use space_kit::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use space_kit::respond::to_json;
 use space_kit::{Bytes, Error, HeaderMap, StatusCode};
 
 /// `huggingface_hub` shows this header's text.
@@ -29,7 +30,7 @@ pub(crate) fn render(error: &Error, headers: &mut HeaderMap) -> Bytes {
 pub(crate) fn body(error: &Error) -> String {
     let code = if error.code == CODES.0 { CODES.1 } else { error.code };
     let kind = kind(error.status);
-    json!({"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}).to_string()
+    to_json(&json!({"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}))
 }
 
 /// A request that is wrong in a named part.

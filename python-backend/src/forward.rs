@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::Method;
-use space_kit::header::{HeaderMap, HeaderValue};
+use space_kit::header::{HeaderMap, HeaderName, HeaderValue};
 use space_kit::{Answer, App, Body, Call, Error, Response, StatusCode};
 
 use crate::bill::Bill;
@@ -16,6 +16,10 @@ use crate::intake::{self, Guest};
 use crate::limits::{Reservation, Slot};
 use crate::upstream::{Job, Lane, Opened, Want, without_pin};
 use crate::{chunk, demo, embeddings, headers, stream};
+
+/// The seconds that openai's clients say they wait for an answer, or for the next bytes of it.
+static CLIENT_WAITS: [HeaderName; 2] =
+    [HeaderName::from_static("x-stainless-read-timeout"), HeaderName::from_static("x-stainless-timeout")];
 
 /// The three kinds of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,16 +149,15 @@ pub(crate) fn with_query(path: &str, call: &Call<State>) -> String {
 /// The time for the whole answer: the operator's, or less where the client says that it waits for less. A
 /// stream's client counts from one event to the next.
 fn patience(call: &Call<State>, lane: &Lane, streamed: bool) -> Duration {
-    let told = ["x-stainless-read-timeout", "x-stainless-timeout"].into_iter().find_map(|name| {
-        let seconds = call.header(name)?.trim().parse::<f64>().ok().filter(|seconds| *seconds > 0.0)?;
-        Duration::try_from_secs_f64(seconds).ok()
-    });
+    let told = CLIENT_WAITS
+        .iter()
+        .find_map(|name| headers::seconds(&call.head.headers, name).filter(|seconds| !seconds.is_zero()));
     told.filter(|_| !streamed).map_or(lane.waits.total, |told| told.min(lane.waits.total))
 }
 
 /// The headers of a stream.
 pub(crate) fn event_stream(headers: &mut HeaderMap) {
-    use space_kit::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+    use space_kit::header::{CACHE_CONTROL, CONTENT_TYPE};
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Keeps proxies such as nginx from holding a stream back.

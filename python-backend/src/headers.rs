@@ -1,6 +1,8 @@
 //! Which headers travel on, in each direction. Both ways an allow-list: a deny-list would have to know every
 //! header that carries a credential, bills somebody, sets state in a browser or steers a proxy.
 
+use std::time::Duration;
+
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -92,10 +94,17 @@ fn is_hop_by_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
     named.map(<[u8]>::trim_ascii).any(|named| named.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
+/// The seconds that a header tells, whole (RFC 9110, section 10.2.3) or, as some servers and clients have it, with a
+/// fraction; None of a date. By serde_json, which is here anyway: std's own parser of floats is 15 KB.
+pub(crate) fn seconds(headers: &HeaderMap, name: &HeaderName) -> Option<Duration> {
+    let seconds = serde_json::from_slice::<f64>(headers.get(name)?.as_bytes()).ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderValue;
+    use hyper::header::{HeaderValue, RETRY_AFTER};
     use proptest::prelude::*;
 
     fn map(fields: &[(&str, &str)]) -> HeaderMap {
@@ -145,6 +154,20 @@ mod tests {
         "refresh",
         "x-accel-redirect",
     ];
+
+    #[test]
+    fn seconds_may_have_a_fraction_and_what_is_no_duration_is_passed_over() {
+        let told = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+            seconds(&headers, &RETRY_AFTER)
+        };
+        assert_eq!([told("30"), told("0")], [Some(Duration::from_secs(30)), Some(Duration::ZERO)]);
+        assert_eq!(told("0.25"), Some(Duration::from_millis(250)));
+        for passed_over in ["", "-1", "soon", "inf", "NaN", "1e300", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+            assert_eq!(told(passed_over), None, "{passed_over}");
+        }
+        assert_eq!(seconds(&HeaderMap::new(), &RETRY_AFTER), None);
+    }
 
     #[test]
     fn a_request_keeps_what_the_upstream_reads() {

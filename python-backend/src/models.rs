@@ -5,7 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use hyper::Method;
 use serde_json::{Value, json};
-use space_kit::{Answer, Call, Error, StatusCode, respond};
+use space_kit::respond::{self, to_json};
+use space_kit::{Answer, Call, Error, StatusCode};
 
 use crate::catalogue::unknown;
 use crate::config::State;
@@ -27,7 +28,7 @@ pub(crate) async fn list(call: Call<State>) -> Answer {
 async fn listed(call: &Call<State>) -> Result<Bytes, Error> {
     let state = &call.app.state;
     let mut data: Vec<String> =
-        state.catalogue.names().into_iter().map(|name| entry(name).to_string()).collect();
+        state.catalogue.names().into_iter().map(|name| to_json(&entry(name))).collect();
     if let Some(lane) = state.upstreams.main.as_ref().filter(|_| !state.catalogue.is_limited()) {
         let text = fetch(call, lane).await?;
         let members = json_scan::members(&text, ["data"]);

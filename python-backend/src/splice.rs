@@ -98,7 +98,7 @@ impl IntoIterator for Pieces {
 
 /// A text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::to_string(text).unwrap_or_default() // a text can always be written
 }
 
 #[cfg(test)]

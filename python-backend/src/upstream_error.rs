@@ -2,14 +2,17 @@
 
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde_json::Value;
+use space_kit::respond::to_json;
 use space_kit::{Error, StatusCode};
+
+use crate::headers::seconds;
 
 /// The longest message that is passed on, in characters.
 const MAX_MESSAGE_CHARS: usize = 2_000;
 /// The same for what a web page says.
 const MAX_PAGE_CHARS: usize = 200;
 /// Some clients give up, or wait for ever, when told to wait for longer.
-const MAX_RETRY_AFTER_SECONDS: f64 = 60.0;
+const MAX_RETRY_AFTER_SECONDS: u64 = 60;
 
 /// Codes that clients act upon, kept where an upstream gives them as code or type.
 const CODES: &[&str] = &[
@@ -51,11 +54,10 @@ struct Words {
 pub(crate) fn normalise(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     let error = words(content_type, body).into_error(status);
-    let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
-    match seconds.filter(|seconds| *seconds >= 0.0) {
-        Some(seconds) => {
-            let seconds = seconds.ceil().clamp(1.0, MAX_RETRY_AFTER_SECONDS) as u64;
-            error.header(RETRY_AFTER, HeaderValue::from(seconds))
+    match seconds(headers, &RETRY_AFTER) {
+        Some(wait) => {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            error.header(RETRY_AFTER, HeaderValue::from(seconds.clamp(1, MAX_RETRY_AFTER_SECONDS)))
         }
         None => error,
     }
@@ -114,7 +116,7 @@ fn from_json(json: &Value, depth: u8) -> Words {
         }
         Some(("detail" | "errors", Value::Array(problems))) => from_problems(problems),
         Some((_, inner)) if depth < 4 => from_json(inner, depth + 1),
-        _ => Words::message(json.to_string()),
+        _ => Words::message(to_json(json)),
     };
     Words {
         message: inner.message,
@@ -134,7 +136,7 @@ fn from_problems(problems: &[Value]) -> Words {
                 Value::String(name) if path.is_empty() && name == "body" => {}
                 Value::String(name) if path.is_empty() => path.push_str(name),
                 Value::String(name) => path.extend([".", name]),
-                other => path.push_str(&format!("[{other}]")),
+                other => path.push_str(&format!("[{}]", to_json(other))),
             }
         }
         Some(path).filter(|path| !path.is_empty())
@@ -210,7 +212,7 @@ fn plain(json: &Value) -> String {
         Value::Array(list) if list.iter().all(Value::is_string) => {
             list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")
         }
-        other => other.to_string(),
+        other => to_json(other),
     }
 }
 

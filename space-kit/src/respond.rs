@@ -26,7 +26,12 @@ pub fn with(status: StatusCode, content_type: HeaderValue, body: impl Into<Body>
 
 /// 200 with a JSON value.
 pub fn json(value: &serde_json::Value) -> Response<Body> {
-    with(StatusCode::OK, JSON, Bytes::from(value.to_string()))
+    with(StatusCode::OK, JSON, Bytes::from(to_json(value)))
+}
+
+/// A value as JSON text. `to_string` gives the same by way of a formatter: slower, and twice the code.
+pub fn to_json(value: &serde_json::Value) -> String {
+    serde_json::to_string(value).unwrap_or_default() // only a map with keys that are no text cannot be written
 }
 
 /// 200 with JSON text that is part of the program.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use space_kit::header::CONTENT_TYPE;
+use space_kit::respond::to_json;
 use space_kit::{Answer, Call, Error, Refusal, Reply, StatusCode};
 
 use super::pages::Page;
@@ -58,7 +59,7 @@ pub(crate) fn submit(call: Call<State>) -> Reply {
         let username =
             username.ok_or_else(|| bad_request("a user name has up to 40 letters, digits, - and _"))?;
         let login = form.filled("state").ok_or_else(|| bad_request("the form has no state"))?;
-        let text = json!([login, username, form.get("name").unwrap_or_default()]).to_string();
+        let text = to_json(&json!([login, username, form.get("name").unwrap_or_default()]));
         let code = state.keys.dev_user.seal(text.as_bytes(), state.random::<SALT>()?);
         let code = code.ok_or_else(|| internal("a made-up user cannot be sealed"))?;
         let path = if form.get("way") == Some("oauth2") { "oauth2/callback" } else { "callback" };

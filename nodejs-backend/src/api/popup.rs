@@ -2,6 +2,7 @@
 //! token to the window that opened it. It works where browsers keep third-party cookies away.
 
 use serde_json::{Value, json};
+use space_kit::respond::to_json;
 use space_kit::{Answer, Call, Reply, StatusCode};
 
 use super::pages::Page;
@@ -96,7 +97,7 @@ pub(super) fn complete(
     let body = format!(
         "<p data-origin=\"{}\" data-message=\"{}\">{words}</p>",
         escape(&popup.origin),
-        escape(&message.to_string())
+        escape(&to_json(&message))
     );
     let page = Page { status: StatusCode::OK, title: "Signing in", body, script: SCRIPT, forms: "'none'" };
     with_cookies(page.answer(state)?, cookies)

@@ -58,7 +58,7 @@ pub(crate) fn read(env: &mut Env<'_>, has_upstream_token: bool) -> Option<Access
         "none" => Some(None),
         rate => Rate::parse(rate).map(Some),
     });
-    let (given, keys, jwt, rate) = (modes?, keys?, jwt?, rate?);
+    let (Some(given), Some(keys), Some(jwt), Some(rate)) = (modes, keys, jwt, rate) else { return None };
     let modes = given.unwrap_or(Modes { open: false, keys: keys.is_some(), jwt: jwt.is_wanted() });
     let undecided = modes == Modes::default();
     let unused =
@@ -136,14 +136,12 @@ impl JwtVars {
         // Set by the platform: wrong only where they are used.
         let provider = env.optional(&OPENID_PROVIDER_URL, |text| Some(text.to_owned()));
         let client = env.optional(&OAUTH_CLIENT_ID, |text| Some(text.to_owned()));
-        Some(JwtVars {
-            issuer: issuer?,
-            audience: audience?,
-            jwks_url: jwks_url?,
-            allow: allow?,
-            provider: provider?,
-            client: client?,
-        })
+        match (issuer, audience, jwks_url, allow, provider, client) {
+            (Some(issuer), Some(audience), Some(jwks_url), Some(allow), Some(provider), Some(client)) => {
+                Some(JwtVars { issuer, audience, jwks_url, allow, provider, client })
+            }
+            _ => None,
+        }
     }
 
     /// Those of the operator's own that are set; the platform's are there whether anybody wants tokens or not.

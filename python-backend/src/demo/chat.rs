@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
+use space_kit::respond::to_json;
 use space_kit::{Answer, Body, BoxError, Call, Response, Sender, respond};
 
 use super::completion::{Envelope, tool_call};
@@ -61,5 +62,5 @@ async fn stream(
 }
 
 fn event(chunk: &Value) -> String {
-    format!("data: {chunk}\n\n")
+    format!("data: {}\n\n", to_json(chunk))
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 use space_kit::Error;
+use space_kit::respond::to_json;
 
 use crate::error::invalid;
 
@@ -44,7 +45,7 @@ pub(super) fn demanded(body: &Value) -> Result<Option<ToolCall>, Error> {
     };
     let (name, schema) = wanted;
     let arguments = schema.map_or_else(|| json!({}), |schema| example(schema, MAX_DEPTH));
-    Ok(Some(ToolCall { name: (*name).to_owned(), arguments: arguments.to_string() }))
+    Ok(Some(ToolCall { name: (*name).to_owned(), arguments: to_json(&arguments) }))
 }
 
 type Function<'a> = (&'a str, Option<&'a Value>);
@@ -103,10 +104,11 @@ fn example(schema: &Value, depth: u8) -> Value {
         Some("null") => Value::Null,
         _ => {
             let properties = schema.get("properties").and_then(Value::as_object);
-            let members = properties.into_iter().flatten();
-            Value::Object(
-                members.map(|(name, schema)| (name.clone(), example(schema, below))).collect::<Map<_, _>>(),
-            )
+            let mut members = Map::new();
+            for (name, schema) in properties.into_iter().flatten() {
+                members.insert(name.clone(), example(schema, below));
+            }
+            Value::Object(members)
         }
     }
 }

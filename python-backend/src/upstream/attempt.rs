@@ -1,6 +1,6 @@
 //! One try at one upstream, read as far as it takes to know that the answer has begun well.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 
 use super::plan::{Outcome, Route};
 use super::{Job, Lane, Upstream, Want, wake};
-use crate::headers::is_event_stream;
+use crate::headers::{is_event_stream, seconds};
 use crate::sse::{Event, Rest, Scanner};
 use crate::{chunk, upstream_error};
 
@@ -161,10 +161,7 @@ async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed 
     if wake::is_asleep(upstream, head.status, &head.headers, &body) {
         return Failed(Outcome::Asleep, error);
     }
-    let wait =
-        head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
-    let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    Failed(Outcome::Refused(head.status, wait), error)
+    Failed(Outcome::Refused(head.status, seconds(&head.headers, &RETRY_AFTER)), error)
 }
 
 fn broken(cause: String) -> Failed {

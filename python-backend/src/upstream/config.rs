@@ -77,11 +77,15 @@ pub(crate) fn read(env: &mut Env<'_>) -> Option<Upstreams> {
     let main = list(env, &UPSTREAM_URL, &UPSTREAM_API_KEYS);
     let embeddings = list(env, &EMBEDDINGS_URL, &EMBEDDINGS_API_KEYS);
     let completions = list(env, &COMPLETIONS_URL, &COMPLETIONS_API_KEYS);
-    let (token, mut main, embeddings, completions) = (token?, main?, embeddings?, completions?);
+    let (Some(token), Some(mut main), Some(embeddings), Some(completions)) =
+        (token, main, embeddings, completions)
+    else {
+        return None;
+    };
     if main.is_empty() && token.is_some() {
         main.extend(Upstream::parse(ROUTER));
     }
-    let (pool, bill_to, waits) = (pool?, bill_to?, waits?);
+    let (Some(pool), Some(bill_to), Some(waits)) = (pool, bill_to, waits) else { return None };
     let mut has_key = false;
     let mut lane = |upstreams: Vec<Upstream>| {
         let upstreams: Vec<_> = upstreams.into_iter().map(|one| with_token(one, token.as_deref())).collect();
@@ -113,8 +117,9 @@ fn list(env: &mut Env<'_>, urls: &'static Var, keys: &'static Var) -> Option<Vec
     let given = env.optional(urls, |text| text.split(',').map(|url| Upstream::parse(url.trim())).collect());
     let keys_given =
         env.optional(keys, |text| text.split(',').map(|one| key(one.trim())).collect::<Option<Vec<_>>>());
-    let upstreams: Vec<Upstream> = given?.unwrap_or_default();
-    let Some(list) = keys_given? else { return Some(upstreams) };
+    let (Some(given), Some(keys_given)) = (given, keys_given) else { return None };
+    let upstreams: Vec<Upstream> = given.unwrap_or_default();
+    let Some(list) = keys_given else { return Some(upstreams) };
     if list.len() != upstreams.len() {
         let (have, want) = (list.len(), upstreams.len());
         env.problem(
