@@ -48,8 +48,11 @@ pub(crate) fn measure(variants: &mut [Variant], args: &Args, watch: &Watch) -> R
         variant.image = engine.has(&image).and_then(|()| image_size(&engine, &image)).into();
     }
     let present = variants.iter().any(|variant| variant.image.measured().is_some());
-    if present {
-        measure_starts(variants, args, &engine, watch)?;
+    if present && let Err(error) = measure_starts(variants, args, &engine, watch) {
+        // An engine that answers and runs nothing does not cost what was seen without it.
+        let seen = |variant: &Variant| variant.kind != Kind::Control && !variant.starts.is_empty();
+        anyhow::ensure!(variants.iter().any(seen), error);
+        return Ok(Outcome::Skipped(format!("{}: {error:#}", engine.client)));
     }
     Ok(Outcome::Measured(format!("{} {}", engine.client, engine.version)))
 }
