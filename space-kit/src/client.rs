@@ -68,7 +68,7 @@ impl RequestIds {
     pub fn fresh(&self) -> HeaderValue {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
         let bits = u128::from(self.key.hash_one(count)) << 64 | u128::from(self.key.hash_one(!count));
-        // By hand: `format!` takes seven times as long, for every request.
+        // By hand: with `format!` an id was 2 % of a proxied request.
         let mut digits = [0; 32];
         for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(bits.to_be_bytes()) {
             *pair = [hexadecimal(byte >> 4), hexadecimal(byte & 15)];
