@@ -151,14 +151,9 @@ fn walk_object(
 /// other letters is refused.
 fn position(text: &[u8], key: &Span, wanted: &[&'static str]) -> Result<Option<usize>, ScanError> {
     let quoted = text.get(key.clone()).unwrap_or_default();
-    let read; // a key with an escape
-    let plain = match quoted.contains(&b'\\') {
-        true => {
-            read = string(quoted).unwrap_or_default();
-            read.as_bytes()
-        }
-        false => text.get(key.start + 1..key.end - 1).unwrap_or_default(),
-    };
+    let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    let unescaped = inner.contains(&b'\\').then(|| string(quoted).unwrap_or_default());
+    let plain = unescaped.as_deref().map_or(inner, str::as_bytes);
     let at = wanted.iter().position(|name| plain.eq_ignore_ascii_case(name.as_bytes()));
     match at.and_then(|at| wanted.get(at)) {
         Some(name) if name.as_bytes() != plain => {

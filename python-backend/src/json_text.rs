@@ -230,7 +230,7 @@ impl<'a> Scan<'a> {
         if self.peek().is_none() { Ok(()) } else { self.fault("expected nothing more") }
     }
 
-    #[inline(always)] // a step for every byte, where the service is built for size
+    #[inline(always)] // a step for every byte; as calls they make the file 4 KB longer
     pub(crate) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
             self.at += 1;
