@@ -4,7 +4,10 @@
 //! as soon as it is free, to fault it in again a request later. Here what is taken in a row lies side by side,
 //! and memory goes back when connections are gone ([`trim`]).
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[cfg(target_env = "musl")] // glibc, where the tests run, keeps its own
+mod malloc;
+
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -19,11 +22,14 @@ use dlmalloc::{Allocator, Dlmalloc};
 /// back when nothing of it is in use, so shorter ones go sooner. Untouched pages take no memory.
 const SEGMENT: usize = 64 * 1024;
 
-/// From so many bytes on the system has an allocation for itself, and back as soon as it is free.
+/// From so many bytes on an allocation is a mapping of its own, which the system has back as soon as it is free.
 const LARGE: usize = SEGMENT / 2;
 
 /// Segments that nobody uses are looked for when so many longer allocations were given back.
 const RELEASE_EVERY: usize = 256;
+
+/// Bytes of a page.
+const PAGE: usize = 4096;
 
 /// What dlmalloc aligns to without being asked.
 const ALIGN: usize = 2 * size_of::<usize>();
@@ -68,20 +74,21 @@ impl Heap {
     }
 }
 
-fn is_large(size: usize) -> bool {
-    size >= LARGE
+/// Whether `size` bytes in the place of `layout` are a mapping of their own: mappings begin with a page.
+fn is_large(layout: Layout, size: usize) -> bool {
+    size >= LARGE && layout.align() <= PAGE
 }
 
-// SAFETY: the size in the layout decides between two allocators, and it is the same when memory comes back as when
-// it was given. Each of the two gets back only what it gave.
+// SAFETY: the layout decides between a mapping and dlmalloc, and it is the same when memory comes back as when it was
+// given. Each of the two gets back only what it gave.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Heap {
     #[inline(never)] // it is called from everywhere
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is passed on.
         unsafe {
-            match is_large(layout.size()) {
-                true => System.alloc(layout),
+            match is_large(layout, layout.size()) {
+                true => map(layout.size()),
                 false => self.with(|dlmalloc| dlmalloc.malloc(layout.size(), layout.align())),
             }
         }
@@ -91,8 +98,8 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is passed on.
         unsafe {
-            match is_large(layout.size()) {
-                true => System.alloc_zeroed(layout),
+            match is_large(layout, layout.size()) {
+                true => map(layout.size()), // all of it zero
                 false => self.with(|dlmalloc| dlmalloc.calloc(layout.size(), layout.align())),
             }
         }
@@ -102,8 +109,8 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise is passed on.
         unsafe {
-            match is_large(layout.size()) {
-                true => System.dealloc(ptr, layout),
+            match is_large(layout, layout.size()) {
+                true => _ = libc::munmap(ptr.cast(), layout.size()),
                 false => self.with(|dlmalloc| dlmalloc.c_free(ptr)),
             }
         }
@@ -115,8 +122,8 @@ unsafe impl GlobalAlloc for Heap {
         // block to ALIGN alone. Else there are two allocations, each at least as long as what is copied, the old one
         // given up after it; the caller promises that `size`, rounded up to the alignment, is no more than isize::MAX.
         unsafe {
-            match (is_large(layout.size()), is_large(size)) {
-                (true, true) => System.realloc(ptr, layout, size),
+            match (is_large(layout, layout.size()), is_large(layout, size)) {
+                (true, true) => pointer(libc::mremap(ptr.cast(), layout.size(), size, libc::MREMAP_MAYMOVE)),
                 (false, false) if layout.align() <= ALIGN => {
                     self.with(|dlmalloc| dlmalloc.c_realloc(ptr, size))
                 }
@@ -131,6 +138,18 @@ unsafe impl GlobalAlloc for Heap {
             }
         }
     }
+}
+
+/// A new mapping of `size` bytes, all of them zero; null where there is no more memory.
+fn map(size: usize) -> *mut u8 {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping at an address that the kernel chooses touches nothing that is there.
+    #[allow(unsafe_code)]
+    pointer(unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) })
+}
+
+fn pointer(mapped: *mut libc::c_void) -> *mut u8 {
+    if mapped == libc::MAP_FAILED { ptr::null_mut() } else { mapped.cast() }
 }
 
 /// Where dlmalloc has its memory from.
@@ -161,11 +180,9 @@ unsafe impl Allocator for Segments {
         }
         // Segments of different flags are not joined: each can go back alone. Bit 0 has a meaning.
         let flags = self.given.fetch_add(2, Relaxed);
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new mapping at an address that the kernel chooses touches nothing that is there.
-        match unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) } {
-            libc::MAP_FAILED => (ptr::null_mut(), 0, 0),
-            start => (start.cast(), size, flags),
+        match map(size) {
+            start if start.is_null() => (start, 0, 0),
+            start => (start, size, flags),
         }
     }
 
@@ -191,7 +208,7 @@ unsafe impl Allocator for Segments {
     }
 
     fn page_size(&self) -> usize {
-        4096
+        PAGE
     }
 }
 
