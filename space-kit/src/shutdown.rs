@@ -1,10 +1,11 @@
 //! TERM and INT, and the drain they begin.
 
-use std::io::{self, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{self, PipeWriter, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::Arc;
 
 use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
 
 /// Numbers of signal(7), the same on every Linux.
@@ -14,17 +15,15 @@ const TERM: i32 = 15;
 /// The signals that end the service. Installed before listening: PID 1 has no default action for them.
 ///
 /// Not by tokio's own: it makes room for all 65 signals at once, five pages at every start.
-pub(crate) struct Signals(tokio::net::UnixStream);
+pub(crate) struct Signals(Receiver);
 
 impl Signals {
     pub(crate) fn install() -> io::Result<Signals> {
-        let (read, write) = UnixStream::pair()?;
-        read.set_nonblocking(true)?;
-        write.set_nonblocking(true)?; // a handler never waits: with the pair full, enough is on its way
-        let write = Arc::new(write);
+        let (read, write) = pipe()?;
+        let write = Arc::new(PipeWriter::from(write));
         on_signal(TERM, write.clone(), b"T")?;
         on_signal(INT, write, b"I")?;
-        Ok(Signals(tokio::net::UnixStream::from_std(read)?))
+        Ok(Signals(Receiver::from_owned_fd_unchecked(read)?))
     }
 
     /// The name of the next one.
@@ -37,9 +36,23 @@ impl Signals {
     }
 }
 
+/// A pipe's two ends, to read and to write, neither of which waits: with the pipe full, enough is on its way.
+/// std's `pipe` would take four system calls for that.
+#[allow(unsafe_code)]
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    // SAFETY: pipe2(2) writes two numbers, and there is room for two.
+    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let [read, write] = ends;
+    // SAFETY: the kernel has just opened both, and nobody else knows of them.
+    Ok(unsafe { (OwnedFd::from_raw_fd(read), OwnedFd::from_raw_fd(write)) })
+}
+
 /// Writes one byte whenever `signal` comes.
 #[allow(unsafe_code)]
-fn on_signal(signal: i32, to: Arc<UnixStream>, byte: &'static [u8; 1]) -> io::Result<()> {
+fn on_signal(signal: i32, to: Arc<PipeWriter>, byte: &'static [u8; 1]) -> io::Result<()> {
     // SAFETY: a handler may do only what signal-safety(7) lists. This one calls write(2), on a descriptor
     // that lives as long as it does; it takes no lock, allocates nothing and cannot panic, for an error of the system is no more
     // than its number. The registry saves and restores errno around it.
