@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[allow(clippy::disallowed_methods)] // main is the one place that touches the process
 fn main() -> ExitCode {
-    space_kit::main(&python_backend::SERVICE, std::env::args_os(), &|name| std::env::var_os(name))
+    space_kit::main(&python_backend::SERVICE, std::env::args_os(), std::env::vars_os())
 }

@@ -60,7 +60,7 @@ static SERVICE: Service<State> = Service {
 
 #[allow(clippy::disallowed_methods)] // main is the one place that touches the process
 fn main() -> ExitCode {
-    space_kit::main(&SERVICE, std::env::args_os(), &|name| std::env::var_os(name))
+    space_kit::main(&SERVICE, std::env::args_os(), std::env::vars_os())
 }
 
 fn configure(env: &mut Env<'_>, _: &Config) -> Option<State> {

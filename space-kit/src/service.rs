@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::cli::{self, Command};
 use crate::config::vars::CORS_ORIGINS;
 use crate::config::{self, Config};
-use crate::env::{Defaults, Env, Groups, Lookup, Var};
+use crate::env::{Defaults, Env, Groups, Var};
 use crate::error::Error;
 use crate::log::Log;
 use crate::route::Route;
@@ -66,11 +66,11 @@ impl<S: Send + Sync + 'static> Service<S> {
 }
 
 /// Does what the arguments say and gives the exit status: 0 fine, 1 cannot listen or not ready,
-/// 64 unusable arguments or configuration.
+/// 64 unusable arguments or configuration. `process` is the environment, each variable a name and a value.
 pub fn main<S: Send + Sync + 'static>(
     service: &'static Service<S>,
     args: impl IntoIterator<Item = OsString>,
-    process: &Lookup<'_>,
+    process: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
     let invocation = match cli::parse(args) {
         Ok(invocation) => invocation,
@@ -85,12 +85,16 @@ pub fn main<S: Send + Sync + 'static>(
         Command::Version => return print(&version(service.name, service.version)),
         Command::Serve | Command::Check | Command::Healthcheck => {}
     }
-    let file = match invocation.env_file.as_deref().map(env_file::read).transpose() {
+    let mut values = match invocation.env_file.as_deref().map(env_file::read).transpose() {
         Ok(file) => file.unwrap_or_default(),
         Err(message) => return unusable(service.name, &[message]),
     };
-    let lookup =
-        |name: &str| process(name).filter(|value| !value.is_empty()).or_else(|| file.get(name).cloned());
+    for (name, value) in process {
+        if let (Ok(name), false) = (name.into_string(), value.is_empty()) {
+            values.insert(name, value);
+        }
+    }
+    let lookup = |name: &str| values.get(name).cloned();
     let mut env = Env::new(&lookup, service.defaults);
     let config = Config::read_with(&mut env, service.sites);
     if let (Command::Healthcheck, Some(config)) = (invocation.command, &config) {
