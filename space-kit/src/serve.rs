@@ -28,17 +28,24 @@ pub(crate) fn run<S: Send + Sync + 'static>(app: Arc<App<S>>) -> Result<(), Stri
         let bound = handed.bind(&app.config)?;
         drop(starting);
         handed.notify_ready()?;
-        app.log.info(
-            "listening",
-            &[
-                ("service", Value::Str(app.service.name)),
-                ("version", Value::Str(app.service.version)),
-                ("address", Value::Show(&bound.address)),
-            ],
-        );
+        task::spawn(say_so(app.clone(), bound.address));
         serve(app, bound.listener, signals).await;
         Ok(())
     })
+}
+
+/// Logs where it listens, once what waited for that is answered: after one turn it is accepted, after two served.
+async fn say_so<S: Send + Sync + 'static>(app: Arc<App<S>>, address: SocketAddr) {
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    app.log.info(
+        "listening",
+        &[
+            ("service", Value::Str(app.service.name)),
+            ("version", Value::Str(app.service.version)),
+            ("address", Value::Show(&address)),
+        ],
+    );
 }
 
 /// Accepts until a signal, then drains: it listens no more, what has come is answered, and the first of
