@@ -5,6 +5,7 @@ mod connect;
 pub(crate) mod crypto;
 mod fetch;
 mod pool;
+mod roots;
 mod stream;
 mod url;
 

@@ -108,7 +108,7 @@ impl Connector {
             let mut roots = RootCertStore::empty();
             match &self.authorities {
                 Some(authorities) => _ = roots.add_parsable_certificates(authorities.iter().cloned()),
-                None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+                None => roots.extend(super::roots::roots()),
             }
             let config = ClientConfig::builder_with_provider(Arc::new(provider()))
                 .with_protocol_versions(ALL_VERSIONS)
