@@ -28,7 +28,7 @@ impl Default for Bench {
         };
         let life = Life { idle: 7 * 86_400, most: 30 * 86_400 };
         Bench {
-            sealer: Sealer::new(Purpose::Session, &[[7; 32]]).expect("a key"),
+            sealer: Sealer::new(Purpose::Session, [[7; 32]]),
             signer: Signer::from_seed(&[7; 32]).expect("a key"),
             session: Session::begin("AAAAAAAAAAAAAAAAAAAAAA".to_owned(), user, NOW, life, 0),
         }

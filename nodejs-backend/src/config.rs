@@ -59,7 +59,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
             secure,
             cross_site: secure && (kit.on_space || env.is_set(vars::SPACE_HOST.name)),
         },
-        keys: Keys::derive(&secrets)?,
+        keys: Keys::derive(secrets),
         signed_out: Spent::new(lives.session.idle.max(lives.bearer.idle), RandomState::new()),
         used: Spent::new(flow::LIFE, RandomState::new()),
         lives,

@@ -59,7 +59,7 @@ pub fn cookies(text: &str) {
 
 /// Nothing that this service did not seal opens, and what decodes is encoded to what decodes the same.
 pub fn records(bytes: &[u8]) {
-    let sealer = Sealer::new(Purpose::Session, &[[7; 32]]).expect("a key");
+    let sealer = Sealer::new(Purpose::Session, [[7; 32]]);
     if let Ok(text) = str::from_utf8(bytes) {
         assert!(sealer.open(text).is_none(), "{text:?}");
     }
@@ -171,7 +171,7 @@ fn sign_in(holder: &Holder<'_>) {
     assert_eq!(user.id, holder.subject);
     let session = Session::begin("AAAAAAAAAAAAAAAAAAAAAA".to_owned(), user, NOW, LIFE, 0);
     assert_eq!(Session::decode(session.encode().as_bytes()).as_ref(), Some(&session));
-    let sealer = Sealer::new(Purpose::Session, &[[7; 32]]).expect("a key");
+    let sealer = Sealer::new(Purpose::Session, [[7; 32]]);
     let sealed = sealer.seal(session.encode().as_bytes(), [1; 16]).expect("a sealed value");
     assert!(sealed.len() <= 3500, "a cookie of {} bytes", sealed.len());
 

@@ -37,31 +37,37 @@ impl Purpose {
 /// The `info` of the seed for signatures.
 const SIGNING: &[u8] = b"jwt/ed25519/v1";
 
+/// Something that is made when it is first needed: a start does not wait for it.
+pub(crate) type Later<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
+
 /// All keys of a service.
 pub(crate) struct Keys {
     pub(crate) session: Sealer,
     pub(crate) bearer: Sealer,
     pub(crate) flow: Sealer,
     pub(crate) dev_user: Sealer,
-    pub(crate) signers: Signers,
+    /// The first signs; all are published.
+    pub(crate) signers: Later<Vec<Signer>>,
 }
 
-/// The first signs; all are published. They are made when they are first needed: a start does not wait for it.
-type Signers = LazyLock<Vec<Signer>, Box<dyn FnOnce() -> Vec<Signer> + Send>>;
-
 impl Keys {
-    /// Derives everything; the first secret is the current one. `None`: there is no secret.
-    pub(crate) fn derive(secrets: &[Secret]) -> Option<Keys> {
-        let roots: Vec<Prk> = secrets.iter().map(root).collect();
-        let sealer = |purpose: Purpose| {
-            let keys = roots.iter().map(|root| expand(root, purpose.label())).collect::<Option<Vec<_>>>()?;
-            Sealer::new(purpose, &keys)
-        };
-        let (session, bearer) = (sealer(Purpose::Session)?, sealer(Purpose::Bearer)?);
-        let (flow, dev_user) = (sealer(Purpose::Flow)?, sealer(Purpose::DevUser)?);
-        let signer = |root: &Prk| Signer::from_seed(&expand(root, SIGNING)?);
-        let signers = LazyLock::new(Box::new(move || roots.iter().filter_map(signer).collect()) as Box<_>);
-        Some(Keys { session, bearer, flow, dev_user, signers })
+    /// Derives everything from one secret or more; the first is the current one.
+    pub(crate) fn derive(secrets: Vec<Secret>) -> Later<Keys> {
+        LazyLock::new(Box::new(move || {
+            let roots: Vec<Prk> = secrets.iter().map(root).collect();
+            let sealer = |purpose: Purpose| {
+                Sealer::new(purpose, roots.iter().filter_map(|root| expand(root, purpose.label())))
+            };
+            Keys {
+                session: sealer(Purpose::Session),
+                bearer: sealer(Purpose::Bearer),
+                flow: sealer(Purpose::Flow),
+                dev_user: sealer(Purpose::DevUser),
+                signers: LazyLock::new(Box::new(move || {
+                    roots.iter().filter_map(|root| Signer::from_seed(&expand(root, SIGNING)?)).collect()
+                })),
+            }
+        }))
     }
 }
 
@@ -97,8 +103,8 @@ pub(crate) mod tests {
         Secret::parse(&format!("{seed}0123456789abcdefghijklmnopqrstuvwxyz")).unwrap()
     }
 
-    pub(crate) fn keys(seeds: &str) -> Keys {
-        Keys::derive(&seeds.chars().map(secret).collect::<Vec<_>>()).unwrap()
+    pub(crate) fn keys(seeds: &str) -> Later<Keys> {
+        Keys::derive(seeds.chars().map(secret).collect())
     }
 
     #[test]
@@ -136,8 +142,8 @@ pub(crate) mod tests {
     #[test]
     fn a_client_secret_never_gives_the_keys_of_the_same_text_as_auth_secret() {
         let text = "A0123456789abcdefghijklmnopqrstuvwxyz";
-        let given = Keys::derive(&[Secret::parse(text).unwrap()]).unwrap();
-        let client = Keys::derive(&[Secret::from_client_secret(text).unwrap()]).unwrap();
+        let given = Keys::derive(vec![Secret::parse(text).unwrap()]);
+        let client = Keys::derive(vec![Secret::from_client_secret(text).unwrap()]);
         assert_ne!(given.signers[0].kid(), client.signers[0].kid());
         assert!(client.session.open(&given.session.seal(b"x", [1; 16]).unwrap()).is_none());
     }

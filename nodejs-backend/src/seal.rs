@@ -41,17 +41,17 @@ pub(crate) struct Opened {
 }
 
 impl Sealer {
-    /// A sealer whose first key is the current one. `None`: there is no key.
-    pub(crate) fn new(purpose: Purpose, keys: &[[u8; KEY]]) -> Option<Sealer> {
-        let keys = keys.iter().map(|key| {
-            let root = Prk::new_less_safe(HKDF_SHA256, key);
+    /// A sealer whose first key is the current one.
+    pub(crate) fn new(purpose: Purpose, keys: impl IntoIterator<Item = [u8; KEY]>) -> Sealer {
+        let keys = keys.into_iter().filter_map(|key| {
+            let root = Prk::new_less_safe(HKDF_SHA256, &key);
             Some(Key { id: expand(&root, b"id")?, root })
         });
-        let keys = keys.collect::<Option<Vec<_>>>().filter(|keys| !keys.is_empty())?;
-        Some(Sealer { purpose, keys })
+        Sealer { purpose, keys: keys.collect() }
     }
 
-    /// Seals a value. `salt` must never have been used before. `None` only for a value beyond what AES-GCM takes.
+    /// Seals a value. `salt` must never have been used before. `None` only without a key, or for a value beyond what
+    /// AES-GCM takes.
     pub(crate) fn seal(&self, plain: &[u8], salt: [u8; SALT]) -> Option<String> {
         let key = self.keys.first()?;
         let mut sealed = Vec::with_capacity(HEAD + plain.len() + 16);
@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn a_changed_or_cut_value_does_not_open() {
-        let sealer = keys("A").session;
+        let keys = keys("A");
+        let sealer = &keys.session;
         let sealed = sealer.seal(b"who", [9; SALT]).unwrap();
         let raw = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
         for at in 0..raw.len() {
@@ -130,7 +131,8 @@ mod tests {
 
     #[test]
     fn another_salt_gives_another_text() {
-        let sealer = keys("A").session;
+        let keys = keys("A");
+        let sealer = &keys.session;
         assert_ne!(sealer.seal(b"who", [1; SALT]), sealer.seal(b"who", [2; SALT]));
     }
 
@@ -139,7 +141,8 @@ mod tests {
 
         #[test]
         fn what_was_sealed_opens_as_it_was(plain in prop::collection::vec(any::<u8>(), 0..400), salt: [u8; SALT]) {
-            let sealer = keys("BA").flow;
+            let keys = keys("BA");
+            let sealer = &keys.flow;
             let sealed = sealer.seal(&plain, salt).unwrap();
             prop_assert_eq!(sealer.open(&sealed), Some(Opened { plain, current: true }));
         }

@@ -7,7 +7,7 @@ use space_kit::rate_limit::Limiter;
 use space_kit::{Error, StatusCode};
 
 use crate::cookie::Cookies;
-use crate::keys::Keys;
+use crate::keys::{Keys, Later};
 use crate::oidc::Provider;
 use crate::origin::Trusted;
 use crate::session::Life;
@@ -19,7 +19,7 @@ pub struct State {
     /// `iss` of tokens; their `aud` is the service's own origin.
     pub(crate) issuer: String,
     pub(crate) cookies: Cookies,
-    pub(crate) keys: Keys,
+    pub(crate) keys: Later<Keys>,
     pub(crate) lives: Lives,
     pub(crate) epoch: u64,
     pub(crate) providers: Vec<Provider>,
