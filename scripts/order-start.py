@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Writes .cargo/start.ld anew: it has the linker put side by side what runs in a start and a first answer.
+
+usage: scripts/order-start.py
+
+Each of both backends and the kit's example is built with its symbols (target/order), run under valgrind and asked
+for /health. What ran becomes a list of patterns that match the sections of these functions and of no others. Hashes
+in names are left open, so the list holds for other versions of crates and compiler; a function that it has no longer
+goes with the rest, which costs a page and breaks nothing. To be run when a start has changed much.
+Wants valgrind (scripts/setup.sh measure) and what scripts/build.sh wants.
+"""
+
+import bisect
+import http.client
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from measure_load.server import Server
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ENV = {"DEV_SIGN_IN": "yes", "AUTH_URL": "http://127.0.0.1:{port}", "LOG_LEVEL": "info"}
+HEAD = """\
+/* What runs in a start and a first answer, side by side: 1 MB less of the file is mapped, which Linux does in pieces
+   of 64 KiB and more around each page that is touched. The block of the heap comes last, so that the libc's few
+   variables share a page with ours. Large tables that no start reads stand behind those that it reads.
+   Written by scripts/order-start.py. Hashes in names are left open. */
+SECTIONS
+{
+  .text.begin : ALIGN(64)
+  {
+    *rcrt1.o(.text .text.*)
+    *(.text.startup)
+    *libc.a:mem*.lo(.text)
+"""
+TAIL = """\
+  }
+}
+INSERT AFTER .text;
+
+SECTIONS { .rodata.last : { *(.rodata._RNv*5ROOTS .rodata.ring_core_*k25519Precomp) } }
+INSERT AFTER .rodata;
+
+SECTIONS { .bss.last (NOLOAD) : { *(.bss._RNv*4heap5START) } }
+INSERT AFTER .bss;
+"""
+
+
+def build(name):
+    """A binary with its symbols."""
+    env = os.environ | {"CARGO_PROFILE_RELEASE_STRIP": "none", "CARGO_TARGET_DIR": str(ROOT / "target/order")}
+    subprocess.run([ROOT / "scripts/build.sh", name], env=env, check=True)
+    return (ROOT / "dist" / name).rename(ROOT / "target/order" / name)
+
+
+def symbols(binary):
+    """The functions of a file, and those at the same address together."""
+    found = {}
+    for line in subprocess.run(["nm", binary], capture_output=True, text=True, check=True).stdout.splitlines():
+        *address, kind, name = line.split()
+        if kind in "tTwW":
+            found.setdefault(address[0], set()).add(name)
+    return list(found.values())
+
+
+def ran(binary):
+    """The names of all functions that valgrind saw in a start and two answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = f"{folder}/callgrind"
+        valgrind = ["valgrind", "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={out}", str(binary)]
+        server = Server(binary.name, valgrind, ENV)
+        for headers in {}, {"Connection": "close"}:
+            ask = http.client.HTTPConnection("127.0.0.1", server.port)
+            ask.request("GET", "/health", headers=headers)
+            status = ask.getresponse().status
+            if status != 200:
+                sys.exit(f"order-start: {binary.name} answered {status}")
+        server.stop()
+        names = re.findall(r"^c?fn=\(\d+\) ([^\s']+)", pathlib.Path(out).read_text(), re.M) # 'N: the Nth recursion
+    return set(names)
+
+
+def patterns(hot, cold):
+    """Beginnings of names, each up to the end of a word, that match all of `hot` and nothing of `cold`."""
+    cold = sorted(cold)
+
+    def matches_cold(prefix):
+        at = bisect.bisect_left(cold, prefix)
+        return at < len(cold) and cold[at].startswith(prefix)
+
+    found = []
+    for name in sorted(hot):
+        if found and found[-1].endswith("*") and name.startswith(found[-1][:-1]):
+            continue
+        ends = [word.end() for word in re.finditer(r"[a-z][a-z0-9_]*[a-z0-9]", name)]
+        prefix = next((name[:end] for end in ends if not matches_cold(name[:end])), None)
+        found.append(f"{prefix}*" if prefix and prefix != name else name)
+    return found
+
+
+def main():
+    hot, cold = set(), set()
+    for name in "python-backend", "nodejs-backend", "probe":
+        binary = build(name)
+        seen = ran(binary)
+        for same in symbols(binary):
+            (hot if same & seen else cold).update(same)
+    # Crates' hashes, and numbers that count letters with them, differ from build to build.
+    free = [re.compile(r"Cs[0-9A-Za-z]+_"), re.compile(r"B[0-9A-Za-z]{1,3}_")]
+    for pattern, instead in zip(free, ("Cs*_", "B*_"), strict=True):
+        hot, cold = ({pattern.sub(instead, name) for name in names} for names in (hot, cold))
+    lines = [f"    *(.text*.{name})\n" for name in patterns(hot, cold - hot)] # .text.unlikely too
+    (ROOT / ".cargo/start.ld").write_text(HEAD + "".join(lines) + TAIL)
+    print(f"order-start: {len(hot)} functions by {len(lines)} patterns in .cargo/start.ld; scripts/build.sh takes it up")
+
+
+if __name__ == "__main__":
+    main()
