@@ -44,7 +44,7 @@ INSERT AFTER .text;
 SECTIONS { .rodata.last : { *(.rodata._RNv*5ROOTS .rodata.ring_core_*k25519Precomp) } }
 INSERT AFTER .rodata;
 
-SECTIONS { .bss.last (NOLOAD) : { *(.bss._RNv*4heap5START) } }
+SECTIONS { .bss.last (NOLOAD) : { *(.bss._RNv*8segments5START) } }
 INSERT AFTER .bss;
 """
 

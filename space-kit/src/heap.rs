@@ -1,28 +1,27 @@
-//! The allocator: dlmalloc, over one static block for the start and then over segments from the system.
+//! The allocator: dlmalloc, blocks for [buffers], and mappings for what is long.
 //!
 //! musl's own maps pages for each size that is asked for, and gives a block of hyper's buffers back to the kernel
 //! as soon as it is free, to fault it in again a request later. Here what is taken in a row lies side by side,
 //! and memory goes back when connections are gone ([`trim`]).
 
+mod buffers;
 #[cfg(target_env = "musl")] // glibc, where the tests run, keeps its own
 mod malloc;
+mod segments;
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
-use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{
-    AtomicBool, AtomicU32,
-    Ordering::{Acquire, Relaxed, Release},
+    AtomicBool,
+    Ordering::{Acquire, Release},
 };
 
-use dlmalloc::{Allocator, Dlmalloc};
+use buffers::{BLOCK, Buffers};
+use dlmalloc::Dlmalloc;
+use segments::{SEGMENT, Segments};
 
-/// Bytes of a segment, and of the block that is the first: enough for a start and a first answer. A segment goes
-/// back when nothing of it is in use, so shorter ones go sooner. Untouched pages take no memory.
-const SEGMENT: usize = 64 * 1024;
-
-/// From so many bytes on an allocation is a mapping of its own, which the system has back as soon as it is free.
+/// From so many bytes on an allocation is a mapping of its own.
 const LARGE: usize = SEGMENT / 2;
 
 /// Segments that nobody uses are looked for when so many longer allocations were given back.
@@ -41,67 +40,93 @@ static HEAP: Heap = Heap::new();
 pub(crate) fn trim() {
     // SAFETY: no chunk that is in use is touched; the segments that go are free as a whole.
     #[allow(unsafe_code)]
-    HEAP.with(|dlmalloc| unsafe { dlmalloc.trim(0) });
+    HEAP.with(|parts| unsafe { parts.small.trim(0) });
+    HEAP.with(|parts| parts.buffers.trim());
 }
 
 struct Heap {
     busy: AtomicBool,
-    dlmalloc: UnsafeCell<Dlmalloc<Segments>>,
+    parts: UnsafeCell<Parts>,
 }
 
-// SAFETY: `dlmalloc` is reached through `with` alone, which lets one thread in at a time.
+struct Parts {
+    small: Dlmalloc<Segments>,
+    buffers: Buffers,
+}
+
+/// Where an allocation is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Small,
+    Buffer,
+    /// A mapping of its own, which the system has back as soon as it is free.
+    Mapping,
+}
+
+impl Place {
+    fn of(size: usize, align: usize) -> Place {
+        match size {
+            BLOCK if align <= PAGE => Place::Buffer,
+            LARGE.. if align <= PAGE => Place::Mapping,
+            _ => Place::Small,
+        }
+    }
+}
+
+// SAFETY: `parts` are reached through `with` alone, which lets one thread in at a time.
 #[allow(unsafe_code)]
 unsafe impl Sync for Heap {}
 
 impl Heap {
     const fn new() -> Heap {
-        let mut dlmalloc = Dlmalloc::new_with_allocator(Segments { given: AtomicU32::new(0) });
-        dlmalloc.set_granularity(SEGMENT);
-        dlmalloc.set_max_release_check_rate(RELEASE_EVERY);
-        Heap { busy: AtomicBool::new(false), dlmalloc: UnsafeCell::new(dlmalloc) }
+        let mut small = Dlmalloc::new_with_allocator(Segments::new());
+        small.set_granularity(SEGMENT);
+        small.set_max_release_check_rate(RELEASE_EVERY);
+        let parts = Parts { small, buffers: Buffers::new() };
+        Heap { busy: AtomicBool::new(false), parts: UnsafeCell::new(parts) }
     }
 
     /// Others wait: there are none but while a name is looked up. A mutex of std costs three times as much.
-    fn with<T>(&self, act: impl FnOnce(&mut Dlmalloc<Segments>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Parts) -> T) -> T {
         while self.busy.swap(true, Acquire) {
             std::thread::yield_now();
         }
         // SAFETY: `busy` was false and is true until the end of this function, so this is the one reference.
         #[allow(unsafe_code)]
-        let outcome = act(unsafe { &mut *self.dlmalloc.get() });
+        let outcome = act(unsafe { &mut *self.parts.get() });
         self.busy.store(false, Release);
         outcome
     }
 }
 
-/// Whether `size` bytes in the place of `layout` are a mapping of their own: mappings begin with a page.
-fn is_large(layout: Layout, size: usize) -> bool {
-    size >= LARGE && layout.align() <= PAGE
-}
-
-// SAFETY: the layout decides between a mapping and dlmalloc, and it is the same when memory comes back as when it was
-// given. Each of the two gets back only what it gave.
+// SAFETY: the layout decides where an allocation is, the same when memory comes back as when it was given. Each place
+// gets back only what it gave.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Heap {
     #[inline(never)] // it is called from everywhere
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is passed on.
-        unsafe {
-            match is_large(layout, layout.size()) {
-                true => map(layout.size()),
-                false => self.with(|dlmalloc| dlmalloc.malloc(layout.size(), layout.align())),
-            }
+        match Place::of(layout.size(), layout.align()) {
+            // SAFETY: the caller's promise is passed on.
+            Place::Small => self.with(|parts| unsafe { parts.small.malloc(layout.size(), layout.align()) }),
+            Place::Buffer => self.with(|parts| parts.buffers.take()),
+            Place::Mapping => map(layout.size()),
         }
     }
 
     #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is passed on.
-        unsafe {
-            match is_large(layout, layout.size()) {
-                true => map(layout.size()), // all of it zero
-                false => self.with(|dlmalloc| dlmalloc.calloc(layout.size(), layout.align())),
+        match Place::of(layout.size(), layout.align()) {
+            // SAFETY: the caller's promise is passed on.
+            Place::Small => self.with(|parts| unsafe { parts.small.calloc(layout.size(), layout.align()) }),
+            Place::Buffer => {
+                let block = self.with(|parts| parts.buffers.take());
+                if !block.is_null() {
+                    // SAFETY: it has been taken, and is so long.
+                    unsafe { block.write_bytes(0, layout.size()) };
+                }
+                block
             }
+            Place::Mapping => map(layout.size()), // all of it zero
         }
     }
 
@@ -109,23 +134,28 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise is passed on.
         unsafe {
-            match is_large(layout, layout.size()) {
-                true => _ = libc::munmap(ptr.cast(), layout.size()),
-                false => self.with(|dlmalloc| dlmalloc.c_free(ptr)),
+            match Place::of(layout.size(), layout.align()) {
+                Place::Small => self.with(|parts| parts.small.c_free(ptr)),
+                Place::Buffer => self.with(|parts| parts.buffers.give(ptr)),
+                Place::Mapping => _ = unmap(ptr, layout.size()),
             }
         }
     }
 
     #[inline(never)]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: where memory stays with its allocator the caller's promise is passed on; dlmalloc would align a moved
+        let (old, new) = (Place::of(layout.size(), layout.align()), Place::of(size, layout.align()));
+        // SAFETY: where memory stays in its place the caller's promise is passed on; dlmalloc would align a moved
         // block to ALIGN alone. Else there are two allocations, each at least as long as what is copied, the old one
         // given up after it; the caller promises that `size`, rounded up to the alignment, is no more than isize::MAX.
         unsafe {
-            match (is_large(layout, layout.size()), is_large(layout, size)) {
-                (true, true) => pointer(libc::mremap(ptr.cast(), layout.size(), size, libc::MREMAP_MAYMOVE)),
-                (false, false) if layout.align() <= ALIGN => {
-                    self.with(|dlmalloc| dlmalloc.c_realloc(ptr, size))
+            match old {
+                Place::Small if new == old && layout.align() <= ALIGN => {
+                    self.with(|parts| parts.small.c_realloc(ptr, size))
+                }
+                Place::Buffer if new == old => ptr,
+                Place::Mapping if new == old => {
+                    pointer(libc::mremap(ptr.cast(), layout.size(), size, libc::MREMAP_MAYMOVE))
                 }
                 _ => {
                     let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
@@ -148,68 +178,19 @@ fn map(size: usize) -> *mut u8 {
     pointer(unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) })
 }
 
+/// Gives a mapping up, or pages of one.
+///
+/// # Safety
+///
+/// They came from [`map`], and nobody uses them any more.
+#[allow(unsafe_code)]
+unsafe fn unmap(start: *mut u8, size: usize) -> bool {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { libc::munmap(start.cast(), size) == 0 }
+}
+
 fn pointer(mapped: *mut libc::c_void) -> *mut u8 {
     if mapped == libc::MAP_FAILED { ptr::null_mut() } else { mapped.cast() }
-}
-
-/// Where dlmalloc has its memory from.
-struct Segments {
-    given: AtomicU32,
-}
-
-#[repr(C, align(64))]
-struct Block(UnsafeCell<[MaybeUninit<u8>; SEGMENT]>);
-
-// SAFETY: no reference into it is ever made; whose bytes they are is decided by the one dlmalloc that takes it.
-#[allow(unsafe_code)]
-unsafe impl Sync for Block {}
-
-static START: Block = Block(UnsafeCell::new([MaybeUninit::uninit(); SEGMENT]));
-static TAKEN: AtomicBool = AtomicBool::new(false);
-
-/// dlmalloc's EXTERN_BIT: not to be given back.
-const STATIC: u32 = 1;
-
-// SAFETY: what `alloc` gives is mapped, zero, and nobody else's: the block is given once in a process, all else comes
-// from mmap. `free` unmaps what mmap gave; a segment that is STATIC does not come here.
-#[allow(unsafe_code)]
-unsafe impl Allocator for Segments {
-    fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
-        if size <= SEGMENT && !TAKEN.swap(true, Relaxed) {
-            return (START.0.get().cast(), SEGMENT, STATIC);
-        }
-        // Segments of different flags are not joined: each can go back alone. Bit 0 has a meaning.
-        let flags = self.given.fetch_add(2, Relaxed);
-        match map(size) {
-            start if start.is_null() => (start, 0, 0),
-            start => (start, size, flags),
-        }
-    }
-
-    fn free(&self, start: *mut u8, size: usize) -> bool {
-        // SAFETY: dlmalloc gives up a whole segment, which `alloc` mapped.
-        unsafe { libc::munmap(start.cast(), size) == 0 }
-    }
-
-    fn remap(&self, _: *mut u8, _: usize, _: usize, _: bool) -> *mut u8 {
-        ptr::null_mut()
-    }
-
-    fn free_part(&self, _: *mut u8, _: usize, _: usize) -> bool {
-        false
-    }
-
-    fn can_release_part(&self, _: u32) -> bool {
-        true
-    }
-
-    fn allocates_zeros(&self) -> bool {
-        true
-    }
-
-    fn page_size(&self) -> usize {
-        PAGE
-    }
 }
 
 #[cfg(test)]
@@ -234,7 +215,7 @@ mod tests {
     }
 
     fn sizes() -> impl Strategy<Value = usize> {
-        prop_oneof![4 => 1..700_usize, 2 => 8000..8400_usize, 1 => LARGE - 9..LARGE + 9, 1 => 1..3 * LARGE]
+        prop_oneof![4 => 1..700_usize, 2 => 8000..8400_usize, 1 => 8 * 1024 - 9..8 * 1024 + 9_usize, 1 => 32 * 1024 - 9..32 * 1024 + 9_usize, 1 => 1..100_000_usize]
     }
 
     proptest! {
@@ -284,7 +265,8 @@ mod tests {
                 unsafe { heap.dealloc(old.ptr, old.layout) };
             }
             // SAFETY: nothing of it is in use.
-            heap.with(|dlmalloc| unsafe { dlmalloc.trim(0) });
+            heap.with(|parts| unsafe { parts.small.trim(0) });
+            heap.with(|parts| parts.buffers.trim());
         }
     }
 }

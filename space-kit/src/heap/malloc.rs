@@ -14,32 +14,32 @@ use super::HEAP;
 #[unsafe(no_mangle)]
 unsafe extern "C" fn malloc(size: usize) -> *mut c_void {
     // SAFETY: any size will do.
-    HEAP.with(|dlmalloc| unsafe { dlmalloc.c_malloc(size) }).cast()
+    HEAP.with(|parts| unsafe { parts.small.c_malloc(size) }).cast()
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     let Some(size) = count.checked_mul(size) else { return ptr::null_mut() };
     // SAFETY: any size will do.
-    HEAP.with(|dlmalloc| unsafe { dlmalloc.calloc(size, 1) }).cast()
+    HEAP.with(|parts| unsafe { parts.small.calloc(size, 1) }).cast()
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise is passed on; null is a block of no bytes to both.
-    HEAP.with(|dlmalloc| unsafe { dlmalloc.c_realloc(block.cast(), size) }).cast()
+    HEAP.with(|parts| unsafe { parts.small.c_realloc(block.cast(), size) }).cast()
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn free(block: *mut c_void) {
     // SAFETY: the caller's promise is passed on; null is nothing to both.
-    HEAP.with(|dlmalloc| unsafe { dlmalloc.c_free(block.cast()) });
+    HEAP.with(|parts| unsafe { parts.small.c_free(block.cast()) });
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn posix_memalign(block: *mut *mut c_void, align: usize, size: usize) -> c_int {
     // SAFETY: POSIX has the caller give a power of two.
-    let new = HEAP.with(|dlmalloc| unsafe { dlmalloc.c_memalign(align, size) });
+    let new = HEAP.with(|parts| unsafe { parts.small.c_memalign(align, size) });
     if new.is_null() {
         return libc::ENOMEM;
     }

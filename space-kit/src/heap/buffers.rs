@@ -1,0 +1,96 @@
+//! Buffers: blocks of 8 KiB that begin with a page. hyper has one to read and one to write for each connection, and
+//! they are most of what a busy service holds.
+//!
+//! Among small things that live long, each gap that a buffer leaves is filled in part, and memory grows with the
+//! number of requests. Here a block that came back is taken again as it is, or given to the system by itself: no more
+//! are kept than are in use.
+#![allow(unsafe_code)]
+
+use std::ptr;
+
+use super::{map, unmap};
+
+/// Bytes of a block.
+pub(super) const BLOCK: usize = 8 * 1024;
+
+/// Bytes that are taken from the system at once. Untouched pages take no memory.
+const REGION: usize = 8 * BLOCK;
+
+/// So many are kept in any case.
+const KEPT: usize = 16;
+
+/// All blocks.
+pub(super) struct Buffers {
+    in_use: usize,
+    /// Those that were in use, and how many they are.
+    free: *mut Free,
+    kept: usize,
+    /// The part of the last region that never was.
+    fresh: *mut u8,
+    left: usize,
+}
+
+struct Free {
+    next: *mut Free,
+}
+
+impl Buffers {
+    pub(super) const fn new() -> Buffers {
+        Buffers { in_use: 0, free: ptr::null_mut(), kept: 0, fresh: ptr::null_mut(), left: 0 }
+    }
+
+    /// A block, or null where there is no more memory.
+    pub(super) fn take(&mut self) -> *mut u8 {
+        if self.free.is_null() && self.left == 0 {
+            self.fresh = map(REGION);
+            if self.fresh.is_null() {
+                return ptr::null_mut();
+            }
+            self.left = REGION;
+        }
+        self.in_use += 1;
+        if !self.free.is_null() {
+            return self.pop();
+        }
+        let block = self.fresh;
+        self.left -= BLOCK;
+        // SAFETY: so far the region reaches, or to its end.
+        self.fresh = unsafe { block.add(BLOCK) };
+        block
+    }
+
+    /// Takes a block back.
+    ///
+    /// # Safety
+    ///
+    /// It came from `take`, and nobody uses it any more.
+    pub(super) unsafe fn give(&mut self, block: *mut u8) {
+        self.in_use -= 1;
+        if self.kept >= KEPT.max(self.in_use) {
+            // SAFETY: the caller gives it up.
+            _ = unsafe { unmap(block, BLOCK) };
+            return;
+        }
+        let block = block.cast::<Free>();
+        // SAFETY: the caller gives it up; it is long enough and begins with a page.
+        unsafe { block.write(Free { next: self.free }) };
+        (self.free, self.kept) = (block, self.kept + 1);
+    }
+
+    /// Gives the system what is kept.
+    pub(super) fn trim(&mut self) {
+        while !self.free.is_null() {
+            // SAFETY: a block in the list is nobody's, and is mapped as long as it is.
+            _ = unsafe { unmap(self.pop(), BLOCK) };
+        }
+    }
+
+    /// The first of the list, which must not be empty.
+    fn pop(&mut self) -> *mut u8 {
+        let block = self.free;
+        // SAFETY: a block in the list is nobody's, and begins with what `give` wrote.
+        self.free = unsafe { (*block).next };
+        self.kept -= 1;
+        block.cast()
+    }
+}
