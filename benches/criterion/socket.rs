@@ -15,13 +15,13 @@ pub(crate) fn start<S: Send + Sync + 'static>(
 ) -> TcpStream {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     thread::spawn(move || {
-        let lookup = |name: &str| match name {
-            "HOST" => Some("127.0.0.1".into()),
-            "PORT" => Some(address.port().to_string().into()),
-            "LOG_LEVEL" => Some("error".into()),
-            _ => env.iter().find(|(own, _)| *own == name).map(|(_, value)| OsString::from(value)),
-        };
-        space_kit::main(service, [], &lookup)
+        let own = [
+            ("HOST", "127.0.0.1".to_owned()),
+            ("PORT", address.port().to_string()),
+            ("LOG_LEVEL", "error".to_owned()),
+        ];
+        let all = env.iter().chain(&own).map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        space_kit::main(service, [], all)
     });
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {

@@ -12,8 +12,8 @@ use crate::cpus::Pinned;
 use crate::goals;
 use crate::host::{self, Host};
 use crate::report::{EXCLUDED, Report, SCHEMA, Variant, add_ratios};
-use crate::start::{Setting, rounds};
-use crate::subject::{Subject, choose_methods, subjects};
+use crate::start::{Cache, Setting, rounds};
+use crate::subject::{Subject, choose_methods, evict, subjects};
 use crate::watch::Watch;
 
 /// The harness's own environment, of which servers get `PATH` and `HOME`.
@@ -56,14 +56,30 @@ fn processes(args: &Args, own_env: &Env, host: &mut Host, watch: &Watch) -> Resu
     let pinned = Pinned::take()?;
     (host.harness_cpu, host.server_cpu) = (pinned.harness, pinned.server);
     let setting = Setting { env: &env, path: &args.path, limit: args.limit, cpu: pinned.server };
-    choose_methods(&mut subjects, args.evicted, &setting)?;
-    let mut rows: Vec<_> = subjects.iter_mut().flat_map(|subject| &mut subject.rows).collect();
-    eprintln!("coldstart: {} rounds of {} starts", args.runs, rows.len());
-    rounds(&mut rows, args.runs, &setting, watch)?;
+    choose_methods(&mut subjects, &setting)?;
+    time(&mut subjects, Cache::Warm, args.runs, &setting, watch)?;
     for subject in subjects.iter_mut().filter(|_| !watch.interrupted()) {
         subject.weigh(&setting, args.settle, search);
     }
+    if args.evicted && !watch.interrupted() {
+        evict(&mut subjects);
+        time(&mut subjects, Cache::Evicted, args.runs, &setting, watch)?;
+    }
     Ok(subjects.into_iter().map(Subject::finish).collect())
+}
+
+/// All rows of one kind.
+fn time(
+    subjects: &mut [Subject],
+    cache: Cache,
+    runs: usize,
+    setting: &Setting<'_>,
+    watch: &Watch,
+) -> Result<()> {
+    let rows = subjects.iter_mut().flat_map(|subject| &mut subject.rows).filter(|row| row.cache == cache);
+    let mut rows: Vec<_> = rows.collect();
+    eprintln!("coldstart: {runs} rounds of {} starts{}", rows.len(), cache.title());
+    rounds(&mut rows, runs, setting, watch)
 }
 
 /// What `--env` names goes before everything else.

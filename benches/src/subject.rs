@@ -36,24 +36,32 @@ pub(crate) fn subjects(args: &Args, search: &str) -> Result<Vec<Subject>> {
 }
 
 /// Asks every program which methods it knows.
-pub(crate) fn choose_methods(subjects: &mut [Subject], evicted: bool, setting: &Setting<'_>) -> Result<()> {
+pub(crate) fn choose_methods(subjects: &mut [Subject], setting: &Setting<'_>) -> Result<()> {
     for subject in &mut *subjects {
         let Some(program) = &subject.program else { continue };
         for method in methods_of(program, setting)? {
             subject.add_row(method, Cache::Warm);
         }
-        if evicted {
-            subject.add_evicted();
-        }
     }
-    // The control has every row that another one has: where one can only be polled, so is the control.
+    complete_control(subjects);
+    Ok(())
+}
+
+/// Adds the rows with the file out of the page cache. It comes back in smaller pieces, which makes starts slower for
+/// as long as it stays there, so all else is measured before.
+pub(crate) fn evict(subjects: &mut [Subject]) {
+    subjects.iter_mut().for_each(Subject::add_evicted);
+    complete_control(subjects);
+}
+
+/// The control has every row that another one has: where one can only be polled, so is the control.
+fn complete_control(subjects: &mut [Subject]) {
     let rows = subjects.iter().flat_map(|subject| &subject.rows).map(|row| (row.method, row.cache));
     let kinds: BTreeSet<_> = rows.collect();
     if let Some(control) = subjects.first_mut() {
         let lacking = kinds.into_iter().filter(|kind| !control.has(*kind));
         lacking.collect::<Vec<_>>().into_iter().for_each(|(method, cache)| control.add_row(method, cache));
     }
-    Ok(())
 }
 
 impl Subject {
