@@ -24,9 +24,9 @@ from measure_load.server import Server
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ENV = {"DEV_SIGN_IN": "yes", "AUTH_URL": "http://127.0.0.1:{port}", "LOG_LEVEL": "info"}
 HEAD = """\
-/* What runs in a start and a first answer, side by side: 1 MB less of the file is mapped, which Linux does in pieces
-   of 64 KiB and more around each page that is touched. The block of the heap comes last, so that the libc's few
-   variables share a page with ours. Large tables that no start reads stand behind those that it reads.
+/* What runs in a start and a first answer, side by side: half a megabyte less of the file is mapped, which Linux does
+   in pieces of 64 KiB and more around each page that is touched. Large tables that no start reads stand behind those
+   that it reads. The block of the heap comes last, so that libc's few variables share a page with ours.
    Written by scripts/order-start.py. Hashes in names are left open. */
 SECTIONS
 {

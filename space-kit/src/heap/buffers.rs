@@ -16,8 +16,9 @@ pub(super) const BLOCK: usize = 8 * 1024;
 /// Bytes that are taken from the system at once. Untouched pages take no memory.
 const REGION: usize = 8 * BLOCK;
 
-/// So many are kept in any case.
+/// So many are kept in any case, and so many even when connections are gone: one that comes after another takes two.
 const KEPT: usize = 16;
+const KEPT_LAST: usize = 4;
 
 /// All blocks.
 pub(super) struct Buffers {
@@ -77,9 +78,9 @@ impl Buffers {
         (self.free, self.kept) = (block, self.kept + 1);
     }
 
-    /// Gives the system what is kept.
+    /// Gives the system what is kept, but for a few.
     pub(super) fn trim(&mut self) {
-        while !self.free.is_null() {
+        while self.kept > KEPT_LAST {
             // SAFETY: a block in the list is nobody's, and is mapped as long as it is.
             _ = unsafe { unmap(self.pop(), BLOCK) };
         }
