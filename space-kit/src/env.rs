@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-/// Gives a variable's value by name. `main.rs` passes the process environment, tests pass a map.
+/// Gives a variable's value by name, from the environment and the file of `--env-file`; tests pass a map.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
 /// One environment variable. The parser, its error message and `--help` all speak from this row.

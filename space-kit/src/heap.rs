@@ -215,7 +215,14 @@ mod tests {
     }
 
     fn sizes() -> impl Strategy<Value = usize> {
-        prop_oneof![4 => 1..700_usize, 2 => 8000..8400_usize, 1 => 8 * 1024 - 9..8 * 1024 + 9_usize, 1 => 32 * 1024 - 9..32 * 1024 + 9_usize, 1 => 1..100_000_usize]
+        let around = |size: usize| size - 9..size + 9;
+        prop_oneof![
+            4 => 1..700_usize,
+            3 => Just(BLOCK),
+            1 => around(BLOCK),
+            1 => around(LARGE),
+            1 => 1..3 * LARGE,
+        ]
     }
 
     proptest! {

@@ -16,8 +16,9 @@ pub(super) const BLOCK: usize = 8 * 1024;
 /// Bytes that are taken from the system at once. Untouched pages take no memory.
 const REGION: usize = 8 * BLOCK;
 
-/// So many are kept in any case, and so many even when connections are gone: one that comes after another takes two.
+/// Free blocks that are kept however few are in use.
 const KEPT: usize = 16;
+/// Those that stay when connections are gone. One connection after another takes two, and would fault them in anew.
 const KEPT_LAST: usize = 4;
 
 /// All blocks.
