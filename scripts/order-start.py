@@ -109,9 +109,8 @@ def main():
         for same in symbols(binary):
             (hot if same & seen else cold).update(same)
     # Crates' hashes, and numbers that count letters with them, differ from build to build.
-    free = [re.compile(r"Cs[0-9A-Za-z]+_"), re.compile(r"B[0-9A-Za-z]{1,3}_")]
-    for pattern, instead in zip(free, ("Cs*_", "B*_"), strict=True):
-        hot, cold = ({pattern.sub(instead, name) for name in names} for names in (hot, cold))
+    for pattern, instead in (r"Cs[0-9A-Za-z]+_", "Cs*_"), (r"B[0-9A-Za-z]{1,3}_", "B*_"):
+        hot, cold = ({re.sub(pattern, instead, name) for name in names} for names in (hot, cold))
     lines = [f"    *(.text*.{name})\n" for name in patterns(hot, cold - hot)] # .text.unlikely too
     (ROOT / ".cargo/start.ld").write_text(HEAD + "".join(lines) + TAIL)
     print(f"order-start: {len(hot)} functions by {len(lines)} patterns in .cargo/start.ld; scripts/build.sh takes it up")

@@ -38,10 +38,7 @@ static HEAP: Heap = Heap::new();
 
 /// Gives back what nobody uses.
 pub(crate) fn trim() {
-    // SAFETY: no chunk that is in use is touched; the segments that go are free as a whole.
-    #[allow(unsafe_code)]
-    HEAP.with(|parts| unsafe { parts.small.trim(0) });
-    HEAP.with(|parts| parts.buffers.trim());
+    HEAP.trim();
 }
 
 struct Heap {
@@ -84,6 +81,17 @@ impl Heap {
         small.set_max_release_check_rate(RELEASE_EVERY);
         let parts = Parts { small, buffers: Buffers::new() };
         Heap { busy: AtomicBool::new(false), parts: UnsafeCell::new(parts) }
+    }
+
+    fn trim(&self) {
+        self.with(|parts| {
+            // SAFETY: no chunk that is in use is touched; the segments that go are free as a whole.
+            #[allow(unsafe_code)]
+            unsafe {
+                parts.small.trim(0)
+            };
+            parts.buffers.trim();
+        });
     }
 
     /// Others wait: there are none but while a name is looked up. A mutex of std costs three times as much.
@@ -271,9 +279,7 @@ mod tests {
                 // SAFETY: as above.
                 unsafe { heap.dealloc(old.ptr, old.layout) };
             }
-            // SAFETY: nothing of it is in use.
-            heap.with(|parts| unsafe { parts.small.trim(0) });
-            heap.with(|parts| parts.buffers.trim());
+            heap.trim();
         }
     }
 }
