@@ -20,11 +20,11 @@ use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::handle::Handler;
-use crate::heap;
 use crate::io::Io;
 use crate::log::Value;
 use crate::phase::{Phase, Shared};
 use crate::shutdown::Guard;
+use crate::tidy;
 
 /// The longest request head, in bytes. It also bounds hyper's buffers, and so the memory of a connection.
 pub(crate) const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -39,10 +39,7 @@ struct Open<S: 'static>(Arc<App<S>>);
 impl<S> Drop for Open<S> {
     fn drop(&mut self) {
         self.0.metrics.connections.fall();
-        let left = self.0.metrics.connections.get();
-        if left == 0 || left.is_power_of_two() {
-            heap::trim(); // seldom, and the more seldom the more there are
-        }
+        tidy::gone();
     }
 }
 

@@ -1,10 +1,11 @@
-//! The allocator: dlmalloc, blocks for [buffers], and mappings for what is long.
+//! The allocator: dlmalloc with [lists] before it, blocks for [buffers], and mappings for what is long.
 //!
 //! musl's own maps pages for each size that is asked for, and gives a block of hyper's buffers back to the kernel
 //! as soon as it is free, to fault it in again a request later. Here what is taken in a row lies side by side,
 //! and memory goes back when connections are gone ([`trim`]).
 
 mod buffers;
+mod lists;
 #[cfg(target_env = "musl")] // glibc, where the tests run, keeps its own
 mod malloc;
 mod segments;
@@ -19,6 +20,7 @@ use std::sync::atomic::{
 
 use buffers::{BLOCK, Buffers};
 use dlmalloc::Dlmalloc;
+use lists::{Lists, room};
 use segments::{SEGMENT, Segments};
 
 /// From so many bytes on an allocation is a mapping of its own.
@@ -34,14 +36,23 @@ const PAGE: usize = 4096;
 const ALIGN: usize = 2 * size_of::<usize>();
 
 #[global_allocator]
-static HEAP: Heap = Heap::new();
+static HEAP: Heap = Heap::new(&LISTS);
+/// Apart: all of it is zero, and so takes no room in the file.
+static LISTS: Lists = Lists::new();
 
 /// Gives back what nobody uses.
 pub(crate) fn trim() {
     HEAP.trim();
 }
 
+/// Has the calling thread, which serves from now on, keep small blocks for itself. Before that, when most things are
+/// taken once, it would only spread them.
+pub(crate) fn claim() {
+    LISTS.claim();
+}
+
 struct Heap {
+    lists: &'static Lists,
     busy: AtomicBool,
     parts: UnsafeCell<Parts>,
 }
@@ -75,16 +86,19 @@ impl Place {
 unsafe impl Sync for Heap {}
 
 impl Heap {
-    const fn new() -> Heap {
+    const fn new(lists: &'static Lists) -> Heap {
         let mut small = Dlmalloc::new_with_allocator(Segments::new());
         small.set_granularity(SEGMENT);
         small.set_max_release_check_rate(RELEASE_EVERY);
         let parts = Parts { small, buffers: Buffers::new() };
-        Heap { busy: AtomicBool::new(false), parts: UnsafeCell::new(parts) }
+        Heap { lists, busy: AtomicBool::new(false), parts: UnsafeCell::new(parts) }
     }
 
     fn trim(&self) {
         self.with(|parts| {
+            // SAFETY: what is in a list came from there, and is nobody's.
+            #[allow(unsafe_code)]
+            self.lists.drain(|block| unsafe { parts.small.c_free(block) });
             // SAFETY: no chunk that is in use is touched; the segments that go are free as a whole.
             #[allow(unsafe_code)]
             unsafe {
@@ -113,6 +127,10 @@ impl Heap {
 unsafe impl GlobalAlloc for Heap {
     #[inline(never)] // it is called from everywhere
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let kept = self.lists.take(layout);
+        if !kept.is_null() {
+            return kept;
+        }
         match Place::of(layout.size(), layout.align()) {
             // SAFETY: the caller's promise is passed on.
             Place::Small => self.with(|parts| unsafe { parts.small.malloc(layout.size(), layout.align()) }),
@@ -142,6 +160,9 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise is passed on.
         unsafe {
+            if self.lists.give(ptr, layout) {
+                return;
+            }
             match Place::of(layout.size(), layout.align()) {
                 Place::Small => self.with(|parts| parts.small.c_free(ptr)),
                 Place::Buffer => self.with(|parts| parts.buffers.give(ptr)),
@@ -157,23 +178,29 @@ unsafe impl GlobalAlloc for Heap {
         // block to ALIGN alone. Else there are two allocations, each at least as long as what is copied, the old one
         // given up after it; the caller promises that `size`, rounded up to the alignment, is no more than isize::MAX.
         unsafe {
-            match old {
+            let wanted = Layout::from_size_align_unchecked(size, layout.align());
+            let moved = match old {
                 Place::Small if new == old && layout.align() <= ALIGN => {
-                    self.with(|parts| parts.small.c_realloc(ptr, size))
-                }
-                Place::Buffer if new == old => ptr,
-                Place::Mapping if new == old => {
-                    pointer(libc::mremap(ptr.cast(), layout.size(), size, libc::MREMAP_MAYMOVE))
-                }
-                _ => {
-                    let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
-                    if !new.is_null() {
-                        new.copy_from_nonoverlapping(ptr, layout.size().min(size));
-                        self.dealloc(ptr, layout);
+                    if room(size) == room(layout.size()) {
+                        return ptr; // it is so long already
                     }
-                    new
+                    let kept = self.lists.take(wanted);
+                    if kept.is_null() {
+                        return self.with(|parts| parts.small.c_realloc(ptr, size));
+                    }
+                    kept
                 }
+                Place::Buffer if new == old => return ptr,
+                Place::Mapping if new == old => {
+                    return pointer(libc::mremap(ptr.cast(), layout.size(), size, libc::MREMAP_MAYMOVE));
+                }
+                _ => self.alloc(wanted),
+            };
+            if !moved.is_null() {
+                moved.copy_from_nonoverlapping(ptr, layout.size().min(size));
+                self.dealloc(ptr, layout);
             }
+            moved
         }
     }
 }
@@ -202,84 +229,4 @@ fn pointer(mapped: *mut libc::c_void) -> *mut u8 {
 }
 
 #[cfg(test)]
-#[allow(unsafe_code)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Bytes that are held, all of them `mark`.
-    struct Held {
-        ptr: *mut u8,
-        layout: Layout,
-        mark: u8,
-    }
-
-    impl Held {
-        fn check(&self) {
-            // SAFETY: these bytes are held, and they were written.
-            assert!((0..self.layout.size()).all(|at| unsafe { *self.ptr.add(at) } == self.mark));
-            assert_eq!(self.ptr.addr() % self.layout.align(), 0);
-        }
-    }
-
-    fn sizes() -> impl Strategy<Value = usize> {
-        let around = |size: usize| size - 9..size + 9;
-        prop_oneof![
-            4 => 1..700_usize,
-            3 => Just(BLOCK),
-            1 => around(BLOCK),
-            1 => around(LARGE),
-            1 => 1..3 * LARGE,
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_held_keeps_its_bytes_whatever_else_is_taken_grown_and_given_back(
-            steps in prop::collection::vec((0..3u8, sizes(), 0..8u32, 0..1000_usize), 1..120),
-        ) {
-            let heap = Heap::new();
-            let mut held: Vec<Held> = Vec::new();
-            for (count, (what, size, align, which)) in steps.into_iter().enumerate() {
-                let (mark, layout) = (count as u8, Layout::from_size_align(size, 1 << align).unwrap());
-                match (what, held.is_empty()) {
-                    (1, false) => {
-                        let old = held.swap_remove(which % held.len());
-                        old.check();
-                        // SAFETY: it was taken with this layout, and is no longer held.
-                        unsafe { heap.dealloc(old.ptr, old.layout) };
-                    }
-                    (2, false) => {
-                        let at = which % held.len();
-                        let one = &mut held[at];
-                        // SAFETY: it was taken with this layout; the new size is above 0 and small; where it grew,
-                        // the new bytes are within it.
-                        unsafe {
-                            one.ptr = heap.realloc(one.ptr, one.layout, size);
-                            let old = one.layout.size().min(size);
-                            one.ptr.add(old).write_bytes(one.mark, size - old);
-                        }
-                        one.layout = Layout::from_size_align(size, one.layout.align()).unwrap();
-                        one.check();
-                    }
-                    _ => {
-                        // SAFETY: the size is above 0, and the bytes read and written are those that were taken.
-                        let ptr = unsafe {
-                            let ptr = heap.alloc_zeroed(layout);
-                            assert!((0..size).all(|at| *ptr.add(at) == 0), "zeroed is zero, used before or not");
-                            ptr.write_bytes(mark, size);
-                            ptr
-                        };
-                        held.push(Held { ptr, layout, mark });
-                    }
-                }
-            }
-            for old in held {
-                old.check();
-                // SAFETY: as above.
-                unsafe { heap.dealloc(old.ptr, old.layout) };
-            }
-            heap.trim();
-        }
-    }
-}
+mod tests;

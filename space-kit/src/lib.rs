@@ -46,6 +46,7 @@ mod shutdown;
 pub mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tidy;
 mod track;
 
 pub use app::App;

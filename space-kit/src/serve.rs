@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::app::App;
 use crate::conn;
+use crate::heap;
 use crate::listen::Handed;
 use crate::log::Value;
 use crate::shutdown::{Drain, Signals};
-use crate::task;
+use crate::{task, tidy};
 
 /// Runs a service until a signal ends it. An error means that it could not start.
 pub(crate) fn run<S: Send + Sync + 'static>(app: Arc<App<S>>) -> Result<(), String> {
@@ -30,16 +31,18 @@ pub(crate) fn run<S: Send + Sync + 'static>(app: Arc<App<S>>) -> Result<(), Stri
         let bound = handed.bind(&app.config)?;
         drop(starting);
         handed.notify_ready()?;
-        task::spawn(say_so(app.clone(), bound.address));
+        task::spawn(settle(app.clone(), bound.address));
         serve(app, bound.listener, signals).await;
         Ok(())
     })
 }
 
-/// Logs where it listens, once what waited for that is answered: after one turn it is accepted, after two served.
-async fn say_so<S: Send + Sync + 'static>(app: Arc<App<S>>, address: SocketAddr) {
+/// What can wait until those who waited for the start are answered: after one turn they are accepted, after two
+/// served.
+async fn settle<S: Send + Sync + 'static>(app: Arc<App<S>>, address: SocketAddr) {
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
+    heap::claim();
     app.log.info(
         "listening",
         &[
@@ -48,6 +51,7 @@ async fn say_so<S: Send + Sync + 'static>(app: Arc<App<S>>, address: SocketAddr)
             ("address", Value::Show(&address)),
         ],
     );
+    tidy::run().await;
 }
 
 /// Accepts until a signal, then drains: it listens no more, what has come is answered, and the first of

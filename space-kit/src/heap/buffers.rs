@@ -18,8 +18,6 @@ const REGION: usize = 8 * BLOCK;
 
 /// Free blocks that are kept however few are in use.
 const KEPT: usize = 16;
-/// Those that stay when connections are gone. One connection after another takes two, and would fault them in anew.
-const KEPT_LAST: usize = 4;
 
 /// All blocks.
 pub(super) struct Buffers {
@@ -79,9 +77,9 @@ impl Buffers {
         (self.free, self.kept) = (block, self.kept + 1);
     }
 
-    /// Gives the system what is kept, but for a few.
+    /// Gives the system what is kept.
     pub(super) fn trim(&mut self) {
-        while self.kept > KEPT_LAST {
+        while self.kept > 0 {
             // SAFETY: a block in the list is nobody's, and is mapped as long as it is.
             _ = unsafe { unmap(self.pop(), BLOCK) };
         }
