@@ -34,6 +34,7 @@ SECTIONS
   {
     *rcrt1.o(.text .text.*)
     *(.text.startup)
+    *(.text.mem)
     *libc.a:mem*.lo(.text)
 """
 TAIL = """\
