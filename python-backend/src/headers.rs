@@ -41,6 +41,8 @@ const RESPONSE: &[&str] = &[
     "x-should-retry",
 ];
 
+const EVENT_STREAM: &[u8] = b"text/event-stream";
+
 /// Families of such headers: limits, and how long and where it was computed.
 const RESPONSE_PREFIXES: &[&str] = &[
     "anthropic-ratelimit-",
@@ -72,8 +74,8 @@ pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
 
 /// Whether an answer is a stream of events.
 pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    kind.to_ascii_lowercase().starts_with("text/event-stream")
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().get(..EVENT_STREAM.len()));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM))
 }
 
 fn filtered(headers: &HeaderMap, rename: impl Fn(&HeaderName) -> Option<HeaderName>) -> HeaderMap {

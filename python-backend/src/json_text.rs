@@ -237,6 +237,7 @@ impl<'a> Scan<'a> {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), ScanError> {
         if self.skip(byte) { Ok(()) } else { self.fault(expected) }
     }
@@ -258,7 +259,12 @@ impl<'a> Scan<'a> {
     }
 
     fn fault<T>(&self, expected: &'static str) -> Result<T, ScanError> {
-        Err(ScanError::new(self.text, self.at, Problem::Syntax(expected)))
+        Err(self.error(expected))
+    }
+
+    #[cold]
+    fn error(&self, expected: &'static str) -> ScanError {
+        ScanError::new(self.text, self.at, Problem::Syntax(expected))
     }
 }
 

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -76,7 +76,7 @@ impl<S: Send + Sync + 'static> Track<S> {
         self.cause = Some(format!("panic: {}", panic_text(payload)));
     }
 
-    fn log(&self, status: u16) {
+    fn log(&self, status: u16, took: Duration) {
         let failed = status >= 500 || self.cause.is_some();
         let level = match (failed, self.probe) {
             (true, _) => Level::Warn,
@@ -92,7 +92,7 @@ impl<S: Send + Sync + 'static> Track<S> {
             ("method", Value::Str(self.method.as_str())),
             ("path", Value::Str(self.uri.path())),
             ("status", Value::Int(status.into())),
-            ("duration_ms", Value::Millis(self.started.elapsed())),
+            ("duration_ms", Value::Millis(took)),
             ("bytes", Value::Int(self.sent)),
             ("client", Value::Show(&self.client)),
         ];
@@ -114,9 +114,10 @@ impl<S: Send + Sync + 'static> Drop for Track<S> {
         metrics.in_flight.fall();
         metrics.received_bytes.add(self.shared.take_received());
         metrics.sent_bytes.add(self.sent);
-        metrics.finished(self.route, status, self.started.elapsed());
+        let took = self.started.elapsed();
+        metrics.finished(self.route, status, took);
         self.shared.enter(Phase::Flushing);
-        self.log(status.as_u16());
+        self.log(status.as_u16(), took);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::header::{CONTENT_ENCODING, HeaderMap, RETRY_AFTER};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Uri};
 use space_kit::Error;
 use space_kit::outgoing::{PooledBody, collect};
 use tokio::time::timeout_at;
@@ -53,8 +53,8 @@ impl Lane {
         has_more: bool,
     ) -> Result<Opened, Failed> {
         let until = self.patience(job, has_more).into();
-        let request = self.request(job, route, upstream);
-        let sent = timeout_at(until, self.pool.send(&upstream.origin, request)).await;
+        let request = || self.request(job, route, upstream);
+        let sent = timeout_at(until, self.pool.send(&upstream.origin, &request)).await;
         let response = sent.map_err(|_| silent(upstream))?.map_err(broken)?;
         if !response.status().is_success() {
             let refusal = timeout_at(until, refusal(response, upstream)).await;
@@ -98,10 +98,10 @@ impl Lane {
         let body = job.relaxed.as_ref().filter(|_| route.relaxed).unwrap_or(&job.body);
         let mut request = Request::new(body.clone());
         *request.method_mut() = job.method.clone();
-        *request.uri_mut() = format!("{}{}", upstream.base, job.path).parse().unwrap_or_default();
-        let mut headers = job.headers.clone();
-        self.sign(&mut headers, upstream);
-        *request.headers_mut() = headers;
+        let target = [upstream.base.as_str(), &job.path].concat();
+        *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
+        *request.headers_mut() = job.headers.clone();
+        self.sign(request.headers_mut(), upstream);
         request
     }
 }

@@ -113,34 +113,36 @@ impl Lane {
     async fn open_now(&self, job: &Job) -> Result<Opened, Error> {
         let pinned = |backend: &Backend| job.relaxed.is_some() && backend.upstream.is_hugging_face();
         let mut plan = Plan::new(self.backends.iter().map(pinned).collect());
-        let mut last = unavailable("every upstream failed just now and is left alone for a moment");
+        let mut last = None;
         loop {
-            let step = plan.next(random());
+            let step = plan.next(random);
             let left = job.deadline.saturating_duration_since(Instant::now());
             match step {
-                Step::Try(_) if left.is_zero() => return Err(last),
+                Step::Try(_) if left.is_zero() => break,
                 Step::Try(route) => match self.attempt(job, route, plan.has_more()).await {
                     Ok(opened) => return Ok(opened),
                     Err(Failed(outcome, error)) => {
                         if outcome != Outcome::Skipped {
-                            last = error;
+                            last = Some(error);
                         }
                         if !plan.note(route, outcome) {
-                            return Err(last);
+                            break;
                         }
                     }
                 },
                 Step::Pause(pause) if pause < left => sleep(pause).await,
                 Step::Wake(at) if !self.waits.wake.is_zero() => {
-                    let Some(backend) = self.backends.get(at) else { return Err(last) };
+                    let Some(backend) = self.backends.get(at) else { break };
                     let waking = backend.waker.wake(&self.pool, &backend.upstream);
                     if timeout(self.waits.wake.min(left), waking).await.is_err() {
-                        return Err(last);
+                        break;
                     }
                 }
-                Step::Pause(_) | Step::Wake(_) | Step::Stop => return Err(last),
+                Step::Pause(_) | Step::Wake(_) | Step::Stop => break,
             }
         }
+        let alone = || unavailable("every upstream failed just now and is left alone for a moment");
+        Err(last.unwrap_or_else(alone))
     }
 
     /// One try, counted. `has_more` tells whether another upstream could be tried after it.

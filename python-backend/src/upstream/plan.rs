@@ -99,8 +99,8 @@ impl Plan {
         plan
     }
 
-    /// The next step. `random` is in 0..1.
-    pub(crate) fn next(&mut self, random: f64) -> Step {
+    /// The next step. `random` gives a number in 0..1.
+    pub(crate) fn next(&mut self, random: impl FnOnce() -> f64) -> Step {
         if let Some(route) = self.queue.pop_front() {
             return Step::Try(route);
         }
@@ -118,7 +118,7 @@ impl Plan {
         if self.queue.is_empty() {
             return Step::Stop;
         }
-        let jitter = (BASE * 2_u32.pow(self.round)).min(CAP).mul_f64(random.clamp(0.0, 1.0));
+        let jitter = (BASE * 2_u32.pow(self.round)).min(CAP).mul_f64(random().clamp(0.0, 1.0));
         Step::Pause(std::mem::take(&mut self.wait).max(jitter))
     }
 
@@ -164,7 +164,7 @@ mod tests {
     fn run(mut plan: Plan, outcome: impl Fn(Route) -> Outcome) -> (Vec<(usize, bool)>, Vec<Duration>) {
         let (mut tried, mut pauses) = (Vec::new(), Vec::new());
         loop {
-            match plan.next(1.0) {
+            match plan.next(|| 1.0) {
                 Step::Try(route) => {
                     tried.push((route.upstream, route.relaxed));
                     if !plan.note(route, outcome(route)) {

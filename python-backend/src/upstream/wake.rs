@@ -66,7 +66,7 @@ async fn is_awake(pool: &Pool, upstream: &Upstream) -> bool {
         request = request.header(AUTHORIZATION, authorization);
     }
     let Ok(request) = request.body(Bytes::new()) else { return true };
-    match timeout(KNOCK_TIMEOUT, pool.send(&upstream.origin, request)).await {
+    match timeout(KNOCK_TIMEOUT, pool.send(&upstream.origin, &|| request.clone())).await {
         Ok(Ok(answer)) => !is_asleep(upstream, answer.status(), answer.headers(), b""),
         _ => false,
     }

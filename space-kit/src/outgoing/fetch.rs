@@ -26,7 +26,7 @@ pub async fn fetch(
     limits: Limits,
 ) -> Result<Response<Bytes>, String> {
     let exchange = async {
-        let response = pool.send(origin, request).await?;
+        let response = pool.send(origin, &|| request.clone()).await?;
         let (head, body) = response.into_parts();
         let body = collect(body, limits.bytes).await.map_err(|problem| format!("{origin} {problem}"))?;
         Ok(Response::from_parts(head, body))

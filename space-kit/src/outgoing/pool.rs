@@ -30,6 +30,9 @@ pub struct Pool {
     idle: Arc<Mutex<Idle>>,
 }
 
+/// Makes a request.
+pub(super) type Making<'a> = &'a (dyn Fn() -> Request<Bytes> + Sync);
+
 /// An answer to come, or why there is none, for the log. It is boxed, so that there is one copy of its code for all who wait for one.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<PooledBody>, String>> + Send + 'a>>;
 
@@ -39,31 +42,19 @@ impl Pool {
         Pool { connector: Arc::new(connector), idle: Arc::default() }
     }
 
-    /// Sends a request and gives the head of its answer. The request's URI is the target alone (path and query);
-    /// `Host` and `Content-Length` are set here. Dropping the future or the body cancels the
-    /// request on the other side: its connection closes.
-    pub fn send<'a>(&'a self, origin: &'a Origin, mut request: Request<Bytes>) -> Sending<'a> {
-        let length = request.body().len();
-        let headers = request.headers_mut();
-        if let Ok(host) = HeaderValue::try_from(origin.authority()) {
-            headers.insert(HOST, host);
-        }
-        if length > 0 || request.method() == Method::POST {
-            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        Box::pin(self.send_now(origin, request.map(Full::new)))
+    /// Sends a request and gives the head of its answer. `request` makes it anew for each connection that is tried;
+    /// its URI is the target alone (path and query); `Host` and `Content-Length` are set here. Dropping the future or
+    /// the body cancels the request on the other side: its connection closes.
+    pub fn send<'a>(&'a self, origin: &'a Origin, request: Making<'a>) -> Sending<'a> {
+        Box::pin(self.send_now(origin, request))
     }
 
-    async fn send_now(
-        &self,
-        origin: &Origin,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<PooledBody>, String> {
+    async fn send_now(&self, origin: &Origin, request: Making<'_>) -> Result<Response<PooledBody>, String> {
         while let Some(mut sender) = self.take(origin) {
             if sender.ready().await.is_err() {
                 continue;
             }
-            match sender.send_request(request.clone()).await {
+            match sender.send_request(addressed(request(), origin)).await {
                 Ok(response) => return Ok(self.pooled(response, origin, sender)),
                 // The connection was closed while it was idle: that says nothing of the other side.
                 Err(error) if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => {}
@@ -71,8 +62,8 @@ impl Pool {
             }
         }
         let mut sender = self.connector.connect(origin).await?;
-        let response = sender.send_request(request).await.map_err(|error| broken(origin, &error))?;
-        Ok(self.pooled(response, origin, sender))
+        let sent = sender.send_request(addressed(request(), origin)).await;
+        Ok(self.pooled(sent.map_err(|error| broken(origin, &error))?, origin, sender))
     }
 
     fn pooled(&self, response: Response<Incoming>, origin: &Origin, sender: Sender) -> Response<PooledBody> {
@@ -110,6 +101,16 @@ impl Pool {
     }
 }
 
+/// The request as a connection to its origin takes it.
+fn addressed(mut request: Request<Bytes>, origin: &Origin) -> Request<Full<Bytes>> {
+    let length = request.body().len();
+    if length > 0 || request.method() == Method::POST {
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    request.headers_mut().insert(HOST, origin.authority().clone());
+    request.map(Full::new)
+}
+
 fn broken(origin: &Origin, error: &hyper::Error) -> String {
     format!("{origin} broke off before it answered: {error}")
 }
@@ -123,6 +124,9 @@ pub struct PooledBody {
 impl PooledBody {
     fn give_back(&mut self) {
         if let Some((pool, origin, mut sender)) = self.back.take() {
+            if sender.is_ready() {
+                return pool.put(origin, sender);
+            }
             task::spawn(async move {
                 if sender.ready().await.is_ok() {
                     pool.put(origin, sender);

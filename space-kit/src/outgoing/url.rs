@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use hyper::Uri;
+use hyper::header::HeaderValue;
 
 /// An absolute address: where to connect, and the target of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Origin {
     pub host: String,
     /// The port, the scheme's own where none is written.
     pub port: u16,
+    /// Made once: each request has it.
+    authority: HeaderValue,
 }
 
 impl Url {
@@ -51,8 +54,13 @@ impl Url {
             _ => 80,
         };
         let target = uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        (!host.is_empty())
-            .then(|| Url { origin: Origin { tls, host: host.to_ascii_lowercase(), port }, target })
+        let host = Some(host).filter(|host| !host.is_empty())?.to_ascii_lowercase();
+        let mut authority = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        if port != if tls { 443 } else { 80 } {
+            authority.push_str(&format!(":{port}"));
+        }
+        let authority = HeaderValue::try_from(authority).ok()?;
+        Some(Url { origin: Origin { tls, host, port, authority }, target })
     }
 
     /// Whether what comes from here can be trusted to be the host's: https, or this machine, where nobody is
@@ -70,22 +78,15 @@ impl Origin {
     }
 
     /// Host and port as the `Host` header has them (RFC 9110 section 7.2).
-    pub fn authority(&self) -> String {
-        let mut text = match self.host.contains(':') {
-            true => format!("[{}]", self.host),
-            false => self.host.clone(),
-        };
-        if self.port != if self.tls { 443 } else { 80 } {
-            text.push(':');
-            text.push_str(&self.port.to_string());
-        }
-        text
+    pub fn authority(&self) -> &HeaderValue {
+        &self.authority
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", if self.tls { "https" } else { "http" }, self.authority())
+        let authority = self.authority.to_str().unwrap_or_default();
+        write!(f, "{}://{authority}", if self.tls { "https" } else { "http" })
     }
 }
 
