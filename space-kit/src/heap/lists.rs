@@ -71,7 +71,7 @@ impl Lists {
     /// Gives up what is kept, where it is the calling thread's. `each` must not come back here.
     pub(super) fn drain(&self, mut each: impl FnMut(*mut u8)) {
         self.with(|parts| {
-            for size in (WORD..=LONGEST).step_by(STEP) {
+            for size in (WORD..=LONGEST + WORD).step_by(STEP) {
                 while let block = parts.take(size)
                     && !block.is_null()
                 {

@@ -30,16 +30,35 @@ fn sizes() -> impl Strategy<Value = usize> {
     ]
 }
 
+/// Lists that this thread has.
+fn claimed() -> &'static Lists {
+    let lists = Box::leak(Box::new(Lists::new()));
+    lists.claim();
+    lists
+}
+
+#[test]
+fn a_trim_leaves_no_block_in_a_list() {
+    let lists = claimed();
+    let heap = Heap::new(lists);
+    for size in 1..5000 {
+        let layout = Layout::from_size_align(size, 1).unwrap();
+        // SAFETY: the size is above 0, and it comes back with its layout.
+        unsafe { heap.dealloc(heap.alloc(layout), layout) };
+    }
+    heap.trim();
+    for size in 1..5000 {
+        assert!(lists.take(Layout::from_size_align(size, 1).unwrap()).is_null(), "{size}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_held_keeps_its_bytes_whatever_else_is_taken_grown_and_given_back(
-        claimed: bool,
+        own: bool,
         steps in prop::collection::vec((0..4u8, sizes(), 0..8u32, 0..1000_usize), 1..120),
     ) {
-        let heap = Heap::new(Box::leak(Box::new(Lists::new())));
-        if claimed {
-            heap.lists.claim();
-        }
+        let heap = Heap::new(if own { claimed() } else { Box::leak(Box::new(Lists::new())) });
         let mut held: Vec<Held> = Vec::new();
         for (count, (what, size, align, which)) in steps.into_iter().enumerate() {
             let (mark, layout) = (count as u8, Layout::from_size_align(size, 1 << align).unwrap());
