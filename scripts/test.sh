@@ -11,7 +11,7 @@ passed=0 failed=() skipped=() unasked=() within=()
 # In CI nobody is there to interrupt a check that hangs. What is in the foreground of a terminal is left as it is.
 if [ "${CI:-}" = true ]; then
     within=(timeout --verbose --kill-after=30 30m bash -uo pipefail -c '"$@"' check)
-    export CARGO_INCREMENTAL=0 # a third of the disk, for builds that are not repeated
+    export CARGO_INCREMENTAL=0 # it takes disk, and no build is repeated
 fi
 
 # check NAME COMMAND...: runs one check and notes how it ended.
