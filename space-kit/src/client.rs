@@ -15,16 +15,11 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The client's address: the peer, or the `X-Forwarded-For` entry that the outermost of `hops` trusted
 /// proxies wrote (counted from the right; entries further left are the client's own words).
 pub fn address(headers: &HeaderMap, peer: IpAddr, hops: u8) -> IpAddr {
-    let Some(back) = hops.checked_sub(1) else { return peer };
     // Bytes, not text: an entry that is no text must not make the ones after it count as further left.
-    let entries: Vec<&[u8]> = headers
-        .get_all(X_FORWARDED_FOR)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|&b| b == b','))
-        .map(<[u8]>::trim_ascii)
-        .collect();
-    let from_the_right = entries.iter().rev().nth(usize::from(back)).or(entries.first());
-    from_the_right.and_then(|entry| parse_entry(str::from_utf8(entry).ok()?)).unwrap_or(peer)
+    let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
+    let from_the_right = lines.flat_map(|line| line.as_bytes().rsplit(|&b| b == b','));
+    let entry = from_the_right.take(usize::from(hops)).last();
+    entry.and_then(|entry| parse_entry(str::from_utf8(entry).ok()?.trim_ascii())).unwrap_or(peer)
 }
 
 /// Whether the request was forwarded by some proxy, trusted or not.
