@@ -3,8 +3,8 @@
 
 usage: scripts/order-start.py
 
-Each of both backends and the kit's example is built with its symbols (target/order), run under valgrind and asked
-for /health. What ran becomes a list of patterns that match the sections of these functions and of no others. Hashes
+Each of both backends and the kit's example is built with its symbols (target/order), run under valgrind with a port
+of its own and with a socket handed over, and asked for /health. What ran becomes a list of patterns that match the sections of these functions and of no others. Hashes
 in names are left open, so the list holds for other versions of crates and compiler; a function that it has no longer
 goes with the rest, which costs a page and breaks nothing. To be run when a start has changed much.
 Wants valgrind (scripts/setup.sh measure) and what scripts/build.sh wants.
@@ -15,6 +15,7 @@ import http.client
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -45,8 +46,11 @@ INSERT AFTER .text;
 SECTIONS { .rodata.last : { *(.rodata._RNv*5ROOTS .rodata.ring_core_*k25519Precomp) } }
 INSERT AFTER .rodata;
 
-SECTIONS { .bss.last (NOLOAD) : { *(.bss._RNv*8segments5START) } }
+SECTIONS { .bss.last (NOLOAD) : { *(.bss._RNv*8segments5START) *(.bss._RNv*4heap5TABLE) } }
 INSERT AFTER .bss;
+
+SECTIONS { .bss.pages (NOLOAD) : { *(.bss._RNv*7buffers5FIRST) } }
+INSERT AFTER .bss.last;
 """
 
 
@@ -67,21 +71,30 @@ def symbols(binary):
     return list(found.values())
 
 
+def ask(port):
+    for headers in {}, {"Connection": "close"}:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/health", headers=headers)
+        status = connection.getresponse().status
+        if status != 200:
+            sys.exit(f"order-start: /health was answered {status}")
+
+
 def ran(binary):
-    """The names of all functions that valgrind saw in a start and two answers."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = f"{folder}/callgrind"
-        valgrind = ["valgrind", "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={out}", str(binary)]
+    """The names of all functions that valgrind saw in two starts and their first answers."""
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as handed:
+        valgrind = ["valgrind", "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={folder}/%p", str(binary)]
         server = Server(binary.name, valgrind, ENV)
-        for headers in {}, {"Connection": "close"}:
-            ask = http.client.HTTPConnection("127.0.0.1", server.port)
-            ask.request("GET", "/health", headers=headers)
-            status = ask.getresponse().status
-            if status != 200:
-                sys.exit(f"order-start: {binary.name} answered {status}")
+        ask(server.port)
         server.stop()
-        names = re.findall(r"^c?fn=\(\d+\) ([^\s']+)", pathlib.Path(out).read_text(), re.M) # 'N: the Nth recursion
-    return set(names)
+        port = handed.getsockname()[1]
+        env = {name: value.format(port=port) for name, value in ENV.items()} | {"LISTEN_FDS": "1", "READY_FD": "4"}
+        words = ["bash", "-c", f'exec "$@" 3<&{handed.fileno()} 4>/dev/null', "bash", *valgrind]
+        with subprocess.Popen(words, env=os.environ | env, pass_fds=[handed.fileno()]) as process:
+            ask(port)
+            process.terminate()
+        profiles = "".join(profile.read_text() for profile in pathlib.Path(folder).iterdir())
+        return set(re.findall(r"^c?fn=\(\d+\) ([^\s']+)", profiles, re.M)) # 'N: the Nth recursion
 
 
 def patterns(hot, cold):

@@ -1,8 +1,4 @@
-//! Hands the process's arguments and environment to the service.
+//! Makes the service the process's `main`.
+#![no_main]
 
-use std::process::ExitCode;
-
-#[allow(clippy::disallowed_methods)] // main is the one place that touches the process
-fn main() -> ExitCode {
-    space_kit::main(&nodejs_backend::SERVICE, std::env::args_os(), std::env::vars_os())
-}
+space_kit::program!(nodejs_backend::SERVICE);

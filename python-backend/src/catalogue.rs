@@ -104,7 +104,12 @@ pub(crate) fn parse_aliases(text: &str) -> Option<BTreeMap<String, String>> {
         let (alias, model) = (alias.trim(), model.trim());
         (!alias.is_empty() && !model.is_empty()).then(|| (alias.to_owned(), model.to_owned()))
     };
-    text.split(',').map(pair).collect()
+    let mut aliases = BTreeMap::new(); // one by one: `collect` sorts, with 4 KB of the stack, in each start
+    for item in text.split(',') {
+        let (alias, model) = pair(item)?;
+        aliases.insert(alias, model);
+    }
+    Some(aliases)
 }
 
 /// Parses `name,…`.

@@ -1,7 +1,7 @@
 //! A whole service in one file. The kit's tests run it as a process and misuse every route of it.
+#![no_main]
 #![allow(clippy::panic)] // some routes panic so that the tests can see what comes of it
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use space_kit::{
@@ -58,10 +58,7 @@ static SERVICE: Service<State> = Service {
     expose: "x-request-id",
 };
 
-#[allow(clippy::disallowed_methods)] // main is the one place that touches the process
-fn main() -> ExitCode {
-    space_kit::main(&SERVICE, std::env::args_os(), std::env::vars_os())
-}
+space_kit::program!(SERVICE);
 
 fn configure(env: &mut Env<'_>, _: &Config) -> Option<State> {
     let greeting = |text: &str| (1..=20).contains(&text.chars().count()).then(|| text.to_owned());

@@ -40,7 +40,7 @@ pub struct App<S: 'static> {
 
 impl<S: Send + Sync + 'static> App<S> {
     pub(crate) fn new(service: &'static Service<S>, state: S, config: Config) -> Arc<App<S>> {
-        let labels = service.routes().map(|route| (route.method.to_string(), route.path));
+        let labels = service.routes().map(|route| (route.method.as_str(), route.path));
         Arc::new(App {
             log: Log::new(config.log_level, config.log_format),
             readiness: Readiness::default(),

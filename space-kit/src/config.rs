@@ -49,6 +49,9 @@ pub mod vars {
     }
 }
 
+/// Set by the platform, on a Hugging Face Space.
+pub(crate) const SPACE_ID: &str = "SPACE_ID";
+
 /// The settings that every service has. Times are durations, sizes are bytes.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // each field is described by its variable's row in [`vars`]
@@ -79,7 +82,7 @@ impl Config {
 
     /// [`Config::read`] with another variable in the place of `CORS_ORIGINS`.
     pub fn read_with(env: &mut Env<'_>, sites: &'static Var) -> Option<Config> {
-        let on_space = env.is_set("SPACE_ID");
+        let on_space = env.is_set(SPACE_ID);
         let host = env.read(&vars::HOST, parse::address);
         let port = env.read(&vars::PORT, parse::port);
         let log_level = env.read(&vars::LOG_LEVEL, Level::parse);

@@ -52,46 +52,69 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
 ) {
     app.metrics.connections.add(1);
     app.metrics.connections_total.add(1);
-    let _open = Open(app.clone());
+    let open_now = Open(app.clone());
     let limit = app.config.max_connections;
     if app.metrics.connections.get() > limit as u64 {
-        return refuse(&app, stream, peer, Refusal::TooManyConnections(limit)).await;
+        drop(open_now); // it takes nobody's place while it is told
+        let refused = refuse(&app, stream, peer, Refusal::TooManyConnections(limit));
+        return Box::pin(refused).await; // apart from here on what is rare: it would be part of each connection's task
     }
+    let (mut conn, shared) = open(&app, stream, peer);
+    let end = drive(&mut conn, &shared, &app.config, drain.begun()).await;
+    let lingering = shared.body_pending();
+    if lingering || !matches!(end, End::Closed(Ok(()))) {
+        Box::pin(take_leave(&app, conn, peer, end, lingering)).await;
+    }
+}
+
+type Connection<S> = http1::Connection<Io, Handler<S>>;
+
+/// hyper's part. Not inlined: while it is put together it takes two pages of the stack, in each start too.
+#[inline(never)]
+fn open<S: Send + Sync + 'static>(
+    app: &Arc<App<S>>,
+    stream: TcpStream,
+    peer: IpAddr,
+) -> (Box<Connection<S>>, Arc<Shared>) {
     let (io, shared) = Io::new(stream);
     let handler = Handler { app: app.clone(), shared: shared.clone(), peer };
-    let mut conn = http1::Builder::new()
+    let conn = http1::Builder::new()
         .header_read_timeout(None) // ours tells a late head from an idle connection
         .half_close(true) // Io tells when a client leaves
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(io, handler);
-    let end = drive(&mut conn, &shared, &app.config, drain.begun()).await;
-    let lingering = shared.body_pending();
+    (Box::new(conn), shared)
+}
+
+/// What a connection still gets that did not end by itself.
+async fn take_leave<S: Send + Sync + 'static>(
+    app: &App<S>,
+    conn: Box<Connection<S>>,
+    peer: IpAddr,
+    end: End,
+    lingering: bool,
+) {
     let stream = conn.into_parts().io.into_stream();
+    let failed = |what, error| {
+        app.log.debug(what, &[("client", Value::Show(&peer)), ("cause", Value::Show(error))]);
+    };
     match end {
         End::Closed(Err(error)) if error.is_parse() => {
-            app.log.debug(
-                "malformed request",
-                &[("client", Value::Show(&peer)), ("cause", Value::Show(&error))],
-            );
+            failed("malformed request", &error);
             let refusal = match error.is_parse_too_large() {
                 true => Refusal::HeadTooLarge(MAX_HEAD_BYTES),
                 false => Refusal::Malformed(
                     "this is no HTTP/1.1 request: its request line or a header is malformed",
                 ),
             };
-            refuse(&app, stream, peer, refusal).await;
+            refuse(app, stream, peer, refusal).await;
         }
         End::Late(Phase::Head) => {
-            refuse(&app, stream, peer, Refusal::HeadTimeout(app.config.header_timeout)).await;
+            refuse(app, stream, peer, Refusal::HeadTimeout(app.config.header_timeout)).await;
         }
         End::Closed(Ok(())) if lingering => linger(stream).await,
         End::Closed(Ok(())) | End::Late(_) => {}
-        End::Closed(Err(error)) => {
-            app.log.debug(
-                "connection failed",
-                &[("client", Value::Show(&peer)), ("cause", Value::Show(&error))],
-            );
-        }
+        End::Closed(Err(error)) => failed("connection failed", &error),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Configuration from the environment: a table of variables, read once through a lookup, every problem kept.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 
@@ -109,8 +110,8 @@ impl<'a> Env<'a> {
         with_default: bool,
     ) -> Option<Option<T>> {
         let text = match self.text(var)? {
-            Some(text) => text,
-            None if with_default => var.default_in(self.defaults).to_owned(),
+            Some(text) => Cow::from(text),
+            None if with_default => Cow::from(var.default_in(self.defaults)),
             None => return Some(None),
         };
         let value = parse(text.trim());

@@ -2,23 +2,24 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::ExitCode;
 use std::time::Duration;
+
+use crate::service::{FAILED, FINE};
 
 /// The whole check takes at most about twice this.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Asks `/health/ready` at `address`; exit status 0 for 200, 1 for anything else, with the reason.
-pub(crate) fn run(address: SocketAddr) -> ExitCode {
+pub(crate) fn run(address: SocketAddr) -> u8 {
     match ask(address) {
-        Ok(status) if status == "200" => ExitCode::SUCCESS,
+        Ok(status) if status == "200" => FINE,
         Ok(status) => {
             eprintln!("not ready: {address} answered {status:?} to GET /health/ready");
-            ExitCode::FAILURE
+            FAILED
         }
         Err(error) => {
             eprintln!("not ready: {address}: {error}");
-            ExitCode::FAILURE
+            FAILED
         }
     }
 }

@@ -20,7 +20,7 @@ use std::sync::atomic::{
 
 use buffers::{BLOCK, Buffers};
 use dlmalloc::Dlmalloc;
-use lists::{Lists, room};
+use lists::{Lists, Table, room};
 use segments::{SEGMENT, Segments};
 
 /// From so many bytes on an allocation is a mapping of its own.
@@ -36,9 +36,8 @@ const PAGE: usize = 4096;
 const ALIGN: usize = 2 * size_of::<usize>();
 
 #[global_allocator]
-static HEAP: Heap = Heap::new(&LISTS);
-/// Apart: all of it is zero, and so takes no room in the file.
-static LISTS: Lists = Lists::new();
+static HEAP: Heap = Heap::new(Lists::new(&TABLE));
+static TABLE: Table = Table::new();
 
 /// Gives back what nobody uses.
 pub(crate) fn trim() {
@@ -48,11 +47,11 @@ pub(crate) fn trim() {
 /// Has the calling thread, which serves from now on, keep small blocks for itself. Before that, when most things are
 /// taken once, it would only spread them.
 pub(crate) fn claim() {
-    LISTS.claim();
+    HEAP.lists.claim();
 }
 
 struct Heap {
-    lists: &'static Lists,
+    lists: Lists,
     busy: AtomicBool,
     parts: UnsafeCell<Parts>,
 }
@@ -86,7 +85,7 @@ impl Place {
 unsafe impl Sync for Heap {}
 
 impl Heap {
-    const fn new(lists: &'static Lists) -> Heap {
+    const fn new(lists: Lists) -> Heap {
         let mut small = Dlmalloc::new_with_allocator(Segments::new());
         small.set_granularity(SEGMENT);
         small.set_max_release_check_rate(RELEASE_EVERY);

@@ -1,8 +1,8 @@
 //! The plumbing that any Hugging Face Docker Space backend needs, on hyper: configuration, serving,
 //! limits, health, logs, metrics, shutdown. It knows nothing of what a service does.
 //!
-//! A service is one [`Service`] constant and a `main` that hands over arguments and environment:
-//! `examples/probe.rs` is a whole one.
+//! A service is one [`Service`] constant that [`program!`] makes the process's `main`: `examples/probe.rs` is a whole
+//! one.
 
 #[cfg(feature = "unwinder")]
 extern crate unwinding as _;
@@ -34,6 +34,8 @@ pub mod outgoing;
 pub mod parse;
 mod phase;
 mod probes;
+#[doc(hidden)]
+pub mod process; // for `program!`
 #[cfg(test)]
 mod properties;
 pub mod rate_limit;
@@ -59,7 +61,7 @@ pub use error::{Error, Refusal};
 pub use log::{Fields, Format, Level, Log, Value};
 pub use readiness::{Latch, Readiness, Status};
 pub use route::Route;
-pub use service::{Service, main, version};
+pub use service::{Service, version};
 
 pub use bytes::Bytes;
 pub use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd};
 
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -21,12 +21,6 @@ pub(crate) struct Handed {
     ready: Option<File>,
 }
 
-/// A socket that listens but is not served yet, and its address.
-pub(crate) struct Bound {
-    pub(crate) listener: TcpListener,
-    pub(crate) address: SocketAddr,
-}
-
 impl Handed {
     /// Takes the descriptors of `LISTEN_FDS` and `READY_FD`. To be called before anything else is opened:
     /// a number under which nothing was handed over would else be one of our own.
@@ -37,7 +31,7 @@ impl Handed {
     }
 
     /// The socket handed over, or one bound as configured. The error is a sentence with address and cause.
-    pub(crate) fn bind(&mut self, config: &Config) -> Result<Bound, String> {
+    pub(crate) fn bind(&mut self, config: &Config) -> Result<TcpListener, String> {
         match self.socket.take() {
             Some(socket) => adopt(socket).map_err(no_socket),
             None => listen(config.listen).map_err(|error| cannot_listen(config.listen, &error)),
@@ -50,19 +44,18 @@ impl Handed {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<Bound> {
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?; // a restart need not wait for the last run's closed connections
     socket.bind(address)?;
-    Ok(Bound { address: socket.local_addr()?, listener: socket.listen(BACKLOG)? })
+    socket.listen(BACKLOG)
 }
 
-fn adopt(socket: OwnedFd) -> io::Result<Bound> {
+fn adopt(socket: OwnedFd) -> io::Result<TcpListener> {
     let socket = TcpStream::from(socket); // std's name for any TCP socket
-    let address = socket.local_addr()?;
     socket.set_nonblocking(true)?;
     // On a socket that listens already this only sets the backlog; on any other one it fails.
-    Ok(Bound { address, listener: TcpSocket::from_std_stream(socket).listen(BACKLOG)? })
+    TcpSocket::from_std_stream(socket).listen(BACKLOG)
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
@@ -89,9 +82,10 @@ fn not_writable(error: io::Error) -> String {
 
 #[allow(unsafe_code)]
 fn own(fd: i32) -> io::Result<OwnedFd> {
-    // SAFETY: borrowed for one call, which does no more than ask the kernel for a copy.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    borrowed.try_clone_to_owned()?; // fails where nothing is open under that number
+    // SAFETY: a number is passed; the kernel says whether anything is open under it.
+    if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
     // SAFETY: it is open, and not by us: `Handed::take` comes first. The process that started this one says
     // in LISTEN_FDS or READY_FD that it made `fd` for us; `Config` sees to it that the two differ, and each
     // is taken once. So there is one owner.

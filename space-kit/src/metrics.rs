@@ -1,6 +1,7 @@
 //! Counters and gauges, and the Prometheus text format (version 0.0.4) they are shown in.
 
 use std::fmt::Write;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
@@ -42,9 +43,16 @@ impl Count {
     }
 }
 
-/// What was counted for one row of the route table.
-#[derive(Debug, Default)]
+/// One row of the route table. Its counts are made when the first request is finished: a start needs no room for them.
+#[derive(Debug)]
 struct Row {
+    method: &'static str,
+    path: &'static str,
+    counts: OnceLock<Box<Counts>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
     classes: [Count; 5],
     buckets: [Count; BOUNDS.len()],
     micros: Count,
@@ -53,7 +61,6 @@ struct Row {
 /// All counts of a service. Labels are bounded: one row a route and one for what matched none.
 #[derive(Debug)]
 pub struct Metrics {
-    labels: Vec<(String, &'static str)>,
     rows: Vec<Row>,
     /// Requests under way.
     pub in_flight: Count,
@@ -73,12 +80,10 @@ pub struct Metrics {
 
 impl Metrics {
     /// Counters for routes with these (method, path) labels, and for requests that match none.
-    pub(crate) fn new(routes: impl Iterator<Item = (String, &'static str)>) -> Metrics {
-        let labels: Vec<_> = routes.chain([("other".to_owned(), "unmatched")]).collect();
-        let rows = labels.iter().map(|_| Row::default()).collect();
+    pub(crate) fn new(routes: impl Iterator<Item = (&'static str, &'static str)>) -> Metrics {
+        let row = |(method, path)| Row { method, path, counts: OnceLock::new() };
         Metrics {
-            labels,
-            rows,
+            rows: routes.chain([("other", "unmatched")]).map(row).collect(),
             in_flight: Count::default(),
             connections: Count::default(),
             connections_total: Count::default(),
@@ -92,7 +97,7 @@ impl Metrics {
     /// Counts a finished request under its row, or under "unmatched".
     pub(crate) fn finished(&self, route: Option<usize>, status: StatusCode, took: Duration) {
         let at = route.unwrap_or(self.rows.len() - 1);
-        let Some(row) = self.rows.get(at) else { return };
+        let Some(row) = self.rows.get(at).map(|row| row.counts.get_or_init(Box::default)) else { return };
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         if let Some(count) = row.classes.get(class) {
             count.add(1);
@@ -129,10 +134,15 @@ impl Metrics {
         text
     }
 
+    /// Rows that were asked for.
+    fn counted(&self) -> impl Iterator<Item = (&Row, &Counts)> {
+        self.rows.iter().filter_map(|row| Some((row, row.counts.get()?.as_ref())))
+    }
+
     fn render_requests(&self, out: &mut String) {
         family(out, "http_requests_total", "counter", "Finished requests");
-        for ((method, path), row) in self.labels.iter().zip(&self.rows) {
-            for (class, count) in row.classes.iter().enumerate().filter(|(_, count)| count.get() > 0) {
+        for (Row { method, path, .. }, counts) in self.counted() {
+            for (class, count) in counts.classes.iter().enumerate().filter(|(_, count)| count.get() > 0) {
                 let (class, count) = (class + 1, count.get());
                 _ = writeln!(
                     out,
@@ -145,19 +155,16 @@ impl Metrics {
     fn render_durations(&self, out: &mut String) {
         let name = "http_request_duration_seconds";
         family(out, name, "histogram", "Time from a request's head to the end of its answer");
-        for ((method, path), row) in self.labels.iter().zip(&self.rows) {
-            let total: u64 = row.classes.iter().map(Count::get).sum();
-            if total == 0 {
-                continue;
-            }
+        for (Row { method, path, .. }, counts) in self.counted() {
+            let total: u64 = counts.classes.iter().map(Count::get).sum();
             let labels = format!(r#"method="{method}",route="{path}""#);
             let mut below = 0;
-            for ((bound, _), bucket) in BOUNDS.iter().zip(&row.buckets) {
+            for ((bound, _), bucket) in BOUNDS.iter().zip(&counts.buckets) {
                 below += bucket.get();
                 _ = writeln!(out, r#"{name}_bucket{{{labels},le="{bound}"}} {below}"#);
             }
             _ = writeln!(out, r#"{name}_bucket{{{labels},le="+Inf"}} {total}"#);
-            let micros = row.micros.get();
+            let micros = counts.micros.get();
             _ = writeln!(out, "{name}_sum{{{labels}}} {}.{:06}", micros / 1_000_000, micros % 1_000_000);
             _ = writeln!(out, "{name}_count{{{labels}}} {total}");
         }
@@ -179,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_histogram_is_cumulative_and_ends_at_its_count() {
-        let metrics = Metrics::new([("GET".to_owned(), "/a")].into_iter());
+        let metrics = Metrics::new([("GET", "/a")].into_iter());
         metrics.finished(Some(0), StatusCode::OK, Duration::from_millis(2));
         metrics.finished(Some(0), StatusCode::NOT_FOUND, Duration::from_secs(90));
         metrics.finished(None, StatusCode::OK, Duration::ZERO);

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::app::App;
@@ -13,7 +15,7 @@ use crate::conn;
 use crate::heap;
 use crate::listen::Handed;
 use crate::log::Value;
-use crate::shutdown::{Drain, Signals};
+use crate::shutdown::{Drain, Guard, Signals, Watch};
 use crate::{task, tidy};
 
 /// Runs a service until a signal ends it. An error means that it could not start.
@@ -21,28 +23,40 @@ pub(crate) fn run<S: Send + Sync + 'static>(app: Arc<App<S>>) -> Result<(), Stri
     log_panics(&app);
     let mut handed = Handed::take(&app.config)?;
     raise_open_files(&app);
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    // The default of 1,024 takes 12 KB, and a mapping more in each start.
-    let runtime = runtime.enable_all().max_io_events_per_tick(512).build();
-    let runtime = runtime.map_err(|error| format!("cannot make a runtime: {error}"))?;
-    runtime.block_on(async {
-        let signals = Signals::install().map_err(|error| format!("cannot handle signals: {error}"))?;
+    let signals = Signals::hold().map_err(no_signals)?;
+    runtime()?.block_on(async {
         let starting = app.readiness.latch("listening");
-        let bound = handed.bind(&app.config)?;
+        let listener = handed.bind(&app.config)?;
         drop(starting);
         handed.notify_ready()?;
-        task::spawn(settle(app.clone(), bound.address));
-        serve(app, bound.listener, signals).await;
+        let address = listener.local_addr();
+        let drain = Drain::new();
+        let accepting = task::spawn(accept(app.clone(), listener, drain.guard()));
+        settle(&app, address).await;
+        serve(&app, drain, accepting, signals.watch().map_err(no_signals)?).await;
         Ok(())
     })
 }
 
+#[inline(never)] // what it has on the stack is gone when the server runs
+fn runtime() -> Result<Runtime, String> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    // The default of 1,024 takes 12 KB, three pages in each start.
+    let built = builder.enable_all().max_io_events_per_tick(128).build();
+    built.map_err(|error| format!("cannot make a runtime: {error}"))
+}
+
+fn no_signals(error: io::Error) -> String {
+    format!("cannot handle signals: {error}")
+}
+
 /// What can wait until those who waited for the start are answered: after one turn they are accepted, after two
 /// served.
-async fn settle<S: Send + Sync + 'static>(app: Arc<App<S>>, address: SocketAddr) {
+async fn settle<S: Send + Sync + 'static>(app: &App<S>, address: io::Result<SocketAddr>) {
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
     heap::claim();
+    let address = address.unwrap_or(app.config.listen);
     app.log.info(
         "listening",
         &[
@@ -51,20 +65,21 @@ async fn settle<S: Send + Sync + 'static>(app: Arc<App<S>>, address: SocketAddr)
             ("address", Value::Show(&address)),
         ],
     );
-    tidy::run().await;
+    task::spawn(tidy::run());
 }
 
-/// Accepts until a signal, then drains: it listens no more, what has come is answered, and the first of
+/// Waits for a signal, then drains: it listens no more, what has come is answered, and the first of
 /// "all done", `DRAIN_TIMEOUT` and a second signal ends it.
-async fn serve<S: Send + Sync + 'static>(app: Arc<App<S>>, listener: TcpListener, mut signals: Signals) {
-    let drain = Drain::new();
-    let signal = tokio::select! {
-        signal = signals.next() => signal,
-        () = accept(&app, &listener, &drain) => return,
-    };
+async fn serve<S: Send + Sync + 'static>(
+    app: &App<S>,
+    drain: Drain,
+    accepting: JoinHandle<()>,
+    mut signals: Watch,
+) {
+    let signal = signals.next().await;
     app.readiness.drain();
     drain.begin();
-    close(&app, listener, &drain);
+    _ = accepting.await; // until nobody is taken any more
     let under_way = app.metrics.in_flight.get();
     app.log.info("draining", &[("signal", Value::Str(signal)), ("under_way", Value::Int(under_way))]);
     let deadline = Instant::now() + app.config.drain_timeout;
@@ -79,11 +94,25 @@ async fn serve<S: Send + Sync + 'static>(app: Arc<App<S>>, listener: TcpListener
     }
 }
 
+/// Accepts until the drain begins, then takes what waits and listens no more.
+async fn accept<S: Send + Sync + 'static>(app: Arc<App<S>>, listener: TcpListener, mut drain: Guard) {
+    let guard = drain.clone();
+    tokio::select! {
+        biased;
+        () = drain.begun() => {}
+        () = accept_all(&app, &listener, &guard) => {}
+    }
+    close(&app, listener, &guard);
+}
+
 /// Accepts for ever. An error of one connection is passed over; when resources run out it waits.
-async fn accept<S: Send + Sync + 'static>(app: &Arc<App<S>>, listener: &TcpListener, drain: &Drain) {
+async fn accept_all<S: Send + Sync + 'static>(app: &Arc<App<S>>, listener: &TcpListener, drain: &Guard) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => connected(app, stream, peer, drain),
+            Ok((stream, peer)) => {
+                connected(app, stream, peer, drain.clone());
+                tokio::task::yield_now().await; // it is served before the next one is asked for
+            }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 app.log.error("cannot accept", &[("cause", Value::Show(&error))]);
@@ -93,26 +122,21 @@ async fn accept<S: Send + Sync + 'static>(app: &Arc<App<S>>, listener: &TcpListe
     }
 }
 
-fn connected<S: Send + Sync + 'static>(
-    app: &Arc<App<S>>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    drain: &Drain,
-) {
+fn connected<S: Send + Sync + 'static>(app: &Arc<App<S>>, stream: TcpStream, peer: SocketAddr, drain: Guard) {
     _ = stream.set_nodelay(true);
-    task::spawn(conn::serve(app.clone(), stream, peer.ip().to_canonical(), drain.guard()));
+    task::spawn(conn::serve(app.clone(), stream, peer.ip().to_canonical(), drain));
 }
 
 /// Takes the connections that wait to be accepted, and listens no more. Whoever comes later is refused by the
 /// system: a proxy knows then that nothing was sent, and asks another replica, whatever the request is. Of a
 /// socket handed over, the successor has its own descriptor: there they wait for it.
-fn close<S: Send + Sync + 'static>(app: &Arc<App<S>>, listener: TcpListener, drain: &Drain) {
+fn close<S: Send + Sync + 'static>(app: &Arc<App<S>>, listener: TcpListener, drain: &Guard) {
     let Ok(listener) = listener.into_std() else { return };
     loop {
         match listener.accept() {
             Ok((stream, peer)) => {
                 let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-                _ = stream.map(|stream| connected(app, stream, peer, drain));
+                _ = stream.map(|stream| connected(app, stream, peer, drain.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(_) => return,
@@ -135,11 +159,11 @@ fn log_panics<S>(app: &App<S>) {
     }));
 }
 
-/// Raises the limit of open files as far as this process may, and says when it is too low for
-/// `MAX_CONNECTIONS`.
+/// Raises the limit of open files as far as this process may, for a service has connections of its own too, and says
+/// when it is too low for `MAX_CONNECTIONS`.
 fn raise_open_files<S>(app: &App<S>) {
     let wanted = (app.config.max_connections as u64).saturating_add(64);
-    let limit = rlimit::increase_nofile_limit(wanted).unwrap_or(0);
+    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(0);
     if limit < wanted {
         app.log.warn(
             "MAX_CONNECTIONS is more than this process may open",

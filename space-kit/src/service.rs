@@ -1,7 +1,7 @@
 //! A service described as data, and what its `main` does with it.
 
-use std::ffi::OsString;
-use std::process::ExitCode;
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -10,10 +10,9 @@ use hyper::header::HeaderMap;
 use crate::app::App;
 use crate::cli::{self, Command};
 use crate::config::vars::CORS_ORIGINS;
-use crate::config::{self, Config};
+use crate::config::{self, Config, SPACE_ID};
 use crate::env::{Defaults, Env, Groups, Var};
 use crate::error::Error;
-use crate::log::Log;
 use crate::route::Route;
 use crate::{env_file, healthcheck, probes, serve};
 
@@ -65,49 +64,68 @@ impl<S: Send + Sync + 'static> Service<S> {
     }
 }
 
+/// Exit status when all went well, or not.
+pub(crate) const FINE: u8 = 0;
+pub(crate) const FAILED: u8 = 1;
+
 /// Does what the arguments say and gives the exit status: 0 fine, 1 cannot listen or not ready,
 /// 64 unusable arguments or configuration. `process` is the environment, each variable a name and a value.
-pub fn main<S: Send + Sync + 'static>(
+pub(crate) fn main<S: Send + Sync + 'static>(
     service: &'static Service<S>,
-    args: impl IntoIterator<Item = OsString>,
-    process: impl IntoIterator<Item = (OsString, OsString)>,
-) -> ExitCode {
-    let invocation = match cli::parse(args) {
-        Ok(invocation) => invocation,
-        Err(message) => return unusable(service.name, &[message]),
-    };
+    args: impl Iterator<Item = &'static OsStr>,
+    process: &[(&OsStr, &OsStr)],
+) -> u8 {
+    match prepare(service, args.map(OsStr::to_owned), process) {
+        Ok(app) => start(app),
+        Err(status) => status,
+    }
+}
+
+/// Everything up to a service that can start, or the exit status where there is none to start. Not inlined, so that the
+/// server does not run on top of what this has on the stack: two pages.
+#[inline(never)]
+fn prepare<S: Send + Sync + 'static>(
+    service: &'static Service<S>,
+    args: impl Iterator<Item = OsString>,
+    process: &[(&OsStr, &OsStr)],
+) -> Result<Arc<App<S>>, u8> {
+    let invocation = cli::parse(args).map_err(|message| unusable(service.name, &[message]))?;
     match invocation.command {
         Command::Help => {
             let kit: Vec<&Var> = service.kit_vars().collect();
             let text = cli::help(service.name, service.about, service.vars, &kit, service.defaults);
-            return print(&text);
+            return Err(print(&text));
         }
-        Command::Version => return print(&version(service.name, service.version)),
+        Command::Version => return Err(print(&version(service.name, service.version))),
         Command::Serve | Command::Check | Command::Healthcheck => {}
     }
-    let mut values = match invocation.env_file.as_deref().map(env_file::read).transpose() {
-        Ok(file) => file.unwrap_or_default(),
-        Err(message) => return unusable(service.name, &[message]),
+    let file = invocation.env_file.as_deref().map(env_file::read).transpose();
+    let file = file.map_err(|message| unusable(service.name, &[message]))?.unwrap_or_default();
+    let lookup = |name: &str| {
+        let set = process.iter().find(|(own, value)| *own == name && !value.is_empty());
+        set.map(|(_, value)| OsString::from(value)).or_else(|| file.get(name).cloned())
     };
-    for (name, value) in process {
-        if let (Ok(name), false) = (name.into_string(), value.is_empty()) {
-            values.insert(name, value);
-        }
-    }
-    let lookup = |name: &str| values.get(name).cloned();
     let mut env = Env::new(&lookup, service.defaults);
     let config = Config::read_with(&mut env, service.sites);
     if let (Command::Healthcheck, Some(config)) = (invocation.command, &config) {
-        return healthcheck::run(config.local_address());
+        return Err(healthcheck::run(config.local_address()));
     }
-    let state = config.as_ref().and_then(|config| (service.configure)(&mut env, config));
+    let state = match &config {
+        Some(config) => (service.configure)(&mut env, config),
+        None => {
+            // By the defaults, so that what is wrong with the service's own variables is told as well.
+            let where_it_runs = |name: &str| lookup(name).filter(|_| name == SPACE_ID);
+            let config = Config::read(&mut Env::new(&where_it_runs, service.defaults));
+            config.and_then(|config| (service.configure)(&mut env, &config))
+        }
+    };
     let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
     match (config, state) {
-        (Some(config), Some(state)) if problems.is_empty() => match invocation.command {
-            Command::Check => print(&format!("{}: the configuration is valid\n", service.name)),
-            _ => start(service, state, config),
-        },
-        _ => unusable(service.name, &problems),
+        (Some(_), Some(_)) if problems.is_empty() && invocation.command == Command::Check => {
+            Err(print(&format!("{}: the configuration is valid\n", service.name)))
+        }
+        (Some(config), Some(state)) if problems.is_empty() => Ok(App::new(service, state, config)),
+        _ => Err(unusable(service.name, &problems)),
     }
 }
 
@@ -116,30 +134,30 @@ pub fn version(name: &str, version: &str) -> String {
     format!("{name} {version} ({}, {})\n", env!("KIT_RUSTC"), env!("KIT_TARGET"))
 }
 
-fn start<S: Send + Sync + 'static>(service: &'static Service<S>, state: S, config: Config) -> ExitCode {
-    let log = Log::new(config.log_level, config.log_format);
-    match serve::run(App::new(service, state, config)) {
-        Ok(()) => ExitCode::SUCCESS,
+fn start<S: Send + Sync + 'static>(app: Arc<App<S>>) -> u8 {
+    let log = app.log;
+    match serve::run(app) {
+        Ok(()) => FINE,
         Err(error) => {
             log.error("cannot serve", &[("cause", crate::log::Value::Show(&error))]);
-            ExitCode::FAILURE
+            FAILED
         }
     }
 }
 
-fn unusable(name: &str, problems: &[String]) -> ExitCode {
+fn unusable(name: &str, problems: &[String]) -> u8 {
     let count = problems.len();
     eprintln!("{name}: {count} {}", if count == 1 { "problem" } else { "problems" });
     for problem in problems {
         eprintln!("  {problem}");
     }
     eprintln!("Try: {name} --help");
-    ExitCode::from(UNUSABLE)
+    UNUSABLE
 }
 
 /// Prints to standard output, where a closed pipe is no error of ours.
-fn print(text: &str) -> ExitCode {
+fn print(text: &str) -> u8 {
     use std::io::Write;
     _ = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    FINE
 }

@@ -1,63 +1,60 @@
 //! TERM and INT, and the drain they begin.
 
-use std::io::{self, PipeWriter, Write};
+use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::sync::Arc;
+use std::ptr;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
 
-/// Numbers of signal(7), the same on every Linux.
-const INT: i32 = 2;
-const TERM: i32 = 15;
-
-/// The signals that end the service. Installed before listening: PID 1 has no default action for them.
+/// The signals that end the service. They are held back from now on, and wait in the kernel until they are read: also
+/// for PID 1, which has no default action for them, and also those that came before the first look.
 ///
 /// Not by tokio's own: it makes room for all 65 signals at once, five pages at every start.
-pub(crate) struct Signals(Receiver);
+pub(crate) struct Signals(libc::sigset_t);
 
 impl Signals {
-    pub(crate) fn install() -> io::Result<Signals> {
-        let (read, write) = pipe()?;
-        let write = Arc::new(PipeWriter::from(write));
-        on_signal(TERM, write.clone(), b"T")?;
-        on_signal(INT, write, b"I")?;
-        Ok(Signals(Receiver::from_owned_fd_unchecked(read)?))
+    /// To be called before any other thread is there: each takes over what the one that makes it holds back.
+    #[allow(unsafe_code)]
+    pub(crate) fn hold() -> io::Result<Signals> {
+        // SAFETY: a set is plain numbers, and each call is given one that lives and is written by nobody else.
+        let (held, status) = unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, libc::SIGTERM);
+            libc::sigaddset(&raw mut set, libc::SIGINT);
+            (set, libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()))
+        };
+        if status == 0 { Ok(Signals(held)) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// Looks at what is held back (signalfd(2)).
+    #[allow(unsafe_code)]
+    pub(crate) fn watch(&self) -> io::Result<Watch> {
+        // SAFETY: -1 asks for a new descriptor; the set lives as long as the call.
+        let fd = unsafe { libc::signalfd(-1, &raw const self.0, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just opened it, and nobody else knows of it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Watch(Receiver::from_owned_fd_unchecked(fd)?)) // read like a pipe
+    }
+}
+
+/// Tells each signal that comes.
+pub(crate) struct Watch(Receiver);
+
+impl Watch {
     /// The name of the next one.
     pub(crate) async fn next(&mut self) -> &'static str {
-        match self.0.read_u8().await {
-            Ok(b'T') => "TERM",
-            Ok(_) => "INT",
-            Err(_) => std::future::pending().await, // the handlers hold the other end for good
+        let mut info = [0; size_of::<libc::signalfd_siginfo>()];
+        match (self.0.read_exact(&mut info).await, info.first_chunk()) {
+            (Ok(_), Some(number)) if u32::from_ne_bytes(*number) == libc::SIGINT as u32 => "INT",
+            _ => "TERM", // an end without a signal is no way to go on either
         }
     }
-}
-
-/// A pipe's two ends, to read and to write, neither of which waits: with the pipe full, enough is on its way.
-/// std's `pipe` would take four system calls for that.
-#[allow(unsafe_code)]
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let mut ends = [0; 2];
-    // SAFETY: pipe2(2) writes two numbers, and there is room for two.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let [read, write] = ends;
-    // SAFETY: the kernel has just opened both, and nobody else knows of them.
-    Ok(unsafe { (OwnedFd::from_raw_fd(read), OwnedFd::from_raw_fd(write)) })
-}
-
-/// Writes one byte whenever `signal` comes.
-#[allow(unsafe_code)]
-fn on_signal(signal: i32, to: Arc<PipeWriter>, byte: &'static [u8; 1]) -> io::Result<()> {
-    // SAFETY: a handler may do only what signal-safety(7) lists. This one calls write(2), on a descriptor
-    // that lives as long as it does; it takes no lock, allocates nothing and cannot panic, for an error of the system is no more
-    // than its number. The registry saves and restores errno around it.
-    unsafe { signal_hook_registry::register(signal, move || _ = (&*to).write(byte)) }?;
-    Ok(())
 }
 
 /// Tells every connection that the drain has begun, and the server when the last one is gone.
@@ -85,6 +82,7 @@ impl Drain {
 }
 
 /// A connection that the drain waits for.
+#[derive(Clone)]
 pub(crate) struct Guard(watch::Receiver<bool>);
 
 impl Guard {

@@ -6,7 +6,10 @@
 //! are kept than are in use.
 #![allow(unsafe_code)]
 
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::{map, unmap};
 
@@ -18,6 +21,22 @@ const REGION: usize = 8 * BLOCK;
 
 /// Free blocks that are kept however few are in use.
 const KEPT: usize = 16;
+
+#[repr(C, align(4096))]
+struct Region(UnsafeCell<[MaybeUninit<u8>; REGION]>);
+
+// SAFETY: no reference into it is ever made; whose bytes they are is decided by the one `Buffers` that takes it.
+unsafe impl Sync for Region {}
+
+/// The first region, part of the program: no system call for it in a start. Its blocks are whole pages, so each can be
+/// unmapped like those of any other.
+static FIRST: Region = Region(UnsafeCell::new([MaybeUninit::uninit(); REGION]));
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Bytes for so many blocks, none of them anybody's; null where there is no more memory.
+fn region() -> *mut u8 {
+    if TAKEN.swap(true, Relaxed) { map(REGION) } else { FIRST.0.get().cast() }
+}
 
 /// All blocks.
 pub(super) struct Buffers {
@@ -42,7 +61,7 @@ impl Buffers {
     /// A block, or null where there is no more memory.
     pub(super) fn take(&mut self) -> *mut u8 {
         if self.free.is_null() && self.left == 0 {
-            self.fresh = map(REGION);
+            self.fresh = region();
             if self.fresh.is_null() {
                 return ptr::null_mut();
             }

@@ -24,8 +24,12 @@ const WORD: usize = size_of::<usize>();
 pub(super) struct Lists {
     /// The thread that has claimed them, by an address of its own; 0 for none.
     owner: AtomicUsize,
-    parts: UnsafeCell<Parts>,
+    table: &'static Table,
 }
+
+/// What is kept. Apart, for nothing of it is touched before somebody claims it, and all of it is zero, which takes no
+/// room in the file.
+pub(super) struct Table(UnsafeCell<Parts>);
 
 struct Parts {
     first: [*mut Free; LONGEST / STEP + 1],
@@ -36,13 +40,20 @@ struct Free {
     next: *mut Free,
 }
 
-// SAFETY: `parts` are reached through `with` alone, which lets one thread in and no other.
-unsafe impl Sync for Lists {}
+// SAFETY: the parts are reached through `Lists::with` alone, which lets one thread in and no other; a table is one
+// `Lists`' own.
+unsafe impl Sync for Table {}
+
+impl Table {
+    pub(super) const fn new() -> Table {
+        Table(UnsafeCell::new(Parts { first: [ptr::null_mut(); LONGEST / STEP + 1], bytes: 0 }))
+    }
+}
 
 impl Lists {
-    pub(super) const fn new() -> Lists {
-        let parts = Parts { first: [ptr::null_mut(); LONGEST / STEP + 1], bytes: 0 };
-        Lists { owner: AtomicUsize::new(0), parts: UnsafeCell::new(parts) }
+    /// Lists in a table that no others have.
+    pub(super) const fn new(table: &'static Table) -> Lists {
+        Lists { owner: AtomicUsize::new(0), table }
     }
 
     /// They are the calling thread's from now on, unless another has them.
@@ -88,7 +99,7 @@ impl Lists {
         }
         // SAFETY: `here` is one thread's as long as that lives, and nothing that is done with the parts comes back
         // here: this is the one reference.
-        Some(act(unsafe { &mut *self.parts.get() }))
+        Some(act(unsafe { &mut *self.table.0.get() }))
     }
 }
 

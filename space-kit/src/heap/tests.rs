@@ -31,16 +31,20 @@ fn sizes() -> impl Strategy<Value = usize> {
 }
 
 /// Lists that this thread has.
-fn claimed() -> &'static Lists {
-    let lists = Box::leak(Box::new(Lists::new()));
+fn claimed() -> Lists {
+    let lists = free();
     lists.claim();
     lists
 }
 
+/// Lists that no thread has.
+fn free() -> Lists {
+    Lists::new(Box::leak(Box::new(Table::new())))
+}
+
 #[test]
 fn a_trim_leaves_no_block_in_a_list() {
-    let lists = claimed();
-    let heap = Heap::new(lists);
+    let heap = Heap::new(claimed());
     for size in 1..5000 {
         let layout = Layout::from_size_align(size, 1).unwrap();
         // SAFETY: the size is above 0, and it comes back with its layout.
@@ -48,7 +52,7 @@ fn a_trim_leaves_no_block_in_a_list() {
     }
     heap.trim();
     for size in 1..5000 {
-        assert!(lists.take(Layout::from_size_align(size, 1).unwrap()).is_null(), "{size}");
+        assert!(heap.lists.take(Layout::from_size_align(size, 1).unwrap()).is_null(), "{size}");
     }
 }
 
@@ -58,7 +62,7 @@ proptest! {
         own: bool,
         steps in prop::collection::vec((0..4u8, sizes(), 0..8u32, 0..1000_usize), 1..120),
     ) {
-        let heap = Heap::new(if own { claimed() } else { Box::leak(Box::new(Lists::new())) });
+        let heap = Heap::new(if own { claimed() } else { free() });
         let mut held: Vec<Held> = Vec::new();
         for (count, (what, size, align, which)) in steps.into_iter().enumerate() {
             let (mark, layout) = (count as u8, Layout::from_size_align(size, 1 << align).unwrap());
