@@ -9,8 +9,8 @@ const HTML: &str = include_str!("page.html");
 
 /// The page runs exactly its own style and script (their hashes), talks to this service alone, and may be framed
 /// by the Hub, which shows a Space in an iframe.
-const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-Kx4Pxt2sfoG65+A7MrO1ueJlxvj8wXadPbnSqSfWO0o='; \
-                      script-src 'sha256-YG92LLEMdLKJpd58IKTwOsJV2fQB2uNmLE3Y+f7JdbU='; base-uri 'none'; form-action 'none'; \
+const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-JuFznXI/99ip3q9q8ve4EZ/sm0ccSqfit8krEZV8sSU='; \
+                      script-src 'sha256-nSUhUD8Vv11RefrSdwanS7e6Qg/+/RvHdt9e3N91fWw='; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self' https://huggingface.co";
 
 pub(crate) fn front(call: &Call<State>) -> Response<Body> {

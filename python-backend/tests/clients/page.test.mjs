@@ -41,6 +41,8 @@ async function ask(page, model, text) {
 
 const status = page => page.$eval("#status", element => element.textContent)
 const answer = page => page.$eval("#log .assistant:last-child span", element => element.textContent)
+const box = page => page.$eval("#text", field => field.value)
+const bubbles = page => page.$$eval("#log article", all => all.map(one => [...one.children].map(part => part.textContent).join(": ")))
 const until = (page, pattern) =>
   page.waitForFunction(source => new RegExp(source).test(document.getElementById("status").textContent), { timeout: 20000 }, pattern)
 
@@ -61,19 +63,58 @@ test("a chat is streamed to its end, with latency and tokens", async () => {
 test("stop ends the answer at once, here and at the gateway", async () => {
   const page = await visit(open)
   await ask(page, "gpt-4o", "hello")
-  await page.waitForSelector("#log .assistant")
+  await page.waitForSelector("#log .assistant[aria-busy=true]")
+  assert.equal(await status(page), "Answering…")
   await page.click("#stop")
   await until(page, "^Stopped\\.$")
   assert.ok((await answer(page)).length < TEXT.length)
+  await page.waitForSelector("#log .assistant[aria-busy=false]")
   await open.line("aborted")
   await ask(page, "demo", "again")
   await until(page, "^First word")
   await page.close()
 })
 
-test("a wrong key is told in words, and the right one opens", async () => {
+test("a new conversation takes nothing along from the answer that it ends", async () => {
+  const page = await visit(open)
+  await ask(page, "gpt-4o", "hello")
+  await page.waitForSelector("#log .assistant")
+  await page.click("#clear")
+  await page.waitForSelector("#send:not(:disabled)")
+  assert.deepEqual([await bubbles(page), await status(page), await box(page)], [[], "", ""])
+  const sent = page.waitForRequest(request => request.method() === "POST")
+  await ask(page, "demo", "again")
+  assert.deepEqual(JSON.parse((await sent).postData()).messages, [{ role: "user", content: "again" }])
+  await until(page, "^First word")
+  assert.equal((await bubbles(page)).length, 2)
+  await page.close()
+})
+
+test("a message that failed is back in the box and not in the log, or there as not sent", async () => {
   const page = await visit(keyed)
-  assert.match(await status(page), /Models: no credentials were sent/)
+  for (const _ of [1, 2]) {
+    await ask(page, "gpt-4o", "hello")
+    await until(page, "no credentials")
+    assert.deepEqual([await bubbles(page), await box(page)], [[], "hello"])
+  }
+  // Whoever writes on meanwhile keeps both.
+  await page.evaluate(() => { document.getElementById("form").requestSubmit(); document.getElementById("text").value = "more" })
+  await page.waitForSelector("#send:not(:disabled)")
+  assert.deepEqual([await bubbles(page), await box(page)], [["You, not sent: hello"], "more"])
+  await page.$eval("#key", (field, key) => { field.value = key }, KEY)
+  const sent = page.waitForRequest(request => request.method() === "POST")
+  await ask(page, "gpt-4o", "hello")
+  assert.equal(JSON.parse((await sent).postData()).messages.length, 1)
+  await until(page, "^First word")
+  assert.deepEqual(await bubbles(page), ["You, not sent: hello", "You: hello", `gpt-4o: ${TEXT}`])
+  await page.close()
+})
+
+test("a key that is wanted is asked for, a wrong one is told in words, and the right one opens", async () => {
+  const page = await visit(keyed)
+  assert.equal(await status(page), "This service wants a key: enter it above.")
+  assert.equal(await page.$eval("#status", element => element.className), "")
+  for (const id of ["python", "javascript", "curl"]) assert.match(await page.$eval(`#${id}`, code => code.textContent), /YOUR-KEY/)
   await page.type("#key", "wrong")
   await ask(page, "gpt-4o", "hello")
   await until(page, "not known here")
