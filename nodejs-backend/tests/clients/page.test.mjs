@@ -49,6 +49,25 @@ test("a sign-in and a sign-out by keyboard alone", async () => {
   assert.deepEqual(page.asked.filter(address => !address.startsWith(url)), [], "asked elsewhere")
 })
 
+test("settings for python-backend name whoever is signed in, and are copied whole", async () => {
+  const page = await open()
+  const block = "details:last-of-type"
+  const settings = id => `JWT_ISSUER=dev:${url}\nJWT_AUDIENCE=${url}\nJWT_ALLOW=sub:${id}`
+  assert.equal(await page.$eval(`${block} pre`, element => element.textContent), settings("YOUR-ID"))
+  await page.click("#actions button")
+  await page.waitForSelector("input[name=username]")
+  await page.keyboard.press("Enter")
+  await page.waitForFunction("document.querySelector('#claims')?.textContent.includes('dev-dev-user')")
+  await page.evaluate("navigator.clipboard.writeText = async text => { window.copied = text }")
+  await page.click(`${block} summary`)
+  await page.click(`${block} button`)
+  assert.equal(await page.evaluate("window.copied"), settings("dev-dev-user"))
+  assert.equal(await page.$eval(`${block} [role=status]`, element => element.textContent), "Copied.")
+  await page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
+  await page.click(`${block} button`)
+  await page.waitForFunction("document.querySelector('details:last-of-type [role=status]').textContent.includes('select the text')")
+})
+
 test("nothing is cut off on a narrow screen", async () => {
   for (const path of ["/", "/dev/sign-in?state=x&way=callback", "/api/auth/error?error=access_denied"]) {
     const page = await (await browser.createBrowserContext()).newPage()
