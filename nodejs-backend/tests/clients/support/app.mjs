@@ -1,5 +1,5 @@
-// The app in the browser tests: the unmodified Better Auth client, and the lines that the manual gives for a site on
-// another origin.
+// The app in the browser tests: the unmodified Better Auth client, and a popup with a bearer token in short.
+// site.test.mjs runs the manual's own lines for that.
 import { createAuthClient } from "better-auth/client"
 import { oauthPopupClient } from "better-auth/client/plugins"
 
