@@ -3,9 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http_body_util::BodyExt;
-use space_kit::outgoing::{PooledBody, collect};
+use space_kit::outgoing::collect;
 use space_kit::{BoxError, Error, Sender, StatusCode, task};
 use tokio::time::{timeout, timeout_at};
 
@@ -52,12 +51,17 @@ impl Relay<'_> {
         let Stream { mut body, mut scanner, first, .. } = stream;
         let (mut state, mut out) = (State::Open, Vec::new());
         self.event(first, &mut state, &mut out)?;
+        // When the last event came, and when something was last sent: an upstream's comments move neither.
+        let (mut heard, mut told) = (Instant::now(), Instant::now());
         loop {
-            let outcome = self.events(&mut scanner, &mut state, &mut out);
+            let news = self.events(&mut scanner, &mut state, &mut out);
             if !out.is_empty() {
                 sender.send(std::mem::take(&mut out)).await;
+                told = Instant::now();
             }
-            outcome?;
+            if news? {
+                heard = Instant::now();
+            }
             if state == State::Done {
                 // The rest is the end of the framing: read, so that the connection can be used again.
                 task::spawn(async move {
@@ -65,14 +69,32 @@ impl Relay<'_> {
                 });
                 break;
             }
-            match self.frame(sender, &mut body, state).await? {
-                Some(data) => scanner.push(&data).map_err(|error| broken(&error))?,
-                None => {
+            let finished = state == State::Finished;
+            let between = self.waits.between_events;
+            let patience = if finished { FINISH.min(between) } else { between };
+            let until = self.deadline.min(heard + patience);
+            match timeout_at(until.min(told + self.waits.heartbeat).into(), body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    let data = frame.into_data().unwrap_or_default(); // trailers have none
+                    scanner.push(&data).map_err(|error| broken(&error))?;
+                }
+                // Some upstreams break off after the answer is finished; nothing is lost then.
+                Ok(Some(Err(error))) if !finished => return Err(broken(&error)),
+                Ok(_) => {
                     if let Rest::Event(last) = scanner.finish() {
                         self.event(last, &mut state, &mut out)?;
                     }
                     break;
                 }
+                Err(_) if Instant::now() < until => {
+                    sender.send(sse::HEARTBEAT).await;
+                    told = Instant::now();
+                }
+                Err(_) if finished => break,
+                Err(_) if until == self.deadline => {
+                    return Err(late("the answer took longer than is allowed"));
+                }
+                Err(_) => return Err(late("the upstream went silent")),
             }
         }
         if state == State::Open {
@@ -83,11 +105,14 @@ impl Relay<'_> {
         Ok(())
     }
 
-    fn events(&mut self, scanner: &mut Scanner, state: &mut State, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// The events that are complete; whether there were any.
+    fn events(&mut self, scanner: &mut Scanner, state: &mut State, out: &mut Vec<u8>) -> Result<bool, Error> {
+        let mut any = false;
         while let Some(event) = scanner.next_event().filter(|_| *state != State::Done) {
             self.event(event, state, out)?;
+            any = true;
         }
-        Ok(())
+        Ok(any)
     }
 
     /// One event: noted, cleaned, passed on.
@@ -113,38 +138,6 @@ impl Relay<'_> {
         let data = if seen.null_error { chunk::without_null_error(&event.data) } else { event.data };
         sse::write(&Event { name: event.name, data }, out);
         Ok(())
-    }
-
-    /// The next piece of the upstream's body, with heartbeats to the client while there is none.
-    async fn frame(
-        &self,
-        sender: &mut Sender,
-        body: &mut PooledBody,
-        state: State,
-    ) -> Result<Option<Bytes>, Error> {
-        let finished = state == State::Finished;
-        let patience =
-            if finished { FINISH.min(self.waits.between_events) } else { self.waits.between_events };
-        let silent_until = Instant::now() + patience;
-        loop {
-            let until = silent_until.min(self.deadline).min(Instant::now() + self.waits.heartbeat);
-            match timeout_at(until.into(), body.frame()).await {
-                Ok(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => return Ok(Some(data)),
-                    Err(_) => continue, // trailers
-                },
-                // Some upstreams break off after the answer is finished; nothing is lost then.
-                Ok(Some(Err(_))) if finished => return Ok(None),
-                Ok(Some(Err(error))) => return Err(broken(&error)),
-                Ok(None) => return Ok(None),
-                Err(_) if finished && Instant::now() >= silent_until.min(self.deadline) => return Ok(None),
-                Err(_) if Instant::now() >= self.deadline => {
-                    return Err(late("the answer took longer than is allowed"));
-                }
-                Err(_) if Instant::now() >= silent_until => return Err(late("the upstream went silent")),
-                Err(_) => sender.send(sse::HEARTBEAT).await,
-            }
-        }
     }
 }
 

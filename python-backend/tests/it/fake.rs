@@ -1,6 +1,6 @@
 //! An upstream over a raw socket that does exactly what a test tells it to.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -182,6 +182,16 @@ pub(crate) fn end(stream: &mut TcpStream) -> bool {
 /// Waits until the gateway closes the connection.
 pub(crate) fn until_closed(stream: &mut TcpStream) -> bool {
     while stream.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
+    false
+}
+
+/// The same, with this said again and again meanwhile.
+pub(crate) fn until_closed_saying(stream: &mut TcpStream, text: &str) -> bool {
+    stream.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
+    let waits = |error: std::io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+    while stream.read(&mut [0; 64]).is_err_and(waits) {
+        chunk(stream, text);
+    }
     false
 }
 

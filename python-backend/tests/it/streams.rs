@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::chat;
-use crate::fake::{Fake, GOOD, HELLO, STOP, begin_events, chunk, end, until_closed, write};
+use crate::fake::{
+    Fake, GOOD, HELLO, STOP, begin_events, chunk, end, until_closed, until_closed_saying, write,
+};
 use crate::support::{assert_clean, assert_cut, before, refusal, streamed};
 
 const EVENTS: &str = "content-type: text/event-stream\r\n";
@@ -79,6 +81,19 @@ fn a_finished_answer_ends_though_nothing_follows_and_the_socket_stays_open() {
     });
     assert_clean(&chat(&before(&fake, &[]), &streamed()), "hello");
     assert_eq!(fake.closed(), 0);
+}
+
+#[test]
+fn an_upstreams_comments_are_neither_events_nor_heartbeats() {
+    let fake = Fake::start(|_, stream| {
+        begin_events(stream);
+        chunk(stream, HELLO);
+        until_closed_saying(stream, ": busy\n\n")
+    });
+    let service = before(&fake, &[("EVENT_TIMEOUT", "600ms"), ("HEARTBEAT", "100ms")]);
+    let reply = chat(&service, &streamed());
+    assert_cut(&reply, "upstream_timeout");
+    assert!(reply.text().matches(": keep-alive").count() >= 2, "{}", reply.text());
 }
 
 #[test]
