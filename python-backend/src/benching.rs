@@ -5,6 +5,7 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 
 use crate::chat_body::{Changes, ChatBody};
+use crate::choices::Choices;
 use crate::sse::{Event, Scanner};
 use crate::{chunk, headers, json_scan, sse};
 
@@ -24,13 +25,14 @@ pub fn chat_body(text: Bytes, model: &str) -> Vec<u8> {
 pub fn events(piece: &[u8], out: &mut Vec<u8>) -> usize {
     let mut scanner = Scanner::new(1 << 20);
     scanner.push(piece).expect("small events");
+    let mut choices = Choices::new(1);
     let events = std::iter::from_fn(|| scanner.next_event()).filter(|event| !chunk::is_done(&event.data));
-    let write = |Event { name, data }| {
-        let content = chunk::inspect(&data).expect("a chunk").has_content;
+    let mut write = |Event { name, data }| {
+        let content = chunk::inspect(&data, &mut choices).expect("a chunk").has_content;
         sse::write(&Event { name, data }, out);
         usize::from(content)
     };
-    events.map(write).sum()
+    events.map(&mut write).sum()
 }
 
 /// A request's headers as an upstream gets them.

@@ -13,6 +13,8 @@ const STREAM: &str = "stream";
 const OPTIONS: &str = "stream_options";
 const USAGE: &str = "include_usage";
 const ENCODING: &str = "encoding_format";
+const N: &str = "n";
+const PROMPT: &str = "prompt";
 
 /// A request's body, read.
 #[derive(Debug)]
@@ -25,8 +27,10 @@ pub(crate) struct ChatBody {
     pub(crate) include_usage: Option<bool>,
     /// `encoding_format` of embeddings.
     pub(crate) encoding_format: Option<String>,
+    /// How many choices are asked for: `n` for each prompt of completions.
+    pub(crate) choices: usize,
     text: Bytes,
-    members: Members<4>,
+    members: Members<6>,
     options: Option<Members<1>>,
 }
 
@@ -45,7 +49,8 @@ pub(crate) struct Changes<'a> {
 impl ChatBody {
     /// Reads a body; what is wrong is named by its path in the JSON.
     pub(crate) fn read(text: Bytes) -> Result<ChatBody, Error> {
-        let members = json_scan::members(&text, [MODEL, STREAM, OPTIONS, ENCODING]).map_err(refused)?;
+        let members =
+            json_scan::members(&text, [MODEL, STREAM, OPTIONS, ENCODING, N, PROMPT]).map_err(refused)?;
         let raw = |name| members.get(name).map(|member| slice(&text, &member.value)).filter(not_null);
         let words = |name| raw(name).map(|raw| words(raw, name)).transpose();
         let model = words(MODEL)?;
@@ -62,7 +67,10 @@ impl ChatBody {
         let usage = usage.map(|member| slice(&text, &member.value)).filter(not_null);
         let include_usage = usage.map(|raw| flag(raw, "stream_options.include_usage")).transpose()?;
         let stream = stream.unwrap_or_default();
-        Ok(ChatBody { model, stream, include_usage, encoding_format, text, members, options })
+        let each = raw(N).and_then(|raw| std::str::from_utf8(raw).ok()?.parse().ok()).unwrap_or(1);
+        let prompts = members.get(PROMPT).map_or(1, |member| prompts(&text, &member.value));
+        let choices = prompts.saturating_mul(each);
+        Ok(ChatBody { model, stream, include_usage, encoding_format, choices, text, members, options })
     }
 
     /// The body with all changes made, and nothing else changed.
@@ -114,6 +122,16 @@ fn options(text: &[u8], place: &Span) -> Result<Members<1>, Error> {
         Some(_) => invalid("stream_options.include_usage", error.to_string()),
         None => refused(error),
     })
+}
+
+/// How many prompts there are: texts or lists of tokens in a list. A list of tokens alone is one.
+fn prompts(text: &[u8], place: &Span) -> usize {
+    let mut count = 0;
+    let mut each = |item: Span| {
+        count += usize::from(slice(text, &item).first().is_some_and(|b| matches!(b, b'"' | b'[')))
+    };
+    _ = json_scan::items_in(text, place, &mut each);
+    count.max(1)
 }
 
 fn refused(error: ScanError) -> Error {

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::choices::Choices;
 use crate::json_scan::{self, Member, Members, ScanError, Span};
 use crate::splice::Splice;
 use crate::upstream_error;
@@ -18,8 +19,6 @@ pub(crate) struct Usage {
 /// What a chunk says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// A choice has a `finish_reason`.
-    pub(crate) finished: bool,
     /// A choice carries something new: text, reasoning, a refusal, a tool call.
     pub(crate) has_content: bool,
     /// `usage`, where it is an object.
@@ -33,7 +32,7 @@ pub(crate) struct Seen {
 }
 
 const TOP: [&str; 4] = ["choices", "usage", "error", "object"];
-const CHOICE: [&str; 3] = ["finish_reason", "delta", "text"];
+const CHOICE: [&str; 4] = ["finish_reason", "delta", "text", "index"];
 const DELTA: [&str; 7] =
     ["content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio"];
 const USAGE: [&str; 3] = ["prompt_tokens", "completion_tokens", "total_tokens"];
@@ -43,15 +42,16 @@ pub(crate) fn is_done(data: &[u8]) -> bool {
     data.trim_ascii() == b"[DONE]"
 }
 
-/// Reads one event's data. An error says that it is no JSON object, or one that readers may differ about.
-pub(crate) fn inspect(data: &[u8]) -> Result<Seen, ScanError> {
+/// Reads one event's data, and notes which choices it is of and whether they end (`finish_reason`). An error says that it is no JSON object, or one that readers may differ about.
+pub(crate) fn inspect(data: &[u8], choices: &mut Choices) -> Result<Seen, ScanError> {
     let top = json_scan::members(data, TOP)?;
     let mut seen = Seen::default();
-    if let Some(choices) = member(data, &top, "choices").filter(|(_, raw)| raw.starts_with(b"[")) {
-        seen.choices_empty = !filled(choices.1);
-        let mut failure = None;
-        json_scan::items_in(data, choices.0, &mut |item| {
-            failure = failure.take().or(choice(data, &item, &mut seen).err());
+    if let Some((place, raw)) = member(data, &top, "choices").filter(|(_, raw)| raw.starts_with(b"[")) {
+        seen.choices_empty = !filled(raw);
+        let (mut failure, mut at) = (None, 0);
+        json_scan::items_in(data, place, &mut |item| {
+            failure = failure.take().or(choice(data, &item, at, choices, &mut seen).err());
+            at += 1;
         })?;
         failure.map_or(Ok(()), Err)?;
     }
@@ -95,12 +95,20 @@ fn is_error(data: &[u8], top: &Members<4>) -> bool {
         || member(data, top, "object").is_some_and(|(_, raw)| raw == br#""error""#)
 }
 
-fn choice(data: &[u8], place: &Span, seen: &mut Seen) -> Result<(), ScanError> {
+/// One choice. Some upstreams leave out its `index`: it counts as the place where it stands.
+fn choice(
+    data: &[u8],
+    place: &Span,
+    at: u64,
+    choices: &mut Choices,
+    seen: &mut Seen,
+) -> Result<(), ScanError> {
     if !slice(data, place).starts_with(b"{") {
         return Ok(());
     }
     let choice = json_scan::members_in(data, place, CHOICE)?;
-    seen.finished |= member(data, &choice, "finish_reason").is_some_and(|(_, raw)| filled(raw));
+    let ends = member(data, &choice, "finish_reason").is_some_and(|(_, raw)| filled(raw));
+    choices.note(number(data, &choice, "index").unwrap_or(at), ends);
     seen.has_content |= member(data, &choice, "text").is_some_and(|(_, raw)| filled(raw));
     if let Some((place, _)) = member(data, &choice, "delta").filter(|(_, raw)| raw.starts_with(b"{")) {
         let delta = json_scan::members_in(data, place, DELTA)?;
@@ -112,12 +120,17 @@ fn choice(data: &[u8], place: &Span, seen: &mut Seen) -> Result<(), ScanError> {
 
 fn usage(data: &[u8], place: &Span) -> Result<Usage, ScanError> {
     let usage = json_scan::members_in(data, place, USAGE)?;
-    let count = |name| std::str::from_utf8(member(data, &usage, name)?.1).ok()?.parse().ok();
+    let count = |name| number(data, &usage, name);
     Ok(Usage {
         prompt_tokens: count("prompt_tokens"),
         completion_tokens: count("completion_tokens"),
         total_tokens: count("total_tokens"),
     })
+}
+
+/// A member that is a whole number.
+fn number<const N: usize>(data: &[u8], members: &Members<N>, name: &str) -> Option<u64> {
+    std::str::from_utf8(member(data, members, name)?.1).ok()?.parse().ok()
 }
 
 /// A member's value: its place and its text.
@@ -146,12 +159,17 @@ fn filled(raw: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choices::Choices;
     use crate::json_scan::samples;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
     fn seen(chunk: &Value) -> Seen {
-        inspect(chunk.to_string().as_bytes()).unwrap()
+        inspected(chunk.to_string().as_bytes()).unwrap()
+    }
+
+    fn inspected(data: &[u8]) -> Result<Seen, ScanError> {
+        inspect(data, &mut Choices::new(1))
     }
 
     fn delta(delta: &Value) -> Value {
@@ -178,11 +196,17 @@ mod tests {
 
     #[test]
     fn the_end_and_the_usage_are_seen() {
-        let chunk = json!({"choices": [{"delta": {}, "finish_reason": null}, {"delta": {}, "finish_reason": "stop"}]});
-        assert_eq!(seen(&chunk), Seen { finished: true, ..Seen::default() });
+        let over = |chunk: &str| {
+            let mut choices = Choices::new(2);
+            assert_eq!(inspect(chunk.as_bytes(), &mut choices).unwrap(), Seen::default());
+            choices.are_over()
+        };
+        assert!(!over(r#"{"choices":[{"delta":{},"finish_reason":null},{"finish_reason":"stop"}]}"#));
+        assert!(over(r#"{"choices":[{"finish_reason":"length"},{"finish_reason":"stop"}]}"#));
+        assert!(!over(r#"{"choices":[{"index":1,"finish_reason":"length"},{"finish_reason":"stop"}]}"#));
         let chunk =
             br#"{"choices":[ ],"usage":{"prompt_tokens":3,"completion_tokens":-1,"total_tokens":4.5}}"#;
-        let chunk = inspect(chunk).unwrap();
+        let chunk = inspected(chunk).unwrap();
         assert!(chunk.choices_empty);
         assert_eq!(chunk.usage, Some(Usage { prompt_tokens: Some(3), ..Usage::default() }));
         assert!(is_done(b"[DONE]") && is_done(b" [DONE] ") && !is_done(b"{}"));
@@ -204,7 +228,7 @@ mod tests {
     #[test]
     fn a_null_error_is_taken_out_and_nothing_else() {
         let chunk = Bytes::from_static(br#"{"id":1, "error" : null,"choices":[{"error":null}]}"#);
-        assert!(inspect(&chunk).unwrap().null_error);
+        assert!(inspected(&chunk).unwrap().null_error);
         assert_eq!(without_null_error(&chunk), br#"{"id":1,"choices":[{"error":null}]}"#[..]);
         let chunk = Bytes::from_static(br#"{"error":"x"}"#);
         assert_eq!(without_null_error(&chunk), chunk);
@@ -213,12 +237,12 @@ mod tests {
     #[test]
     fn what_is_no_json_object_is_told() {
         for data in [&b"hello"[..], b"{\"choices\":[", b"[DONE]", b"3", b"{\"a\":\"\xC3\"}"] {
-            assert!(inspect(data).is_err(), "{}", String::from_utf8_lossy(data));
+            assert!(inspected(data).is_err(), "{}", String::from_utf8_lossy(data));
         }
     }
 
     /// The same, read from a tree.
-    fn by_tree(chunk: &Value) -> (bool, bool, bool, Option<Usage>) {
+    fn by_tree(chunk: &Value) -> (Vec<(u64, bool)>, bool, bool, Option<Usage>) {
         let full = |value: &Value| match value {
             Value::Null => false,
             Value::String(text) => !text.is_empty(),
@@ -238,7 +262,16 @@ mod tests {
                 total_tokens: count("total_tokens"),
             }
         });
-        (any(&|choice| full(&choice["finish_reason"])), content, choices.is_some_and(Vec::is_empty), usage)
+        let mut ends: Vec<(u64, bool)> = Vec::new();
+        for (at, choice) in choices.into_iter().flatten().enumerate().filter(|(_, choice)| choice.is_object())
+        {
+            let index = choice["index"].as_u64().unwrap_or(at as u64);
+            match ends.iter_mut().find(|(known, _)| *known == index) {
+                Some((_, ended)) => *ended |= full(&choice["finish_reason"]),
+                None => ends.push((index, full(&choice["finish_reason"]))),
+            }
+        }
+        (ends, content, choices.is_some_and(Vec::is_empty), usage)
     }
 
     fn value() -> impl Strategy<Value = Value> {
@@ -281,14 +314,15 @@ mod tests {
         ) {
             let chunk = json!({"id": "x", "choices": choices, "usage": usage});
             let text = if pretty { serde_json::to_string_pretty(&chunk).unwrap() } else { chunk.to_string() };
-            let seen = inspect(text.as_bytes()).unwrap();
-            prop_assert_eq!((seen.finished, seen.has_content, seen.choices_empty, seen.usage), by_tree(&chunk));
+            let mut choices = Choices::new(0);
+            let seen = inspect(text.as_bytes(), &mut choices).unwrap();
+            prop_assert_eq!((choices.seen, seen.has_content, seen.choices_empty, seen.usage), by_tree(&chunk));
         }
 
         #[test]
         fn any_data_is_read_or_refused(data in samples::mutated(samples::json()), rest in samples::json()) {
-            _ = inspect(&data);
-            _ = inspect(format!("{{\"choices\":{rest},\"usage\":{rest},\"error\":{rest}}}").as_bytes());
+            _ = inspected(&data);
+            _ = inspected(format!("{{\"choices\":{rest},\"usage\":{rest},\"error\":{rest}}}").as_bytes());
             let chunk = format!("{{\"a\":{rest},\"error\":null }}");
             let valid = serde_json::from_str::<Value>(&rest).is_ok();
             let expected = if valid { format!("{{\"a\":{rest} }}") } else { chunk.clone() };

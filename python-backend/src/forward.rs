@@ -59,6 +59,8 @@ pub(crate) struct Errand {
     pub(crate) reservation: Reservation,
     /// The usage is asked for by us alone.
     pub(crate) hide_usage: bool,
+    /// How many choices are asked for.
+    pub(crate) choices: usize,
 }
 
 /// Answers a request of this kind.
@@ -114,8 +116,9 @@ async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
     let bill = Bill::new(app.clone(), call.id, &guest.caller, asked);
     let hide_usage = streamed && body.include_usage != Some(true);
     let base64 = body.encoding_format.as_deref() == Some("base64");
+    let choices = body.choices;
     drop((text, body));
-    let errand = Errand { app: app.clone(), kind, job, bill, slot, reservation, hide_usage };
+    let errand = Errand { app: app.clone(), kind, job, bill, slot, reservation, hide_usage, choices };
     if streamed { stream::answer(errand).await } else { whole(errand, lane, base64).await }
 }
 

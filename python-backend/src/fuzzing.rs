@@ -6,6 +6,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::chat_body::{Changes, ChatBody};
+use crate::choices::Choices;
 use crate::sse::{Event, Rest, Scanner};
 use crate::{chunk, headers, json_scan, sse, upstream_error};
 
@@ -21,7 +22,7 @@ pub fn json_scan(text: &[u8]) {
         assert_eq!(items.is_ok(), tree.as_ref().is_some_and(Value::is_array));
     }
     assert!(!upstream_error::from_event(text).message.is_empty());
-    if let Ok(seen) = chunk::inspect(text) {
+    if let Ok(seen) = chunk::inspect(text, &mut Choices::new(1)) {
         let cleaned = chunk::without_null_error(&Bytes::copy_from_slice(text));
         let cleaned = serde_json::from_slice::<Value>(&cleaned).ok();
         let no_error = cleaned.is_some_and(|cleaned| cleaned["error"].is_null());

@@ -7,6 +7,7 @@ pub mod benching;
 mod bill;
 mod catalogue;
 mod chat_body;
+mod choices;
 mod chunk;
 mod config;
 mod demo;

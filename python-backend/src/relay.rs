@@ -9,12 +9,12 @@ use space_kit::{BoxError, Error, Sender, StatusCode, task};
 use tokio::time::{timeout, timeout_at};
 
 use crate::bill::Tally;
+use crate::choices::Choices;
 use crate::sse::{Event, Rest, Scanner};
 use crate::upstream::{Stream, Waits};
 use crate::{chunk, error, sse, upstream_error};
 
-/// Time for the usage and `[DONE]` once a choice said why it ended. Some upstreams send neither, and keep the
-/// connection open.
+/// Time for `[DONE]` once every choice said why it ended. Some upstreams send none, and keep the connection open.
 const FINISH: Duration = Duration::from_secs(2);
 
 /// A relay for one request.
@@ -23,17 +23,8 @@ pub(crate) struct Relay<'a> {
     pub(crate) deadline: Instant,
     /// The usage was asked for by us and not by the client: its chunk is not passed on.
     pub(crate) hide_usage: bool,
+    pub(crate) choices: Choices,
     pub(crate) tally: &'a mut Tally,
-}
-
-/// How far the events say that the answer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    /// A choice said why it ended; the usage may follow.
-    Finished,
-    /// `[DONE]`.
-    Done,
 }
 
 impl Relay<'_> {
@@ -49,12 +40,12 @@ impl Relay<'_> {
 
     async fn pass(&mut self, sender: &mut Sender, stream: Stream) -> Result<(), Error> {
         let Stream { mut body, mut scanner, first, .. } = stream;
-        let (mut state, mut out) = (State::Open, Vec::new());
-        self.event(first, &mut state, &mut out)?;
+        let mut out = Vec::new();
+        let mut done = self.event(first, &mut out)?;
         // When the last event came, and when something was last sent: an upstream's comments move neither.
         let (mut heard, mut told) = (Instant::now(), Instant::now());
         loop {
-            let news = self.events(&mut scanner, &mut state, &mut out);
+            let news = self.events(&mut scanner, &mut done, &mut out);
             if !out.is_empty() {
                 sender.send(std::mem::take(&mut out)).await;
                 told = Instant::now();
@@ -62,16 +53,17 @@ impl Relay<'_> {
             if news? {
                 heard = Instant::now();
             }
-            if state == State::Done {
+            if done {
                 // The rest is the end of the framing: read, so that the connection can be used again.
                 task::spawn(async move {
                     _ = timeout(Duration::from_secs(1), collect(body, usize::MAX)).await;
                 });
                 break;
             }
-            let finished = state == State::Finished;
-            let between = self.waits.between_events;
-            let patience = if finished { FINISH.min(between) } else { between };
+            let (finished, between) = (self.choices.are_over(), self.waits.between_events);
+            // A client that asked for the usage is owed it; some upstreams take their time to count.
+            let is_all = finished && (self.hide_usage || self.tally.usage.is_some());
+            let patience = if is_all { FINISH.min(between) } else { between };
             let until = self.deadline.min(heard + patience);
             match timeout_at(until.min(told + self.waits.heartbeat).into(), body.frame()).await {
                 Ok(Some(Ok(frame))) => {
@@ -82,7 +74,7 @@ impl Relay<'_> {
                 Ok(Some(Err(error))) if !finished => return Err(broken(&error)),
                 Ok(_) => {
                     if let Rest::Event(last) = scanner.finish() {
-                        self.event(last, &mut state, &mut out)?;
+                        done = self.event(last, &mut out)?;
                     }
                     break;
                 }
@@ -97,7 +89,7 @@ impl Relay<'_> {
                 Err(_) => return Err(late("the upstream went silent")),
             }
         }
-        if state == State::Open {
+        if !done && !self.choices.are_over() {
             return Err(broken(&"it ended without saying that the answer is finished"));
         }
         out.extend_from_slice(sse::DONE.as_bytes());
@@ -106,38 +98,34 @@ impl Relay<'_> {
     }
 
     /// The events that are complete; whether there were any.
-    fn events(&mut self, scanner: &mut Scanner, state: &mut State, out: &mut Vec<u8>) -> Result<bool, Error> {
+    fn events(&mut self, scanner: &mut Scanner, done: &mut bool, out: &mut Vec<u8>) -> Result<bool, Error> {
         let mut any = false;
-        while let Some(event) = scanner.next_event().filter(|_| *state != State::Done) {
-            self.event(event, state, out)?;
+        while let Some(event) = scanner.next_event().filter(|_| !*done) {
+            *done = self.event(event, out)?;
             any = true;
         }
         Ok(any)
     }
 
-    /// One event: noted, cleaned, passed on.
-    fn event(&mut self, event: Event, state: &mut State, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// One event: noted, cleaned, passed on. Whether it is `[DONE]`.
+    fn event(&mut self, event: Event, out: &mut Vec<u8>) -> Result<bool, Error> {
         if chunk::is_done(&event.data) {
-            *state = State::Done;
-            return Ok(());
+            return Ok(true);
         }
-        let seen = chunk::inspect(&event.data).map_err(|error| broken(&error))?;
+        let seen = chunk::inspect(&event.data, &mut self.choices).map_err(|error| broken(&error))?;
         if seen.error.is_some() {
             return Err(upstream_error::from_event(&event.data));
-        }
-        if seen.finished {
-            *state = State::Finished;
         }
         self.tally.content_chunks += u64::from(seen.has_content);
         if let Some(usage) = seen.usage {
             self.tally.usage = Some(usage);
             if self.hide_usage && seen.choices_empty {
-                return Ok(());
+                return Ok(false);
             }
         }
         let data = if seen.null_error { chunk::without_null_error(&event.data) } else { event.data };
         sse::write(&Event { name: event.name, data }, out);
-        Ok(())
+        Ok(false)
     }
 }
 

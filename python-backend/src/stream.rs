@@ -7,6 +7,7 @@ use std::pin::Pin;
 use space_kit::{Answer, Body, BoxError, Error, Response, Sender, StatusCode};
 use tokio::time::timeout;
 
+use crate::choices::Choices;
 use crate::forward::{Errand, event_stream};
 use crate::relay::{Relay, error_event};
 use crate::upstream::{Opened, Stream, Waits};
@@ -71,10 +72,11 @@ async fn relay(mut sender: Sender, begun: Begun, waits: Waits) -> Result<(), Box
             }
         }
     };
-    let Errand { mut bill, slot: _slot, job, reservation, hide_usage, .. } = errand;
+    let Errand { mut bill, slot: _slot, job, reservation, hide_usage, choices, .. } = errand;
     let deadline = job.deadline;
     drop((job, reservation, std::mem::take(&mut stream.headers))); // they hold the buffers that they were read into
-    let mut relay = Relay { waits, deadline, hide_usage, tally: &mut bill.tally };
+    let mut relay =
+        Relay { waits, deadline, hide_usage, choices: Choices::new(choices), tally: &mut bill.tally };
     relay.run(&mut sender, stream).await
 }
 

@@ -31,6 +31,21 @@ fn what_the_gateway_needs_is_read() {
 }
 
 #[test]
+fn choices_are_those_of_each_prompt() {
+    for (body, choices) in [
+        ("{}", 1),
+        (r#"{"n":3}"#, 3),
+        (r#"{"n":"many","prompt":"a"}"#, 1),
+        (r#"{"n":2,"prompt":["a","b"]}"#, 4),
+        (r#"{"prompt":[[1,2],[3]]}"#, 2),
+        (r#"{"prompt":[1,2,3]}"#, 1),
+        (r#"{"prompt":[]}"#, 1),
+    ] {
+        assert_eq!(read(body).unwrap().choices, choices, "{body}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named_by_its_path() {
     for (text, param, code) in [
         ("", None, "invalid_json"),

@@ -1,17 +1,21 @@
 //! Streams that misbehave in every way that some client cannot take.
 
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
+
 use serde_json::{Value, json};
+use space_kit::testing::{Process, Reply, read_chunk, read_head};
 
 use crate::chat;
 use crate::fake::{
-    Fake, GOOD, HELLO, STOP, begin_events, chunk, end, until_closed, until_closed_saying, write,
+    Fake, GOOD, HELLO, STOP, USAGE, begin_events, chunk, end, until_closed, until_closed_saying, write,
 };
-use crate::support::{assert_clean, assert_cut, before, refusal, streamed};
+use crate::support::{assert_clean, assert_cut, before, begin, question, refusal, streamed};
 
 const EVENTS: &str = "content-type: text/event-stream\r\n";
 
 /// What a client sees of an upstream that streams these pieces and then ends properly.
-fn through(pieces: &[&[u8]]) -> space_kit::testing::Reply {
+fn through(pieces: &[&[u8]]) -> Reply {
     let pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| piece.to_vec()).collect();
     let fake = Fake::start(move |_, stream| {
         begin_events(stream);
@@ -96,6 +100,61 @@ fn an_upstreams_comments_are_neither_events_nor_heartbeats() {
     assert!(reply.text().matches(": keep-alive").count() >= 2, "{}", reply.text());
 }
 
+/// An upstream that streams the first of these, then, when told to, the rest.
+fn in_two_parts(parts: [&'static [&'static str]; 2]) -> (Fake, Sender<()>) {
+    let (tell, told) = channel();
+    let told = Mutex::new(told);
+    let fake = Fake::start(move |_, stream| {
+        begin_events(stream);
+        parts[0].iter().for_each(|event| chunk(stream, event));
+        if told.lock().unwrap().recv().is_err() {
+            return false;
+        }
+        parts[1].iter().for_each(|event| chunk(stream, event));
+        end(stream)
+    });
+    (fake, tell)
+}
+
+/// What a client gets of a stream; after three heartbeats the upstream is told to go on.
+fn after_three_heartbeats(service: &Process, body: &Value, tell: Sender<()>) -> String {
+    let (mut stream, mut tell) = (begin(service, body), Some(tell));
+    assert_eq!(read_head(&mut stream).status, 200);
+    let mut text = String::new();
+    while let Some(piece) = read_chunk(&mut stream).filter(|piece| !piece.is_empty()) {
+        text += std::str::from_utf8(&piece).unwrap();
+        if text.matches(": keep-alive").count() == 3 {
+            _ = tell.take().map(|tell| tell.send(()));
+        }
+    }
+    text
+}
+
+const SECOND: &str = "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"too\"}}]}\n\n";
+const SECOND_STOP: &str = "data: {\"choices\":[{\"index\":1,\"finish_reason\":\"stop\"}]}\n\n";
+
+#[test]
+fn an_answer_of_several_choices_is_finished_when_each_of_them_is() {
+    let (fake, tell) = in_two_parts([&[HELLO, SECOND, STOP], &[SECOND_STOP]]);
+    let service = before(&fake, &[("HEARTBEAT", "1s")]);
+    let text = after_three_heartbeats(&service, &question(json!({"stream": true, "n": 2})), tell);
+    assert!(text.contains(SECOND_STOP) && text.ends_with("data: [DONE]\n\n"), "{text}");
+    for events in [&[HELLO, SECOND, STOP][..], &[HELLO, STOP]] {
+        let fake = Fake::events(events);
+        let reply = chat(&before(&fake, &[]), &question(json!({"stream": true, "n": 2})));
+        assert_cut(&reply, "upstream_error");
+    }
+}
+
+#[test]
+fn a_usage_that_the_client_asked_for_is_waited_for() {
+    let (fake, tell) = in_two_parts([&[HELLO, STOP], &[USAGE]]);
+    let service = before(&fake, &[("HEARTBEAT", "1s")]);
+    let asked = question(json!({"stream": true, "stream_options": {"include_usage": true}}));
+    let text = after_three_heartbeats(&service, &asked, tell);
+    assert!(text.contains(USAGE) && text.ends_with("data: [DONE]\n\n"), "{text}");
+}
+
 #[test]
 fn a_clean_end_without_a_reason_is_a_cut() {
     assert_cut(&through(&[HELLO.as_bytes()]), "upstream_error");
@@ -145,7 +204,7 @@ fn odd_http_is_a_clear_502() {
             write(stream, &answer);
             false
         });
-        let reply = chat(&before(&fake, &[]), &crate::support::question(json!({})));
+        let reply = chat(&before(&fake, &[]), &question(json!({})));
         assert_eq!(reply.status, 502, "{shown:?} {}", reply.text());
         assert!(reply.json()["error"]["message"].is_string());
     }
@@ -190,29 +249,22 @@ fn errors_in_every_form_become_one_shape_with_the_upstreams_words() {
 
 #[test]
 fn a_slow_upstream_gets_heartbeats_and_a_late_failure_is_told_in_the_stream() {
-    let (tell, told) = std::sync::mpsc::channel::<()>();
-    let told = std::sync::Mutex::new(told);
+    let (tell, told) = channel::<()>();
+    let told = Mutex::new(told);
     let fake = Fake::start(move |_, stream| {
         told.lock().unwrap().recv().unwrap();
         crate::fake::json_answer(stream, 400, "", r#"{"error":"too late"}"#)
     });
     let service = before(&fake, &[("HEARTBEAT", "50ms")]);
-    let body = streamed().to_string();
-    let mut stream = space_kit::testing::send(
-        service.address,
-        format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ),
-    );
-    let head = space_kit::testing::read_head(&mut stream);
+    let mut stream = begin(&service, &streamed());
+    let head = read_head(&mut stream);
     assert_eq!((head.status, head.header("content-type")), (200, "text/event-stream"));
     for _ in 0..3 {
-        assert_eq!(space_kit::testing::read_chunk(&mut stream).unwrap(), b": keep-alive\n\n");
+        assert_eq!(read_chunk(&mut stream).unwrap(), b": keep-alive\n\n");
     }
     tell.send(()).unwrap();
     let mut last = Vec::new();
-    while let Some(chunk) = space_kit::testing::read_chunk(&mut stream).filter(|chunk| !chunk.is_empty()) {
+    while let Some(chunk) = read_chunk(&mut stream).filter(|chunk| !chunk.is_empty()) {
         last = chunk;
     }
     let error: Value = serde_json::from_slice(last.strip_prefix(b"data: ").unwrap()).unwrap();
@@ -251,8 +303,8 @@ fn a_stream_of_responses_or_messages_passes_unaltered_and_a_cut_is_told() {
 
 #[test]
 fn events_are_passed_on_one_by_one() {
-    let (tell, told) = std::sync::mpsc::channel::<()>();
-    let told = std::sync::Mutex::new(told);
+    let (tell, told) = channel::<()>();
+    let told = Mutex::new(told);
     let fake = Fake::start(move |_, stream| {
         begin_events(stream);
         for event in GOOD {
@@ -262,19 +314,11 @@ fn events_are_passed_on_one_by_one() {
         end(stream)
     });
     let service = before(&fake, &[]);
-    let mut body = streamed();
-    body["stream_options"] = json!({"include_usage": true});
-    let body = body.to_string();
-    let mut stream = space_kit::testing::send(
-        service.address,
-        format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ),
-    );
-    assert_eq!(space_kit::testing::read_head(&mut stream).status, 200);
+    let asked = question(json!({"stream": true, "stream_options": {"include_usage": true}}));
+    let mut stream = begin(&service, &asked);
+    assert_eq!(read_head(&mut stream).status, 200);
     for event in GOOD {
-        assert_eq!(space_kit::testing::read_chunk(&mut stream).unwrap(), event.as_bytes());
+        assert_eq!(read_chunk(&mut stream).unwrap(), event.as_bytes());
         tell.send(()).unwrap();
     }
 }

@@ -1,7 +1,10 @@
 //! What the tests of the gateway share.
 
+use std::io::BufReader;
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
-use space_kit::testing::{Process, Reply};
+use space_kit::testing::{Process, Reply, send};
 
 use crate::fake::Fake;
 use crate::start;
@@ -28,6 +31,13 @@ pub(crate) fn question(more: Value) -> Value {
 /// The same, streamed.
 pub(crate) fn streamed() -> Value {
     question(json!({"stream": true}))
+}
+
+/// Begins a chat, to be read piece by piece.
+pub(crate) fn begin(service: &Process, body: &Value) -> BufReader<TcpStream> {
+    let body = body.to_string();
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length";
+    send(service.address, format!("{head}: {}\r\n\r\n{body}", body.len()))
 }
 
 /// An error's status and code.
