@@ -17,6 +17,9 @@ use crate::{chunk, error, sse, upstream_error};
 /// Time for `[DONE]` once every choice said why it ended. Some upstreams send none, and keep the connection open.
 const FINISH: Duration = Duration::from_secs(2);
 
+/// As much as may follow `[DONE]`, in bytes.
+const MAX_REST: usize = 64 << 10;
+
 /// A relay for one request.
 pub(crate) struct Relay<'a> {
     pub(crate) waits: Waits,
@@ -56,7 +59,7 @@ impl Relay<'_> {
             if done {
                 // The rest is the end of the framing: read, so that the connection can be used again.
                 task::spawn(async move {
-                    _ = timeout(Duration::from_secs(1), collect(body, usize::MAX)).await;
+                    _ = timeout(Duration::from_secs(1), collect(body, MAX_REST)).await;
                 });
                 break;
             }

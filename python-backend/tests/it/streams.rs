@@ -1,5 +1,6 @@
 //! Streams that misbehave in every way that some client cannot take.
 
+use std::io::Write;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 
@@ -59,6 +60,23 @@ fn the_body_ends_with_done_though_the_upstream_keeps_the_socket_open() {
         until_closed(stream)
     });
     assert_clean(&chat(&before(&fake, &[]), &streamed()), "hello");
+}
+
+#[test]
+fn what_follows_done_is_read_no_further_than_it_takes_to_keep_the_connection() {
+    let (tell, told) = channel();
+    let fake = Fake::start(move |_, stream| {
+        begin_events(stream);
+        GOOD.iter().for_each(|event| chunk(stream, event));
+        let junk = [b"100000\r\n", &[b'x'; 1 << 20][..], b"\r\n"].concat();
+        let more = |_: &usize| stream.write_all(&junk).is_ok();
+        _ = tell.send((0..1_000).take_while(more).count());
+        false
+    });
+    let service = before(&fake, &[]);
+    assert_clean(&chat(&service, &streamed()), "hello");
+    let megabytes = told.recv().unwrap();
+    assert!(megabytes < 30, "{megabytes} MiB, more than buffers of the system hold");
 }
 
 #[test]
