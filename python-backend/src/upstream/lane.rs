@@ -158,6 +158,8 @@ impl Lane {
         backend.tries.count(failure);
         let worked = match failure {
             Some(Outcome::Skipped | Outcome::Asleep) => return tried,
+            // That time was up, which a client may make short, says nothing of the upstream.
+            Some(Outcome::Silent) if Instant::now() >= job.deadline => return tried,
             Some(Outcome::Broken | Outcome::Silent) => false,
             Some(Outcome::Refused(status, _)) => !status.is_server_error(),
             None => true,

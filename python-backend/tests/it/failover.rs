@@ -229,6 +229,21 @@ fn a_client_that_waits_for_less_gets_its_answer_in_that_time() {
 }
 
 #[test]
+fn a_client_in_a_hurry_takes_no_upstream_from_others() {
+    let fake = Fake::start(|seen, stream| match seen.number < 6 {
+        true => until_closed(stream),
+        false => json_answer(stream, 200, "", &completion("hello").to_string()),
+    });
+    let service = before(&fake, &[]);
+    let (headers, body) = ([("x-stainless-timeout", "0.1")], question(json!({})).to_string());
+    for _ in 0..6 {
+        let reply = service.request("POST", "/v1/chat/completions", &headers, &body);
+        assert_eq!(refusal(&reply), (504, "upstream_timeout".to_owned()));
+    }
+    assert_eq!(chat(&service, &question(json!({}))).status, 200);
+}
+
+#[test]
 fn an_upstreams_503_is_never_passed_on() {
     let fake = refusing(503, "", r#"{"error":"overloaded"}"#);
     let reply = chat(&before(&fake, &[]), &question(json!({})));
