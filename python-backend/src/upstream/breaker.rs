@@ -34,16 +34,18 @@ impl Breaker {
         }
     }
 
-    /// Notes how a request went.
-    pub(crate) fn note(&self, worked: bool, now: Instant) {
+    /// Notes how a request went; `None`: it says nothing, and if it was the probe, the next one may be.
+    pub(crate) fn note(&self, worked: Option<bool>, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if worked {
-            *state = State::default();
-            return;
-        }
-        state.failures = state.failures.saturating_add(1);
-        if state.failures >= FAILURES {
-            state.retry_at = Some(now + PAUSE);
+        match worked {
+            Some(true) => *state = State::default(),
+            Some(false) => {
+                state.failures = state.failures.saturating_add(1);
+                if state.failures >= FAILURES {
+                    state.retry_at = Some(now + PAUSE);
+                }
+            }
+            None => state.retry_at = state.retry_at.map(|at| at.min(now)),
         }
     }
 }
@@ -56,15 +58,17 @@ mod tests {
     fn failures_in_a_row_open_it_and_one_probe_closes_it() {
         let (breaker, start) = (Breaker::default(), Instant::now());
         for _ in 0..FAILURES - 1 {
-            breaker.note(false, start);
+            breaker.note(Some(false), start);
             assert!(breaker.admits(start));
         }
-        breaker.note(false, start);
+        breaker.note(Some(false), start);
         assert!(!breaker.admits(start + PAUSE / 2));
         let later = start + PAUSE;
         assert!(breaker.admits(later), "the probe");
         assert!(!breaker.admits(later), "one probe, no more");
-        breaker.note(true, later);
+        breaker.note(None, later);
+        assert!(breaker.admits(later) && !breaker.admits(later), "a probe that says nothing is none");
+        breaker.note(Some(true), later);
         assert!(breaker.admits(later) && breaker.admits(later));
     }
 
@@ -72,8 +76,8 @@ mod tests {
     fn a_success_in_between_starts_the_count_anew() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         for _ in 0..20 {
-            breaker.note(false, now);
-            breaker.note(true, now);
+            breaker.note(Some(false), now);
+            breaker.note(Some(true), now);
         }
         assert!(breaker.admits(now));
     }

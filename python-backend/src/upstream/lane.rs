@@ -157,12 +157,13 @@ impl Lane {
         let failure = tried.as_ref().err().map(|failed| failed.0);
         backend.tries.count(failure);
         let worked = match failure {
-            Some(Outcome::Skipped | Outcome::Asleep) => return tried,
+            Some(Outcome::Skipped) => return tried,
+            Some(Outcome::Asleep) => None,
             // That time was up, which a client may make short, says nothing of the upstream.
-            Some(Outcome::Silent) if Instant::now() >= job.deadline => return tried,
-            Some(Outcome::Broken | Outcome::Silent) => false,
-            Some(Outcome::Refused(status, _)) => !status.is_server_error(),
-            None => true,
+            Some(Outcome::Silent) if Instant::now() >= job.deadline => None,
+            Some(Outcome::Broken | Outcome::Silent) => Some(false),
+            Some(Outcome::Refused(status, _)) => Some(!status.is_server_error()),
+            None => Some(true),
         };
         backend.breaker.note(worked, Instant::now());
         tried
