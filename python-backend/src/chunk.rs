@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 use crate::choices::Choices;
 use crate::json_scan::{self, Member, Members, ScanError, Span};
+use crate::json_text::check_utf8;
 use crate::splice::Splice;
-use crate::upstream_error;
 
 /// Token counts as an upstream gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub(crate) struct Seen {
     pub(crate) usage: Option<Usage>,
     /// `choices` is there and empty. With `usage`, this is the chunk that `include_usage` asks for.
     pub(crate) choices_empty: bool,
-    /// The message of an error; [`error_of`] has the whole of it.
-    pub(crate) error: Option<String>,
+    /// It is an error: `error` in any form, or vLLM's older `"object": "error"`.
+    pub(crate) error: bool,
     /// `"error": null` is there. `@huggingface/inference` takes it for an error: [`without_null_error`].
     pub(crate) null_error: bool,
 }
@@ -42,10 +42,10 @@ pub(crate) fn is_done(data: &[u8]) -> bool {
     data.trim_ascii() == b"[DONE]"
 }
 
-/// Reads one event's data, and notes which choices it is of and whether they end (`finish_reason`). An error says that it is no JSON object, or one that readers may differ about.
+/// Reads one event's data, and notes which choices it is of and whether they end (`finish_reason`). An error
+/// says that it is no JSON object.
 pub(crate) fn inspect(data: &[u8], choices: &mut Choices) -> Result<Seen, ScanError> {
-    let top = json_scan::members(data, TOP)?;
-    let mut seen = Seen::default();
+    let (top, mut seen) = read(data)?;
     if let Some((place, raw)) = member(data, &top, "choices").filter(|(_, raw)| raw.starts_with(b"[")) {
         seen.choices_empty = !filled(raw);
         let (mut failure, mut at) = (None, 0);
@@ -55,27 +55,26 @@ pub(crate) fn inspect(data: &[u8], choices: &mut Choices) -> Result<Seen, ScanEr
         })?;
         failure.map_or(Ok(()), Err)?;
     }
-    if let Some((place, _)) = member(data, &top, "usage").filter(|(_, raw)| raw.starts_with(b"{")) {
-        seen.usage = Some(usage(data, place)?);
-    }
-    seen.null_error = member(data, &top, "error").is_some_and(|(_, raw)| raw == b"null");
-    if is_error(data, &top) {
-        seen.error = Some(upstream_error::from_event(data).message.to_string());
-    }
     Ok(seen)
 }
 
-/// The token counts of a whole answer.
-pub(crate) fn usage_of(answer: &[u8]) -> Option<Usage> {
-    let top = json_scan::members(answer, ["usage"]).ok()?;
-    let (place, raw) = member(answer, &top, "usage")?;
-    if raw.starts_with(b"{") { usage(answer, place).ok() } else { None }
+/// The same but for the choices: as far as a whole answer is read.
+pub(crate) fn inspect_whole(data: &[u8]) -> Result<Seen, ScanError> {
+    read(data).map(|(_, seen)| seen)
 }
 
-/// The data, if it is an error: for [`upstream_error::from_event`].
-pub(crate) fn error_of(data: &[u8]) -> Option<&[u8]> {
-    let top = json_scan::members(data, TOP).ok()?;
-    is_error(data, &top).then_some(data)
+fn read(data: &[u8]) -> Result<(Members<4>, Seen), ScanError> {
+    check_utf8(data)?;
+    let top = json_scan::last_members_in(data, &(0..data.len()), TOP)?;
+    let mut seen = Seen::default();
+    if let Some((place, _)) = member(data, &top, "usage").filter(|(_, raw)| raw.starts_with(b"{")) {
+        seen.usage = Some(usage(data, place)?);
+    }
+    let error = member(data, &top, "error").map(|(_, raw)| raw != b"null");
+    seen.null_error = error == Some(false);
+    seen.error =
+        error == Some(true) || member(data, &top, "object").is_some_and(|(_, raw)| raw == br#""error""#);
+    Ok((top, seen))
 }
 
 /// The data with an `"error": null` taken out.
@@ -89,12 +88,6 @@ pub(crate) fn without_null_error(data: &Bytes) -> Bytes {
     splice.apply(data).into_bytes()
 }
 
-/// `error` in any form, or vLLM's older `"object": "error"`.
-fn is_error(data: &[u8], top: &Members<4>) -> bool {
-    member(data, top, "error").is_some_and(|(_, raw)| raw != b"null")
-        || member(data, top, "object").is_some_and(|(_, raw)| raw == br#""error""#)
-}
-
 /// One choice. Some upstreams leave out its `index`: it counts as the place where it stands.
 fn choice(
     data: &[u8],
@@ -106,12 +99,12 @@ fn choice(
     if !slice(data, place).starts_with(b"{") {
         return Ok(());
     }
-    let choice = json_scan::members_in(data, place, CHOICE)?;
+    let choice = json_scan::last_members_in(data, place, CHOICE)?;
     let ends = member(data, &choice, "finish_reason").is_some_and(|(_, raw)| filled(raw));
     choices.note(number(data, &choice, "index").unwrap_or(at), ends);
     seen.has_content |= member(data, &choice, "text").is_some_and(|(_, raw)| filled(raw));
     if let Some((place, _)) = member(data, &choice, "delta").filter(|(_, raw)| raw.starts_with(b"{")) {
-        let delta = json_scan::members_in(data, place, DELTA)?;
+        let delta = json_scan::last_members_in(data, place, DELTA)?;
         seen.has_content |=
             DELTA.iter().any(|name| member(data, &delta, name).is_some_and(|(_, raw)| filled(raw)));
     }
@@ -119,7 +112,7 @@ fn choice(
 }
 
 fn usage(data: &[u8], place: &Span) -> Result<Usage, ScanError> {
-    let usage = json_scan::members_in(data, place, USAGE)?;
+    let usage = json_scan::last_members_in(data, place, USAGE)?;
     let count = |name| number(data, &usage, name);
     Ok(Usage {
         prompt_tokens: count("prompt_tokens"),
@@ -214,15 +207,14 @@ mod tests {
 
     #[test]
     fn errors_of_every_form_are_seen() {
-        for (chunk, message) in [
-            (json!({"error": "text"}), "text"),
-            (json!({"error": {"message": "text", "code": 500}}), "text"),
-            (json!({"object": "error", "message": "text", "code": 400}), "text"),
+        for chunk in [
+            json!({"error": "text"}),
+            json!({"error": {"message": "text", "code": 500}}),
+            json!({"object": "error", "message": "text", "code": 400}),
         ] {
-            assert_eq!(seen(&chunk).error.as_deref(), Some(message), "{chunk}");
-            assert!(error_of(chunk.to_string().as_bytes()).is_some());
+            assert!(seen(&chunk).error, "{chunk}");
         }
-        assert!(error_of(b"{\"error\":null}").is_none() && error_of(b"[DONE]").is_none());
+        assert!(!seen(&json!({"error": null, "object": "chat.completion"})).error);
     }
 
     #[test]
@@ -232,6 +224,13 @@ mod tests {
         assert_eq!(without_null_error(&chunk), br#"{"id":1,"choices":[{"error":null}]}"#[..]);
         let chunk = Bytes::from_static(br#"{"error":"x"}"#);
         assert_eq!(without_null_error(&chunk), chunk);
+    }
+
+    #[test]
+    fn a_key_twice_or_in_other_letters_is_no_fault() {
+        let chunk =
+            br#"{"choices":[],"Usage":null,"usage":{},"usage":{"prompt_tokens":1,"prompt_tokens":3}}"#;
+        assert_eq!(inspected(chunk).unwrap().usage.unwrap().prompt_tokens, Some(3));
     }
 
     #[test]

@@ -131,7 +131,7 @@ async fn whole(mut errand: Errand, lane: &Lane, base64: bool) -> Answer {
         ));
     };
     let (head, mut body) = answer.into_parts();
-    errand.bill.tally.usage = chunk::usage_of(&body);
+    errand.bill.tally.usage = chunk::inspect_whole(&body).ok().and_then(|seen| seen.usage);
     if errand.kind == Kind::Embedding && base64 {
         body = embeddings::to_base64(&body)?;
     }

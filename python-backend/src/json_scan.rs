@@ -1,5 +1,6 @@
 //! Finds named members of a JSON object (RFC 8259) by their place in the text, without building a tree.
-//! What passes is what `serde_json` reads, UTF-8 and numbers' range included; nothing is allocated.
+//! What passes is what `serde_json` reads, UTF-8 and numbers' range included; nothing is allocated but for a key
+//! with escapes.
 
 use std::borrow::Cow;
 
@@ -67,9 +68,37 @@ pub(crate) fn members_in<const N: usize>(
     part: &Span,
     wanted: [&'static str; N],
 ) -> Result<Members<N>, ScanError> {
+    collect(text, part, wanted, Keys::Sure)
+}
+
+/// The same for what we only read: of a key that is there twice the last one counts, as for most readers, and
+/// a key in other letters is another one.
+pub(crate) fn last_members_in<const N: usize>(
+    text: &[u8],
+    part: &Span,
+    wanted: [&'static str; N],
+) -> Result<Members<N>, ScanError> {
+    collect(text, part, wanted, Keys::Last)
+}
+
+fn collect<const N: usize>(
+    text: &[u8],
+    part: &Span,
+    wanted: [&'static str; N],
+    keys: Keys,
+) -> Result<Members<N>, ScanError> {
     let mut found = [const { None }; N];
-    let extent = walk_object(text, part, &wanted, &mut found)?;
+    let extent = walk_object(text, part, &wanted, &mut found, keys)?;
     Ok(Members { wanted, found, extent })
+}
+
+/// What becomes of a wanted key about which readers differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// It is refused: what we check must be what the upstream reads.
+    Sure,
+    /// The last one as it is written counts.
+    Last,
 }
 
 /// The places of an array's items; the array is a part of a text which [`members`] passed.
@@ -108,6 +137,7 @@ fn walk_object(
     part: &Span,
     wanted: &[&'static str],
     found: &mut [Option<Member>],
+    keys: Keys,
 ) -> Result<Extent, ScanError> {
     let mut scan = Scan::of(text, part);
     scan.take(b'{', "expected an object")?;
@@ -130,10 +160,9 @@ fn walk_object(
         scan.value(OBJECT)?;
         let value = start..scan.at;
         (extent.count, extent.insert_at) = (extent.count + 1, value.end);
-        if let Some(at) = position(text, &key, wanted)? {
-            let slot = found.get_mut(at).filter(|slot| slot.is_none());
+        if let Some(at) = position(text, &key, wanted, keys)? {
+            let slot = found.get_mut(at).filter(|slot| slot.is_none() || keys == Keys::Last);
             let name = wanted.get(at).copied().unwrap_or_default();
-            // Readers differ in which of two they take: what we check must be what the upstream reads.
             let slot = slot.ok_or_else(|| ScanError::new(text, key.start, Problem::Twice(name)))?;
             *slot = Some(Member { key, value: value.clone(), before, after: None });
             last_found = Some(at);
@@ -147,9 +176,13 @@ fn walk_object(
     }
 }
 
-/// Which of the names a key is. Go's reader takes a key in any case for the same one, so a wanted name in
-/// other letters is refused.
-fn position(text: &[u8], key: &Span, wanted: &[&'static str]) -> Result<Option<usize>, ScanError> {
+/// Which of the names a key is. Go's reader takes a key in any case for the same one.
+fn position(
+    text: &[u8],
+    key: &Span,
+    wanted: &[&'static str],
+    keys: Keys,
+) -> Result<Option<usize>, ScanError> {
     let quoted = text.get(key.clone()).unwrap_or_default();
     let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
     let unescaped = inner.contains(&b'\\').then(|| string(quoted).unwrap_or_default());
@@ -157,6 +190,9 @@ fn position(text: &[u8], key: &Span, wanted: &[&'static str]) -> Result<Option<u
     let at = wanted.iter().position(|name| plain.eq_ignore_ascii_case(name.as_bytes()));
     match at.and_then(|at| wanted.get(at)) {
         Some(name) if name.as_bytes() != plain => {
+            if keys == Keys::Last {
+                return Ok(None);
+            }
             Err(ScanError::new(text, key.start, Problem::OtherCase(name)))
         }
         _ => Ok(at),

@@ -115,8 +115,11 @@ impl Relay<'_> {
         if chunk::is_done(&event.data) {
             return Ok(true);
         }
+        if event.is_error() {
+            return Err(upstream_error::from_event(&event.data));
+        }
         let seen = chunk::inspect(&event.data, &mut self.choices).map_err(|error| broken(&error))?;
-        if seen.error.is_some() {
+        if seen.error {
             return Err(upstream_error::from_event(&event.data));
         }
         self.tally.content_chunks += u64::from(seen.has_content);

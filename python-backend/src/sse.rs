@@ -21,6 +21,13 @@ pub(crate) struct Event {
     pub(crate) data: Bytes,
 }
 
+impl Event {
+    /// Whether it is an error by its name, whatever its data are.
+    pub(crate) fn is_error(&self) -> bool {
+        self.name.as_deref() == Some("error")
+    }
+}
+
 /// What is left when the input has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Rest {

@@ -48,6 +48,13 @@ fn what_readers_differ_about_is_refused_only_where_it_was_asked_for() {
 }
 
 #[test]
+fn of_what_is_only_read_the_last_one_counts_as_it_is_written() {
+    let text = br#"{"model":"a", "n":1, "mod\u0065l":"b", "Model":"c"}"#;
+    let found = last_members_in(text, &(0..text.len()), ["model"]).unwrap();
+    assert_eq!(&text[found.get("model").unwrap().value.clone()], br#""b""#);
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place() {
     for (text, message) in [
         (&b""[..], "expected an object at line 1 column 1"),

@@ -130,13 +130,12 @@ async fn first(response: Response<PooledBody>, upstream: &Upstream) -> Result<St
 
 /// A stream that begins with an error has not begun.
 fn begin(headers: HeaderMap, body: PooledBody, scanner: Scanner, first: Event) -> Result<Stream, Failed> {
-    match chunk::error_of(&first.data) {
-        Some(error) => {
-            let error = upstream_error::from_event(error);
-            Err(Failed(Outcome::Refused(error.status, None), error))
-        }
-        None => Ok(Stream { headers, body, scanner, first }),
+    let is_error = first.is_error() || chunk::inspect_whole(&first.data).is_ok_and(|seen| seen.error);
+    if is_error {
+        let error = upstream_error::from_event(&first.data);
+        return Err(Failed(Outcome::Refused(error.status, None), error));
     }
+    Ok(Stream { headers, body, scanner, first })
 }
 
 async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Response<Bytes>, Failed> {

@@ -195,6 +195,22 @@ fn what_is_no_json_in_the_middle_is_an_error() {
 }
 
 #[test]
+fn an_event_named_error_is_one_whatever_its_data_are() {
+    let event = "event: error\ndata: {\"message\":\"overloaded\",\"type\":\"rate_limit_exceeded\"}\n\n";
+    let reply = through(&[HELLO.as_bytes(), event.as_bytes()]);
+    assert_cut(&reply, "rate_limit_exceeded");
+    assert!(reply.text().contains(r#""message":"overloaded""#), "{}", reply.text());
+    assert_eq!(through(&[b"event: error\ndata: no memory\n\n"]).json()["error"]["message"], "no memory");
+}
+
+#[test]
+fn a_key_twice_or_in_other_letters_aborts_no_stream() {
+    let twice =
+        b"data: {\"choices\":[{\"delta\":{\"content\":\"x\",\"content\":\"hello\"}}],\"Usage\":null}\n\n";
+    assert_clean(&through(&[twice, STOP.as_bytes()]), "hello");
+}
+
+#[test]
 fn an_answer_that_is_no_stream_is_an_error() {
     let fake = Fake::json(json!({"choices": []}));
     assert_eq!(refusal(&chat(&before(&fake, &[]), &streamed())), (502, "upstream_error".to_owned()));
