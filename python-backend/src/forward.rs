@@ -15,7 +15,7 @@ use crate::config::State;
 use crate::intake::{self, Guest};
 use crate::limits::{Reservation, Slot};
 use crate::upstream::{Job, Lane, Opened, Want, without_pin};
-use crate::{chunk, demo, embeddings, headers, stream};
+use crate::{demo, embeddings, headers, stream};
 
 /// The seconds that openai's clients say they wait for an answer, or for the next bytes of it.
 static CLIENT_WAITS: [HeaderName; 2] =
@@ -130,8 +130,8 @@ async fn whole(mut errand: Errand, lane: &Lane, base64: bool) -> Answer {
             "the upstream did not answer whole",
         ));
     };
-    let (head, mut body) = answer.into_parts();
-    errand.bill.tally.usage = chunk::inspect_whole(&body).ok().and_then(|seen| seen.usage);
+    let (head, mut body) = (answer.head, answer.body);
+    errand.bill.tally.usage = answer.usage;
     if errand.kind == Kind::Embedding && base64 {
         body = embeddings::to_base64(&body)?;
     }

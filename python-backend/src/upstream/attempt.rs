@@ -1,10 +1,12 @@
 //! One try at one upstream, read as far as it takes to know that the answer has begun well.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::header::{CONTENT_ENCODING, HeaderMap, RETRY_AFTER};
+use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
 use space_kit::Error;
 use space_kit::outgoing::{PooledBody, collect};
@@ -12,6 +14,7 @@ use tokio::time::timeout_at;
 
 use super::plan::{Outcome, Route};
 use super::{Job, Lane, Upstream, Want, wake};
+use crate::chunk::Usage;
 use crate::headers::{is_event_stream, seconds};
 use crate::sse::{Event, Rest, Scanner};
 use crate::{chunk, upstream_error};
@@ -27,8 +30,8 @@ const MAX_ERROR_BYTES: usize = 64 << 10;
 pub(crate) enum Opened {
     /// A stream, with the events that came so far.
     Events(Stream),
-    /// A whole body.
-    Whole(Response<Bytes>),
+    /// A whole answer.
+    Whole(Whole),
     /// A head with its body still to come.
     Head(Response<PooledBody>),
 }
@@ -39,6 +42,20 @@ pub(crate) struct Stream {
     pub(crate) body: PooledBody,
     pub(crate) scanner: Scanner,
     pub(crate) first: Event,
+}
+
+/// A whole answer: a JSON object that is no error.
+pub(crate) struct Whole {
+    pub(crate) head: Parts,
+    pub(crate) body: Bytes,
+    pub(crate) usage: Option<Usage>,
+}
+
+impl Whole {
+    /// Its text alone.
+    pub(crate) fn into_body(self) -> Bytes {
+        self.body
+    }
 }
 
 /// A try that failed: what the plan makes of it, and what the client is told if it was the last.
@@ -72,12 +89,16 @@ impl Lane {
                 let stream = timeout_at(until, first(response, upstream)).await;
                 stream.map_err(|_| silent(upstream))?.map(Opened::Events)
             }
-            Want::Events => {
-                Err(broken(format!("{upstream:?} did not stream, though a stream was asked for")))
-            }
-            Want::Whole => {
+            Want::Events | Want::Whole => {
                 let answer = timeout_at(until, whole(response, upstream)).await;
-                answer.map_err(|_| silent(upstream))?.map(Opened::Whole)
+                let answer = answer.map_err(|_| silent(upstream))??;
+                if job.want == Want::Events {
+                    return Err(unfit(
+                        upstream,
+                        "the upstream did not stream, though a stream was asked for",
+                    ));
+                }
+                Ok(Opened::Whole(answer))
             }
         }
     }
@@ -132,17 +153,29 @@ async fn first(response: Response<PooledBody>, upstream: &Upstream) -> Result<St
 fn begin(headers: HeaderMap, body: PooledBody, scanner: Scanner, first: Event) -> Result<Stream, Failed> {
     let is_error = first.is_error() || chunk::inspect_whole(&first.data).is_ok_and(|seen| seen.error);
     if is_error {
-        let error = upstream_error::from_event(&first.data);
-        return Err(Failed(Outcome::Refused(error.status, None), error));
+        return Err(told(&first.data));
     }
     Ok(Stream { headers, body, scanner, first })
 }
 
-async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Response<Bytes>, Failed> {
+async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Whole, Failed> {
     let (head, body) = response.into_parts();
     let body = collect(body, MAX_WHOLE_BYTES).await;
     let body = body.map_err(|cause| broken(format!("{upstream:?} {cause}")))?;
-    Ok(Response::from_parts(head, body))
+    match chunk::inspect_whole(&body) {
+        Ok(seen) if seen.error => Err(told(&body)),
+        Ok(seen) => Ok(Whole { head, body, usage: seen.usage }),
+        Err(_) => {
+            let words = upstream_error::normalise(head.status, &head.headers, &body).message.clone();
+            Err(unfit(upstream, format!("the upstream's answer is no JSON object: {words}")))
+        }
+    }
+}
+
+/// An error in an answer whose status says that all is well.
+fn told(data: &[u8]) -> Failed {
+    let error = upstream_error::from_event(data);
+    Failed(Outcome::Refused(error.status, None), error)
 }
 
 /// Reads a refusal's body and judges it.
@@ -166,6 +199,13 @@ async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed 
 fn broken(cause: String) -> Failed {
     let message = "the upstream could not be reached, broke off or answered what cannot be read";
     Failed(Outcome::Broken, Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message).cause(cause))
+}
+
+/// An answer that is not what was asked for, and would be the same again.
+fn unfit(upstream: &Upstream, message: impl Into<Cow<'static, str>>) -> Failed {
+    let error = Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message);
+    let cause = format!("{upstream:?}: {}", error.message);
+    Failed(Outcome::Unfit, error.cause(cause))
 }
 
 fn silent(upstream: &Upstream) -> Failed {

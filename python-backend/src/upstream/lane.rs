@@ -161,7 +161,7 @@ impl Lane {
             Some(Outcome::Asleep) => None,
             // That time was up, which a client may make short, says nothing of the upstream.
             Some(Outcome::Silent) if Instant::now() >= job.deadline => None,
-            Some(Outcome::Broken | Outcome::Silent) => Some(false),
+            Some(Outcome::Broken | Outcome::Silent | Outcome::Unfit) => Some(false),
             Some(Outcome::Refused(status, _)) => Some(!status.is_server_error()),
             None => Some(true),
         };

@@ -30,6 +30,8 @@ pub(crate) enum Outcome {
     Broken,
     /// Nothing came within the time for a first event.
     Silent,
+    /// An answer, but not what was asked for.
+    Unfit,
     /// Asleep or scaled to zero: it will come when it is woken.
     Asleep,
     /// The breaker is open: not tried.
@@ -72,7 +74,7 @@ pub(crate) struct Plan {
     pinned: Vec<bool>,
     round: u32,
     queue: VecDeque<Route>,
-    /// Per upstream: false once it went silent.
+    /// Per upstream: false once it went silent, or answered what it was not asked for.
     usable: Vec<bool>,
     asleep: Option<usize>,
     wakes: u32,
@@ -126,7 +128,7 @@ impl Plan {
     pub(crate) fn note(&mut self, route: Route, outcome: Outcome) -> bool {
         self.tried |= outcome != Outcome::Skipped;
         match outcome {
-            Outcome::Silent => {
+            Outcome::Silent | Outcome::Unfit => {
                 if let Some(usable) = self.usable.get_mut(route.upstream) {
                     *usable = false;
                 }
@@ -195,12 +197,18 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_upstream_is_never_tried_again() {
-        let (tried, _) = run(Plan::new(vec![false; 2]), |route| {
-            if route.upstream == 0 { Outcome::Silent } else { Outcome::Broken }
-        });
-        assert_eq!(tried, [(0, false), (1, false), (1, false), (1, false)]);
-        assert_eq!(run(Plan::new(vec![false; 1]), |_| Outcome::Silent).0, [(0, false)]);
+    fn a_silent_or_unfit_upstream_is_never_tried_again() {
+        for outcome in [Outcome::Silent, Outcome::Unfit] {
+            let (tried, _) =
+                run(
+                    Plan::new(vec![false; 2]),
+                    |route| {
+                        if route.upstream == 0 { outcome } else { Outcome::Broken }
+                    },
+                );
+            assert_eq!(tried, [(0, false), (1, false), (1, false), (1, false)]);
+            assert_eq!(run(Plan::new(vec![false; 1]), |_| outcome).0, [(0, false)]);
+        }
     }
 
     #[test]

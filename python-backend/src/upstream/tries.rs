@@ -29,7 +29,7 @@ impl Tries {
     pub(super) fn count(&self, failure: Option<Outcome>) {
         let name = match failure {
             None => "answered",
-            Some(Outcome::Broken) => "broken",
+            Some(Outcome::Broken | Outcome::Unfit) => "broken",
             Some(Outcome::Silent) => "silent",
             Some(Outcome::Asleep) => "asleep",
             Some(Outcome::Skipped) => "skipped",

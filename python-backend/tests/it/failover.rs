@@ -175,6 +175,38 @@ fn s13_garbage_is_an_error_and_left_for_the_next() {
 }
 
 #[test]
+fn an_answer_that_is_no_json_object_is_an_error_and_left_for_the_next() {
+    for (kind, body, words) in [
+        ("text/html", "<html><title>Welcome</title></html>", "a web page: Welcome"),
+        ("application/json", "", "nothing else"),
+        ("application/json", r#"{"choices":["#, "no JSON object"),
+        ("text/event-stream", "data: {\"choices\":[]}\n\n", "no JSON object"),
+    ] {
+        let fake = Fake::start(move |_, stream| {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length");
+            write(stream, format!("{head}: {}\r\n\r\n{body}", body.len()));
+            true
+        });
+        let reply = chat(&before(&fake, &[]), &question(json!({})));
+        assert_eq!(refusal(&reply), (502, "upstream_error".to_owned()));
+        assert!(reply.text().contains(words), "{}", reply.text());
+        assert_eq!(fake.count(), 1, "it is not bought again");
+        assert_second(&before_all(&[&fake, &good()], &[]));
+    }
+}
+
+#[test]
+fn an_error_in_a_200_is_one_and_left_for_the_next() {
+    let busy = refusing(200, "", r#"{"error":"out of memory"}"#);
+    let reply = chat(&before(&busy, &[]), &question(json!({})));
+    assert_eq!((reply.status, reply.json()["error"]["message"].as_str()), (502, Some("out of memory")));
+    assert_second(&before_all(&[&busy, &good()], &[]));
+    let (wrong, second) = (refusing(200, "", r#"{"error":{"message":"no","code":400}}"#), good());
+    let reply = chat(&before_all(&[&wrong, &second], &[]), &question(json!({})));
+    assert_eq!((reply.status, second.count()), (400, 0));
+}
+
+#[test]
 fn s14_an_error_event_in_the_middle_reaches_the_client_in_one_shape() {
     let fake = Fake::start(|_, stream| {
         begin_events(stream);

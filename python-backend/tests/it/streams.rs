@@ -213,7 +213,12 @@ fn a_key_twice_or_in_other_letters_aborts_no_stream() {
 #[test]
 fn an_answer_that_is_no_stream_is_an_error() {
     let fake = Fake::json(json!({"choices": []}));
-    assert_eq!(refusal(&chat(&before(&fake, &[]), &streamed())), (502, "upstream_error".to_owned()));
+    let reply = chat(&before(&fake, &[]), &streamed());
+    assert_eq!(refusal(&reply), (502, "upstream_error".to_owned()));
+    assert!(reply.text().contains("did not stream"), "{}", reply.text());
+    assert_eq!(fake.count(), 1, "it is not bought again");
+    let fake = Fake::json(json!({"error": {"message": "no such model", "code": 404}}));
+    assert_eq!(refusal(&chat(&before(&fake, &[]), &streamed())), (404, "model_not_found".to_owned()));
     let empty = Fake::events(&[]);
     assert_eq!(refusal(&chat(&before(&empty, &[]), &streamed())), (502, "upstream_error".to_owned()));
 }
