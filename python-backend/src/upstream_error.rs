@@ -14,28 +14,29 @@ const MAX_PAGE_CHARS: usize = 200;
 /// Some clients give up, or wait for ever, when told to wait for longer.
 const MAX_RETRY_AFTER_SECONDS: u64 = 60;
 
-/// Codes that clients act upon, kept where an upstream gives them as code or type.
-const CODES: &[&str] = &[
-    "account_deactivated",
-    "billing_hard_limit_reached",
-    "billing_not_active",
-    "content_filter",
-    "content_policy_violation",
-    "context_length_exceeded",
-    "image_parse_error",
-    "insufficient_quota",
-    "invalid_api_key",
-    "invalid_image",
-    "invalid_image_url",
-    "invalid_json",
-    "invalid_value",
-    "model_not_found",
-    "model_not_supported",
-    "rate_limit_exceeded",
-    "request_too_large",
-    "string_above_max_length",
-    "unsupported_parameter",
-    "unsupported_value",
+/// Codes that clients act upon, kept where an upstream gives them as code or type, each with the status that it
+/// stands for where there is no other.
+const CODES: &[(&str, u64)] = &[
+    ("account_deactivated", 401),
+    ("billing_hard_limit_reached", 402),
+    ("billing_not_active", 402),
+    ("content_filter", 400),
+    ("content_policy_violation", 400),
+    ("context_length_exceeded", 400),
+    ("image_parse_error", 400),
+    ("insufficient_quota", 402),
+    ("invalid_api_key", 401),
+    ("invalid_image", 400),
+    ("invalid_image_url", 400),
+    ("invalid_json", 400),
+    ("invalid_value", 400),
+    ("model_not_found", 404),
+    ("model_not_supported", 400),
+    ("rate_limit_exceeded", 429),
+    ("request_too_large", 413),
+    ("string_above_max_length", 400),
+    ("unsupported_parameter", 400),
+    ("unsupported_value", 400),
 ];
 
 /// An error as an upstream worded it.
@@ -66,7 +67,8 @@ pub(crate) fn normalise(status: StatusCode, headers: &HeaderMap, body: &[u8]) ->
 /// The error in an event of a stream that began well.
 pub(crate) fn from_event(data: &[u8]) -> Error {
     let words = words(b"application/json", data);
-    let status = words.status.unwrap_or(StatusCode::BAD_GATEWAY);
+    let known = || status(words.known()?.1);
+    let status = words.status.or_else(known).unwrap_or(StatusCode::BAD_GATEWAY);
     words.into_error(status)
 }
 
@@ -102,7 +104,9 @@ fn from_json(json: &Value, depth: u8) -> Words {
         kind: text(&["type", "error_type"]).filter(|kind| kind != "error"),
         param: text(&["param"]),
         code: text(&["code"]),
-        status: fields.get("code").and_then(Value::as_u64).and_then(status),
+        status: fields
+            .get("code")
+            .and_then(|code| status(code.as_u64().or_else(|| code.as_str()?.parse().ok())?)),
     };
     let told = ["error", "message", "detail", "msg", "errors"].iter().find_map(|name| {
         let value = fields.get(*name).filter(|value| value.is_string() || is_filled(value));
@@ -163,25 +167,34 @@ impl Words {
         let keep = is_error && given != StatusCode::SERVICE_UNAVAILABLE;
         let status = if keep { given } else { StatusCode::BAD_GATEWAY };
         let message = clip(&self.message, MAX_MESSAGE_CHARS);
-        let message = if message.is_empty() { silence(given) } else { message };
+        let mut message = if message.is_empty() { silence(given) } else { message };
+        let mut code = self.code(status);
+        if status == StatusCode::UNAUTHORIZED {
+            // The client's own key was right; the one that is wrong is the operator's.
+            code = "upstream_unauthorized";
+            message.insert_str(0, "the upstream refused this service's own credentials: ");
+        }
         let told = |text: &Option<String>| clip(text.as_deref().unwrap_or("none"), MAX_PAGE_CHARS);
         let cause = format!("the upstream's error has type {}, code {}", told(&self.kind), told(&self.code));
-        let error = Error::new(status, self.code(status), message).cause(cause);
+        let error = Error::new(status, code, message).cause(cause);
         match self.param {
             Some(param) => error.param(clip(&param, MAX_PAGE_CHARS)),
             None => error,
         }
     }
 
+    fn known(&self) -> Option<(&'static str, u64)> {
+        let find = |given: &String| CODES.iter().find(|(code, _)| code == given).copied();
+        self.code.as_ref().and_then(find).or(self.kind.as_ref().and_then(find))
+    }
+
     /// The upstream's code if it is a known one, else one by the status.
     fn code(&self, status: StatusCode) -> &'static str {
-        let known = |given: &String| CODES.iter().find(|code| *code == given).copied();
-        if let Some(code) = self.code.as_ref().and_then(known).or(self.kind.as_ref().and_then(known)) {
+        if let Some((code, _)) = self.known() {
             return code;
         }
         let of_model = self.param.as_deref() == Some("model") || self.message.contains("model");
         match status.as_u16() {
-            401 => "invalid_api_key",
             402 => "insufficient_quota",
             403 => "permission_denied",
             404 if of_model => "model_not_found",

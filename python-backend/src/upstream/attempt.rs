@@ -182,13 +182,7 @@ fn told(data: &[u8]) -> Failed {
 async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed {
     let (head, body) = response.into_parts();
     let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
-    let mut error = upstream_error::normalise(head.status, &head.headers, &body);
-    if head.status == StatusCode::UNAUTHORIZED {
-        // The client's own key was right; the one that is wrong is the operator's.
-        error.code = "upstream_unauthorized";
-        error.message =
-            format!("the upstream refused this service's own credentials: {}", error.message).into();
-    }
+    let error = upstream_error::normalise(head.status, &head.headers, &body);
     let error = error.cause(format!("{upstream:?} answered {}", head.status));
     if wake::is_asleep(upstream, head.status, &head.headers, &body) {
         return Failed(Outcome::Asleep, error);

@@ -81,7 +81,7 @@ fn what_is_no_json_is_put_in_words() {
 #[test]
 fn the_status_gives_a_code_and_503_is_never_one() {
     for (status, expected, code) in [
-        (401, 401, "invalid_api_key"),
+        (401, 401, "upstream_unauthorized"),
         (402, 402, "insufficient_quota"),
         (404, 404, "unknown_url"),
         (413, 413, "request_too_large"),
@@ -112,6 +112,22 @@ fn a_delay_is_kept_within_bounds() {
         let error = normalise(StatusCode::TOO_MANY_REQUESTS, &headers, b"");
         let value = error.headers.first().map(|(_, value)| value.to_str().unwrap());
         assert_eq!(value, kept, "{sent}");
+    }
+}
+
+#[test]
+fn an_error_in_a_stream_has_the_status_that_its_code_stands_for() {
+    for (code, status) in [
+        (json!("content_filter"), 400),
+        (json!("context_length_exceeded"), 400),
+        (json!("insufficient_quota"), 402),
+        (json!("rate_limit_exceeded"), 429),
+        (json!("429"), 429),
+        (json!("brand_new"), 502),
+        (json!(200), 502),
+    ] {
+        let error = from_event(json!({"error": {"message": "no", "code": code}}).to_string().as_bytes());
+        assert_eq!(error.status.as_u16(), status, "{code}");
     }
 }
 

@@ -233,6 +233,23 @@ fn s15_a_stream_that_begins_with_an_error_is_left_for_the_next() {
 }
 
 #[test]
+fn what_is_wrong_with_the_request_or_the_account_is_final_as_a_streams_first_event_too() {
+    for (code, status) in
+        [("content_filter", 400), ("context_length_exceeded", 400), ("insufficient_quota", 402)]
+    {
+        let first = Fake::start(move |_, stream| {
+            begin_events(stream);
+            chunk(stream, format!("data: {{\"error\":{{\"message\":\"no\",\"code\":\"{code}\"}}}}\n\n"));
+            false
+        });
+        let second = Fake::events(GOOD);
+        let reply = chat(&before_all(&[&first, &second], &[]), &streamed());
+        assert_eq!(refusal(&reply), (status, code.to_owned()));
+        assert_eq!((first.count(), second.count()), (1, 0));
+    }
+}
+
+#[test]
 fn s16_an_upstream_that_keeps_failing_is_spared_for_a_while() {
     let (first, second) = (refusing(500, "", "{}"), good());
     let service = before_all(&[&first, &second], &[]);
