@@ -99,8 +99,12 @@ fn is_hop_by_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
 /// The seconds that a header tells, whole (RFC 9110, section 10.2.3) or, as some servers and clients have it, with a
 /// fraction; None of a date. By serde_json, which is here anyway: std's own parser of floats is 15 KB.
 pub(crate) fn seconds(headers: &HeaderMap, name: &HeaderName) -> Option<Duration> {
-    let seconds = serde_json::from_slice::<f64>(headers.get(name)?.as_bytes()).ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+    duration(headers.get(name)?.as_bytes())
+}
+
+/// Seconds, whole or with a fraction.
+pub(crate) fn duration(seconds: &[u8]) -> Option<Duration> {
+    Duration::try_from_secs_f64(serde_json::from_slice(seconds).ok()?).ok()
 }
 
 #[cfg(test)]

@@ -70,6 +70,11 @@ impl Upstream {
         self.is_under("endpoints.huggingface.cloud")
     }
 
+    /// Whether it is a Space, whose page means that it sleeps.
+    fn is_space(&self) -> bool {
+        self.is_under("hf.space")
+    }
+
     fn is_under(&self, domain: &str) -> bool {
         let before = self.origin.host.strip_suffix(domain);
         before.is_some_and(|before| before.is_empty() || before.ends_with('.'))

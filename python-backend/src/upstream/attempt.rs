@@ -184,10 +184,8 @@ async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed 
     let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
     let error = upstream_error::normalise(head.status, &head.headers, &body);
     let error = error.cause(format!("{upstream:?} answered {}", head.status));
-    if wake::is_asleep(upstream, head.status, &head.headers, &body) {
-        return Failed(Outcome::Asleep, error);
-    }
-    Failed(Outcome::Refused(head.status, seconds(&head.headers, &RETRY_AFTER)), error)
+    let refused = || Outcome::Refused(head.status, seconds(&head.headers, &RETRY_AFTER));
+    Failed(wake::sleeps(upstream, head.status, &head.headers, &body).unwrap_or_else(refused), error)
 }
 
 fn broken(cause: String) -> Failed {

@@ -113,7 +113,7 @@ impl Lane {
     async fn open_now(&self, job: &Job) -> Result<Opened, Error> {
         let pinned = |backend: &Backend| job.relaxed.is_some() && backend.upstream.is_hugging_face();
         let mut plan = Plan::new(self.backends.iter().map(pinned).collect());
-        let mut last = None;
+        let (mut last, mut wake_until, mut lead) = (None, None, None);
         loop {
             let step = plan.next(random);
             let left = job.deadline.saturating_duration_since(Instant::now());
@@ -131,14 +131,19 @@ impl Lane {
                     }
                 },
                 Step::Pause(pause) if pause < left => sleep(pause).await,
-                Step::Wake(at) if !self.waits.wake.is_zero() => {
+                Step::Wake(at, pause) => {
                     let Some(backend) = self.backends.get(at) else { break };
-                    let waking = backend.waker.wake(&self.pool, &backend.upstream);
-                    if timeout(self.waits.wake.min(left), waking).await.is_err() {
+                    let until = *wake_until.get_or_insert_with(|| Instant::now() + self.waits.wake);
+                    let left = left.min(until.saturating_duration_since(Instant::now()));
+                    if pause.unwrap_or_default() >= left {
+                        break;
+                    }
+                    let waking = backend.waker.wait(&self.pool, &backend.upstream, pause, &mut lead);
+                    if timeout(left, waking).await.is_err() {
                         break;
                     }
                 }
-                Step::Pause(_) | Step::Wake(_) | Step::Stop => break,
+                Step::Pause(_) | Step::Stop => break,
             }
         }
         let alone = || unavailable("every upstream failed just now and is left alone for a moment");
@@ -158,7 +163,7 @@ impl Lane {
         backend.tries.count(failure);
         let worked = match failure {
             Some(Outcome::Skipped) => return tried,
-            Some(Outcome::Asleep) => None,
+            Some(Outcome::Asleep(_)) => None,
             // That time was up, which a client may make short, says nothing of the upstream.
             Some(Outcome::Silent) if Instant::now() >= job.deadline => None,
             Some(Outcome::Broken | Outcome::Silent | Outcome::Unfit) => Some(false),

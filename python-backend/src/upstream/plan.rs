@@ -32,8 +32,8 @@ pub(crate) enum Outcome {
     Silent,
     /// An answer, but not what was asked for.
     Unfit,
-    /// Asleep or scaled to zero: it will come when it is woken.
-    Asleep,
+    /// Asleep or scaled to zero: it will come when it is woken. Or its model loads, for about so long.
+    Asleep(Option<Duration>),
     /// The breaker is open: not tried.
     Skipped,
     /// An error status, with its Retry-After.
@@ -61,8 +61,8 @@ pub(crate) enum Step {
     Try(Route),
     /// Wait, then ask again.
     Pause(Duration),
-    /// Wake this upstream, then ask again.
-    Wake(usize),
+    /// Wake this upstream, or wait while its model loads, then ask again.
+    Wake(usize, Option<Duration>),
     /// Give the last error to the client.
     Stop,
 }
@@ -76,7 +76,8 @@ pub(crate) struct Plan {
     queue: VecDeque<Route>,
     /// Per upstream: false once it went silent, or answered what it was not asked for.
     usable: Vec<bool>,
-    asleep: Option<usize>,
+    asleep: Option<(usize, Option<Duration>)>,
+    /// Times that something was woken and slept again. Waits for a model come to an end by the time they take.
     wakes: u32,
     wait: Duration,
     /// Whether anything was tried in this round.
@@ -106,10 +107,10 @@ impl Plan {
         if let Some(route) = self.queue.pop_front() {
             return Step::Try(route);
         }
-        if let Some(upstream) = self.asleep.take().filter(|_| self.wakes < ROUNDS) {
-            self.wakes += 1;
+        if let Some((upstream, pause)) = self.asleep.take().filter(|_| self.wakes < ROUNDS) {
+            self.wakes += u32::from(pause.is_none());
             self.queue.push_back(Route { upstream, relaxed: false });
-            return Step::Wake(upstream);
+            return Step::Wake(upstream, pause);
         }
         self.round += 1;
         if self.round >= ROUNDS || !self.tried || self.wait > LONGEST_WAIT {
@@ -133,7 +134,7 @@ impl Plan {
                     *usable = false;
                 }
             }
-            Outcome::Asleep => self.asleep = self.asleep.or(Some(route.upstream)),
+            Outcome::Asleep(pause) => self.asleep = self.asleep.or(Some((route.upstream, pause))),
             Outcome::Refused(_, wait) if outcome.may_pass() => {
                 self.wait = self.wait.max(wait.unwrap_or_default());
                 if !route.relaxed && self.pinned.get(route.upstream) == Some(&true) {
@@ -174,7 +175,7 @@ mod tests {
                     }
                 }
                 Step::Pause(pause) => pauses.push(pause),
-                Step::Wake(upstream) => tried.push((upstream + 100, false)),
+                Step::Wake(upstream, _) => tried.push((upstream + 100, false)),
                 Step::Stop => return (tried, pauses),
             }
         }
@@ -231,14 +232,25 @@ mod tests {
     fn a_sleeper_is_woken_only_when_nobody_else_answers() {
         let (tried, _) = run(Plan::new(vec![false; 2]), |route| {
             if route.upstream == 0 {
-                Outcome::Asleep
+                Outcome::Asleep(None)
             } else {
                 Outcome::Refused(StatusCode::BAD_REQUEST, None)
             }
         });
         assert_eq!(tried, [(0, false), (1, false)]);
-        let (tried, _) = run(Plan::new(vec![false; 1]), |_| Outcome::Asleep);
+        let (tried, _) = run(Plan::new(vec![false; 1]), |_| Outcome::Asleep(None));
         assert_eq!(tried[..3], [(0, false), (100, false), (0, false)]);
+    }
+
+    #[test]
+    fn a_model_that_loads_is_waited_for_as_often_as_it_takes() {
+        let pause = Some(Duration::from_secs(1));
+        let mut plan = Plan::new(vec![false; 1]);
+        for _ in 0..100 {
+            let Step::Try(route) = plan.next(|| 1.0) else { panic!("a try") };
+            assert!(plan.note(route, Outcome::Asleep(pause)));
+            assert_eq!(plan.next(|| 1.0), Step::Wake(0, pause));
+        }
     }
 
     #[test]

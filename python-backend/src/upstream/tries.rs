@@ -31,7 +31,7 @@ impl Tries {
             None => "answered",
             Some(Outcome::Broken | Outcome::Unfit) => "broken",
             Some(Outcome::Silent) => "silent",
-            Some(Outcome::Asleep) => "asleep",
+            Some(Outcome::Asleep(_)) => "asleep",
             Some(Outcome::Skipped) => "skipped",
             Some(Outcome::Refused(StatusCode::UNAUTHORIZED, _)) => "refused_401",
             Some(Outcome::Refused(StatusCode::PAYMENT_REQUIRED, _)) => "refused_402",

@@ -96,6 +96,66 @@ fn whoever_does_not_stream_is_held_too() {
     assert_eq!((reply.status, reply.json()), (200, completion("hello")));
 }
 
+/// Says for this long after the first request that its model loads, whatever GETs are answered meanwhile.
+fn loading(time: Duration) -> Fake {
+    let first = Mutex::new(None);
+    Fake::start(move |seen, stream| {
+        let start = *first.lock().unwrap().get_or_insert_with(Instant::now);
+        if seen.line().starts_with("GET") {
+            return json_answer(stream, 200, "", r#"{"object":"list","data":[]}"#);
+        }
+        if start.elapsed() < time {
+            let body = r#"{"error":"Model m is currently loading","estimated_time":0.5}"#;
+            return json_answer(stream, 503, "", body);
+        }
+        begin_events(stream);
+        GOOD.iter().for_each(|event| chunk(stream, event));
+        end(stream)
+    })
+}
+
+#[test]
+fn a_model_that_loads_is_waited_for_and_one_caller_asks_for_all() {
+    let fake = loading(Duration::from_secs(5));
+    let service = before(&fake, &[("HEARTBEAT", "1s")]);
+    let address = service.address;
+    std::thread::scope(|scope| {
+        for _ in 0..50 {
+            scope.spawn(|| {
+                let (silence, text) = patient(address);
+                assert!(text.ends_with(b"data: [DONE]\n\n"), "{}", String::from_utf8_lossy(&text));
+                assert!(silence < Duration::from_secs(5), "{silence:?}");
+            });
+        }
+    });
+    // Each asks at first and at last; in between are ten half seconds.
+    let asked = fake.count();
+    assert!((102..=130).contains(&asked), "{asked}");
+}
+
+#[test]
+fn the_wait_for_a_model_has_an_end() {
+    let fake = loading(Duration::from_secs(3600));
+    let service = before(&fake, &[("WAKE_TIMEOUT", "1200ms")]);
+    let reply = chat(&service, &question(json!({})));
+    assert_eq!(reply.status, 502);
+    assert!((2..=3).contains(&fake.count()), "a try at first, and one after each half second");
+    assert!(reply.text().contains("currently loading"), "{}", reply.text());
+}
+
+#[test]
+fn a_page_with_404_is_a_wrong_address_and_told_at_once() {
+    let fake = Fake::start(|_, stream| {
+        let page = "<html><h1>Not Found</h1></html>";
+        let head = "HTTP/1.1 404 x\r\ncontent-type: text/html\r\ncontent-length";
+        write(stream, format!("{head}: {}\r\n\r\n{page}", page.len()));
+        true
+    });
+    let reply = chat(&before(&fake, &[]), &question(json!({})));
+    assert_eq!((reply.status, fake.count()), (404, 1));
+    assert!(reply.text().contains("a web page: Not Found"), "{}", reply.text());
+}
+
 #[test]
 fn another_upstream_answers_while_the_first_sleeps() {
     let (asleep, awake) = (cold(Duration::from_secs(3600)), Fake::events(GOOD));
