@@ -25,6 +25,10 @@ use crate::watch::Watch;
 /// The longest event that is watched, in bytes.
 const LONGEST_EVENT: usize = 16 << 20;
 
+/// Paths whose answers are looked at on their way: any other spelling of one is refused.
+const LOOKED_AT: &[&str] =
+    &["/chat/completions", "/completions", "/embeddings", "/messages", "/models", "/responses"];
+
 /// Passes a request on.
 pub(crate) async fn pass(mut call: Call<State>) -> Answer {
     let guest = intake::admit(&call).await?;
@@ -79,17 +83,30 @@ async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
     Ok(response)
 }
 
-/// The path below `/v1`, unless it leads elsewhere for some reader of it: the upstream's key goes with it.
+/// The path below `/v1`, unless it leads elsewhere for some reader of it: the upstream's key goes with it, and
+/// what is looked at here must not pass as something else.
 fn path(head: &Parts) -> Result<String, Error> {
     let path = head.uri.path();
     let below = path.strip_prefix("/v1").unwrap_or(path);
-    let lower = below.to_ascii_lowercase().replace("%2e", ".");
-    let leaves = lower.split('/').any(|segment| matches!(segment, "." | ".."));
-    if leaves || ["%2f", "%5c", "\\"].iter().any(|odd| lower.contains(odd)) {
-        let message = "the path has . or .. segments, or an encoded slash: write it out";
+    let leaves = below.split('/').any(|segment| matches!(segment, "." | ".."));
+    if leaves || below.contains('\\') || below.split('%').skip(1).any(is_plain) {
+        let message = "the path has . or .. segments, or encoded what needs no encoding: write it out";
         return Err(Error::new(StatusCode::BAD_REQUEST, "invalid_path", message));
     }
+    let segments: Vec<&str> = below.split('/').filter(|segment| !segment.is_empty()).collect();
+    let meant = format!("/{}", segments.join("/").to_ascii_lowercase());
+    if meant != below && LOOKED_AT.contains(&meant.as_str()) {
+        let message = format!("there is nothing at this path; you may mean /v1{meant}");
+        return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
+    }
     Ok(below.to_owned())
+}
+
+/// Whether what follows a % is no code, or that of a character which means the same without (RFC 3986, section
+/// 2.3), or which ends a segment for some.
+fn is_plain(code: &str) -> bool {
+    let code = code.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+    code.is_none_or(|byte| byte.is_ascii_alphanumeric() || b"-._~/\\".contains(&byte))
 }
 
 /// The body with the model that its alias stands for, and the name that was asked for.
@@ -174,6 +191,30 @@ mod tests {
             ["/v1/../admin", "/v1/a/./b", "/v1/%2e%2E/x", "/v1/.%2e/x", "/v1/a%2Fb", "/v1/a%5cb", "/v1/.."]
         {
             assert_eq!(below(leaving).unwrap_err().code, "invalid_path", "{leaving}");
+        }
+    }
+
+    #[test]
+    fn another_spelling_of_what_is_looked_at_is_refused_with_the_right_one() {
+        for odd in [
+            "/v1/chat/completions/",
+            "/v1//chat/completions",
+            "/v1/chat//completions//",
+            "/v1/Chat/Completions",
+            "/v1/responses/",
+            "/v1/MESSAGES",
+            "/v1/models/",
+        ] {
+            let error = below(odd).unwrap_err();
+            let right = odd.to_ascii_lowercase().replace("//", "/");
+            assert_eq!((error.status.as_u16(), error.code), (404, "unknown_url"), "{odd}");
+            assert!(error.message.ends_with(right.trim_end_matches('/')), "{}", error.message);
+        }
+        for odd in ["/v1/chat/completion%73", "/v1/%72esponses", "/v1/messages%", "/v1/messages%4"] {
+            assert_eq!(below(odd).unwrap_err().code, "invalid_path", "{odd}");
+        }
+        for other in ["/v1/responses", "/v1/messages/count_tokens", "/v1/files/", "/v1/files/a%20b%C3%A9"] {
+            assert!(below(other).is_ok(), "{other}");
         }
     }
 }

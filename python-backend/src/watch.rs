@@ -19,7 +19,7 @@ const MESSAGE: &str = "the upstream broke off in the middle of the answer";
 impl Watch {
     /// A watch for a path below `/v1` whose streams have a known end.
     pub(crate) fn of(path: &str) -> Option<Watch> {
-        let (last, error): (&[&str], fn() -> _) = match path.trim_end_matches('/') {
+        let (last, error): (&[&str], fn() -> _) = match path {
             "/responses" => (
                 &[
                     "response.completed",

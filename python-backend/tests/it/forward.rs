@@ -195,6 +195,11 @@ fn whatever_else_is_under_v1_passes_both_ways() {
     assert_eq!(service.request("DELETE", "/v1/responses/r_1", &[], "").json()["deleted"], true);
     assert_eq!(fake.next().line(), "DELETE /v1/responses/r_1 HTTP/1.1");
     assert_eq!(refusal(&service.get("/v1/a/../../admin")), (400, "invalid_path".to_owned()));
+    for odd in ["/v1/chat/completions/", "/v1/chat//completions"] {
+        let reply = service.request("POST", odd, &[], &streamed().to_string());
+        assert_eq!(refusal(&reply), (404, "unknown_url".to_owned()));
+        assert!(reply.text().contains("/v1/chat/completions\""), "{}", reply.text());
+    }
     assert_eq!(refusal(&service.request("PUT", "/v1/x", &[], "")), (405, "method_not_allowed".to_owned()));
     assert_eq!(refusal(&service.request("POST", "/v1", &[], "{}")), (404, "unknown_url".to_owned()));
     assert_eq!(fake.count(), 2);
