@@ -133,6 +133,11 @@ pub fn headers(input: &[u8]) {
         }
     }
     let body = input.split_at_checked(input.len() / 2).map_or(input, |(_, body)| body);
-    let error = upstream_error::normalise(hyper::StatusCode::SERVICE_UNAVAILABLE, &sent, body);
+    let error = upstream_error::normalise(
+        hyper::StatusCode::SERVICE_UNAVAILABLE,
+        &sent,
+        body,
+        headers::retry_after(&sent, 0),
+    );
     assert_eq!(error.status, hyper::StatusCode::BAD_GATEWAY);
 }

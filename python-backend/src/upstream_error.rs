@@ -1,11 +1,11 @@
 //! What an upstream says when it fails, in whatever form, as one error with the upstream's own words.
 
+use std::time::Duration;
+
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde_json::Value;
 use space_kit::respond::to_json;
 use space_kit::{Error, StatusCode};
-
-use crate::headers::seconds;
 
 /// The longest message that is passed on, in characters.
 const MAX_MESSAGE_CHARS: usize = 2_000;
@@ -51,11 +51,16 @@ struct Words {
 }
 
 /// The error of an answer with this status. An upstream's 503 becomes 502, and so does what is no error
-/// status; a delay that it asks for is kept up to 60 s (dates are passed over).
-pub(crate) fn normalise(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+/// status; the delay that it asks for is kept up to 60 s.
+pub(crate) fn normalise(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    wait: Option<Duration>,
+) -> Error {
     let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     let error = words(content_type, body).into_error(status);
-    match seconds(headers, &RETRY_AFTER) {
+    match wait {
         Some(wait) => {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             error.header(RETRY_AFTER, HeaderValue::from(seconds.clamp(1, MAX_RETRY_AFTER_SECONDS)))

@@ -1,11 +1,11 @@
 //! One try at one upstream, read as far as it takes to know that the answer has begun well.
 
 use std::borrow::Cow;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::header::{CONTENT_ENCODING, HeaderMap, RETRY_AFTER};
+use hyper::header::{CONTENT_ENCODING, HeaderMap};
 use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
 use space_kit::Error;
@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use super::plan::{Outcome, Route};
 use super::{Job, Lane, Upstream, Want, wake};
 use crate::chunk::Usage;
-use crate::headers::{is_event_stream, seconds};
+use crate::headers::{is_event_stream, retry_after};
 use crate::sse::{Event, Rest, Scanner};
 use crate::{chunk, upstream_error};
 
@@ -166,7 +166,7 @@ async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Wh
         Ok(seen) if seen.error => Err(told(&body)),
         Ok(seen) => Ok(Whole { head, body, usage: seen.usage }),
         Err(_) => {
-            let words = upstream_error::normalise(head.status, &head.headers, &body).message.clone();
+            let words = upstream_error::normalise(head.status, &head.headers, &body, None).message.clone();
             Err(unfit(upstream, format!("the upstream's answer is no JSON object: {words}")))
         }
     }
@@ -182,9 +182,11 @@ fn told(data: &[u8]) -> Failed {
 async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed {
     let (head, body) = response.into_parts();
     let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
-    let error = upstream_error::normalise(head.status, &head.headers, &body);
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let wait = retry_after(&head.headers, unix);
+    let error = upstream_error::normalise(head.status, &head.headers, &body, wait);
     let error = error.cause(format!("{upstream:?} answered {}", head.status));
-    let refused = || Outcome::Refused(head.status, seconds(&head.headers, &RETRY_AFTER));
+    let refused = || Outcome::Refused(head.status, wait);
     Failed(wake::sleeps(upstream, head.status, &head.headers, &body).unwrap_or_else(refused), error)
 }
 

@@ -122,10 +122,14 @@ impl Lane {
                 Step::Try(route) => match self.attempt(job, route, plan.has_more()).await {
                     Ok(opened) => return Ok(opened),
                     Err(Failed(outcome, error)) => {
-                        if outcome != Outcome::Skipped {
-                            last = Some(error);
+                        let is_final = !plan.note(route, outcome);
+                        // One that tells when to try again is worth more than what another upstream says.
+                        let keeps = |(at, kept): &(usize, Error)| *at != route.upstream && tells_when(kept);
+                        let kept = last.as_ref().is_some_and(keeps) && !tells_when(&error);
+                        if is_final || outcome != Outcome::Skipped && !kept {
+                            last = Some((route.upstream, error));
                         }
-                        if !plan.note(route, outcome) {
+                        if is_final {
                             break;
                         }
                     }
@@ -147,7 +151,7 @@ impl Lane {
             }
         }
         let alone = || unavailable("every upstream failed just now and is left alone for a moment");
-        Err(last.unwrap_or_else(alone))
+        Err(last.map_or_else(alone, |(_, error)| error))
     }
 
     /// One try, counted. `has_more` tells whether another upstream could be tried after it.
@@ -190,6 +194,10 @@ impl Lane {
             backend.tries.render(&format!("{:?}", backend.upstream), out);
         }
     }
+}
+
+fn tells_when(error: &Error) -> bool {
+    error.headers.iter().any(|(name, _)| name == RETRY_AFTER)
 }
 
 fn unavailable(message: &'static str) -> Error {

@@ -75,6 +75,28 @@ fn s05_a_long_retry_after_is_handed_to_the_client_capped_at_a_minute() {
 }
 
 #[test]
+fn a_retry_after_may_be_a_date() {
+    let fake = Fake::start(|_, stream| {
+        let headers = "retry-after: Fri, 31 Dec 2100 23:59:59 GMT\r\n";
+        json_answer(stream, 429, headers, r#"{"error":"quota"}"#)
+    });
+    let reply = chat(&before(&fake, &[]), &question(json!({})));
+    assert_eq!((reply.status, reply.header("retry-after"), fake.count()), (429, "60", 1));
+}
+
+#[test]
+fn an_error_that_tells_when_to_try_again_is_handed_on_whatever_the_next_upstream_says() {
+    let first = refusing(429, "retry-after: 30\r\n", r#"{"error":"quota"}"#);
+    let second = Fake::start(|_, _| false);
+    let reply = chat(&before_all(&[&first, &second], &[]), &question(json!({})));
+    assert_eq!((reply.status, reply.header("retry-after")), (429, "30"), "{}", reply.text());
+    assert_eq!((first.count(), second.count()), (1, 1));
+    let second = refusing(400, "", r#"{"error":"no"}"#);
+    let reply = chat(&before_all(&[&first, &second], &[]), &question(json!({})));
+    assert_eq!(reply.status, 400, "that is final");
+}
+
+#[test]
 fn s06_a_silent_upstream_is_never_asked_again() {
     let silent = Fake::start(|_, stream| until_closed(stream));
     let second = Fake::events(GOOD);
