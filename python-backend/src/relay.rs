@@ -14,8 +14,9 @@ use crate::sse::{Event, Rest, Scanner};
 use crate::upstream::{Stream, Waits};
 use crate::{chunk, error, sse, upstream_error};
 
-/// Time for `[DONE]` once every choice said why it ended. Some upstreams send none, and keep the connection open.
-const FINISH: Duration = Duration::from_secs(2);
+/// Time for what may follow the last event of an answer, such as `[DONE]`. Some upstreams send nothing, and keep the
+/// connection open.
+pub(crate) const FINISH: Duration = Duration::from_secs(2);
 
 /// As much as may follow `[DONE]`, in bytes.
 const MAX_REST: usize = 64 << 10;

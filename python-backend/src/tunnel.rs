@@ -18,6 +18,7 @@ use crate::forward::{event_stream, with_query};
 use crate::headers;
 use crate::intake::{self, Guest};
 use crate::limits::Slot;
+use crate::relay::FINISH;
 use crate::sse::Scanner;
 use crate::upstream::{Job, Opened, Waits, Want};
 use crate::watch::Watch;
@@ -152,12 +153,15 @@ struct Passage {
 impl Passage {
     async fn run(mut self, mut sender: Sender) -> Result<(), BoxError> {
         let mut scanner = Scanner::new(LONGEST_EVENT);
+        let mut rest_until = None; // once the last event was there: nothing is lost any more
         let cause = loop {
-            let until = self.deadline.min(Instant::now() + self.waits.between_events);
+            let patience = || Instant::now() + self.waits.between_events;
+            let until = self.deadline.min(rest_until.unwrap_or_else(patience));
             let data = match timeout_at(until.into(), self.body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                _ if rest_until.is_some() => return Ok(()),
                 Ok(Some(Err(error))) => break error.to_string(),
-                Ok(None) if self.watch.as_ref().is_none_or(Watch::is_over) => return Ok(()),
+                Ok(None) if self.watch.is_none() => return Ok(()),
                 Ok(None) => break "it ended before its last event".to_owned(),
                 Err(_) => break "it went silent, or took longer than is allowed".to_owned(),
             };
@@ -166,10 +170,13 @@ impl Passage {
                 while let Some(event) = scanner.next_event() {
                     watch.see(&event);
                 }
+                if watch.is_over() {
+                    rest_until.get_or_insert_with(|| Instant::now() + FINISH);
+                }
             }
             sender.send(data).await;
         };
-        if let Some(event) = self.watch.as_ref().filter(|watch| !watch.is_over()).map(Watch::error_event) {
+        if let Some(event) = self.watch.as_ref().map(Watch::error_event) {
             sender.send(event).await;
         }
         Err(format!("the upstream's answer: {cause}").into())

@@ -341,6 +341,22 @@ fn a_stream_of_responses_or_messages_passes_unaltered_and_a_cut_is_told() {
 }
 
 #[test]
+fn a_stream_of_responses_or_messages_ends_well_after_its_last_event_whatever_the_upstream_does() {
+    for (path, last) in [("/v1/responses", "response.completed"), ("/v1/messages", "message_stop")] {
+        for left_open in [true, false] {
+            let fake = Fake::start(move |_, stream| {
+                begin_events(stream);
+                chunk(stream, format!("event: {last}\ndata: {{}}\n\n"));
+                left_open && until_closed(stream)
+            });
+            let service = before(&fake, &[("EVENT_TIMEOUT", "1min")]);
+            let reply = service.request("POST", path, &[], r#"{"model":"m","stream":true}"#);
+            assert!(reply.whole && reply.text().ends_with("data: {}\n\n"), "{}", reply.text());
+        }
+    }
+}
+
+#[test]
 fn events_are_passed_on_one_by_one() {
     let (tell, told) = channel::<()>();
     let told = Mutex::new(told);
