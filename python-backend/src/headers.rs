@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
@@ -72,6 +72,11 @@ pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
     })
 }
 
+/// What an upstream calls the request, as an error to the client has it.
+pub(crate) fn upstream_request_id(headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
+    Some((X_UPSTREAM_REQUEST_ID, headers.get(X_REQUEST_ID)?.clone()))
+}
+
 /// Whether an answer is a stream of events.
 pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().get(..EVENT_STREAM.len()));
@@ -131,7 +136,6 @@ pub(crate) fn duration(seconds: &[u8]) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderValue;
     use proptest::prelude::*;
 
     fn map(fields: &[(&str, &str)]) -> HeaderMap {

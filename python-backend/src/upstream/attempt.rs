@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use super::plan::{Outcome, Route};
 use super::{Job, Lane, Upstream, Want, wake};
 use crate::chunk::Usage;
-use crate::headers::{is_event_stream, retry_after};
+use crate::headers::{is_event_stream, retry_after, upstream_request_id};
 use crate::sse::{Event, Rest, Scanner};
 use crate::{chunk, upstream_error};
 
@@ -153,7 +153,7 @@ async fn first(response: Response<PooledBody>, upstream: &Upstream) -> Result<St
 fn begin(headers: HeaderMap, body: PooledBody, scanner: Scanner, first: Event) -> Result<Stream, Failed> {
     let is_error = first.is_error() || chunk::inspect_whole(&first.data).is_ok_and(|seen| seen.error);
     if is_error {
-        return Err(told(&first.data));
+        return Err(told(&headers, &first.data));
     }
     Ok(Stream { headers, body, scanner, first })
 }
@@ -163,7 +163,7 @@ async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Wh
     let body = collect(body, MAX_WHOLE_BYTES).await;
     let body = body.map_err(|cause| broken(format!("{upstream:?} {cause}")))?;
     match chunk::inspect_whole(&body) {
-        Ok(seen) if seen.error => Err(told(&body)),
+        Ok(seen) if seen.error => Err(told(&head.headers, &body)),
         Ok(seen) => Ok(Whole { head, body, usage: seen.usage }),
         Err(_) => {
             let words = upstream_error::normalise(head.status, &head.headers, &body, None).message.clone();
@@ -173,8 +173,9 @@ async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Wh
 }
 
 /// An error in an answer whose status says that all is well.
-fn told(data: &[u8]) -> Failed {
-    let error = upstream_error::from_event(data);
+fn told(headers: &HeaderMap, data: &[u8]) -> Failed {
+    let mut error = upstream_error::from_event(data);
+    error.headers.extend(upstream_request_id(headers));
     Failed(Outcome::Refused(error.status, None), error)
 }
 
@@ -185,7 +186,8 @@ async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed 
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let wait = retry_after(&head.headers, unix);
     let error = upstream_error::normalise(head.status, &head.headers, &body, wait);
-    let error = error.cause(format!("{upstream:?} answered {}", head.status));
+    let mut error = error.cause(format!("{upstream:?} answered {}", head.status));
+    error.headers.extend(upstream_request_id(&head.headers));
     let refused = || Outcome::Refused(head.status, wait);
     Failed(wake::sleeps(upstream, head.status, &head.headers, &body).unwrap_or_else(refused), error)
 }

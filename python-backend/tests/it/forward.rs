@@ -70,6 +70,18 @@ fn the_upstreams_request_id_stands_beside_ours_and_its_cookies_stay_away() {
 }
 
 #[test]
+fn the_upstreams_request_id_stands_beside_ours_in_an_error_too() {
+    for status in [200, 400] {
+        let fake = Fake::start(move |_, stream| {
+            json_answer(stream, status, "x-request-id: up-7\r\n", r#"{"error":{"message":"no","code":400}}"#)
+        });
+        let reply = chat(&before(&fake, &[]), &question(json!({})));
+        assert_eq!((reply.status, reply.header("x-upstream-request-id")), (400, "up-7"));
+        assert_ne!(reply.header("x-request-id"), "up-7");
+    }
+}
+
+#[test]
 fn connections_are_kept_and_a_dead_one_is_replaced_without_a_word() {
     // Says that it keeps the connection, and closes it after each second request.
     let fake = Fake::start(|seen, stream| {
