@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::chat_body::{Changes, ChatBody};
 use crate::choices::Choices;
+use crate::retry_after::retry_after;
 use crate::sse::{Event, Rest, Scanner};
 use crate::{chunk, headers, json_scan, sse, upstream_error};
 
@@ -133,11 +134,7 @@ pub fn headers(input: &[u8]) {
         }
     }
     let body = input.split_at_checked(input.len() / 2).map_or(input, |(_, body)| body);
-    let error = upstream_error::normalise(
-        hyper::StatusCode::SERVICE_UNAVAILABLE,
-        &sent,
-        body,
-        headers::retry_after(&sent, 0),
-    );
+    let error =
+        upstream_error::normalise(hyper::StatusCode::SERVICE_UNAVAILABLE, &sent, body, retry_after(&sent, 0));
     assert_eq!(error.status, hyper::StatusCode::BAD_GATEWAY);
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
@@ -101,28 +101,6 @@ fn is_hop_by_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
     named.map(<[u8]>::trim_ascii).any(|named| named.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
-/// The delay that `Retry-After` tells (RFC 9110, section 10.2.3); `unix` is the time now, in seconds since 1970.
-pub(crate) fn retry_after(headers: &HeaderMap, unix: u64) -> Option<Duration> {
-    let until = || date(headers.get(RETRY_AFTER)?.to_str().ok()?);
-    let left = || Some(Duration::from_secs(until()?.saturating_sub(unix)));
-    seconds(headers, &RETRY_AFTER).or_else(left)
-}
-
-/// The seconds since 1970 of a date such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7; its two
-/// obsolete forms are passed over).
-fn date(text: &str) -> Option<u64> {
-    const MONTHS: &str = "Mar Apr May Jun Jul Aug Sep Oct Nov Dec Jan Feb";
-    let parts: Vec<&str> = text.split([' ', ':']).collect();
-    let [_, day, month, year, hour, minute, second, "GMT"] = *parts.as_slice() else { return None };
-    let number = |text: &str| text.parse::<u16>().ok().map(u64::from);
-    // From March on, so that a leap day is the last of its year.
-    let month = MONTHS.split(' ').position(|name| name == month)? as u64;
-    let year = number(year)?.checked_sub(u64::from(month >= 10))?;
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + number(day)?;
-    let seconds = (number(hour)? * 60 + number(minute)?) * 60 + number(second)?;
-    Some(days.checked_sub(719_469)? * 86_400 + seconds)
-}
-
 /// The seconds that a header tells, whole or, as some servers and clients have it, with a fraction; None of a date. By serde_json, which is here anyway: std's own parser of floats is 15 KB.
 pub(crate) fn seconds(headers: &HeaderMap, name: &HeaderName) -> Option<Duration> {
     duration(headers.get(name)?.as_bytes())
@@ -136,6 +114,7 @@ pub(crate) fn duration(seconds: &[u8]) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::header::RETRY_AFTER;
     use proptest::prelude::*;
 
     fn map(fields: &[(&str, &str)]) -> HeaderMap {
@@ -198,22 +177,6 @@ mod tests {
             assert_eq!(told(passed_over), None, "{passed_over}");
         }
         assert_eq!(seconds(&HeaderMap::new(), &RETRY_AFTER), None);
-    }
-
-    #[test]
-    fn a_retry_after_may_be_a_date() {
-        let told = |value: &'static str| {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
-            retry_after(&headers, 784_111_777).map(|wait| wait.as_secs())
-        };
-        assert_eq!(told("30"), Some(30));
-        assert_eq!(told("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
-        assert_eq!(told("Sun, 06 Nov 1994 08:49:00 GMT"), Some(0), "over");
-        for passed_over in
-            ["soon", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "a b c d e f g GMT"]
-        {
-            assert_eq!(told(passed_over), None, "{passed_over}");
-        }
     }
 
     #[test]
@@ -290,36 +253,6 @@ mod tests {
             4 => (name, value),
             1 => listed.prop_map(|names| ("Connection".to_owned(), names.join(" , ").into_bytes())),
         ]
-    }
-
-    /// Day by day from 1970.
-    fn by_calendar(days: u64) -> (u64, usize, u64) {
-        let (mut year, mut month, mut left) = (1970, 0, days);
-        loop {
-            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-            let long = [31, 28 + u64::from(leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month];
-            if left < long {
-                return (year, month, left + 1);
-            }
-            left -= long;
-            (year, month) = if month == 11 { (year + 1, 0) } else { (year, month + 1) };
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_date_is_read_as_the_calendar_has_it(days in 0..60_000_u64, time in 0..86_400_u64) {
-            let (year, month, day) = by_calendar(days);
-            let name = "JanFebMarAprMayJunJulAugSepOctNovDec".get(month * 3..month * 3 + 3).unwrap();
-            let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
-            let text = format!("Xxx, {day:02} {name} {year} {hour:02}:{minute:02}:{second:02} GMT");
-            prop_assert_eq!(date(&text), Some(days * 86_400 + time));
-        }
-
-        #[test]
-        fn any_text_is_a_date_or_none(text in "[A-Za-z0-9 :,]{0,40}|[a-z]{3}, [0-9]{1,6} (Jan|Feb|Mar) [0-9]{1,6} [0-9]{1,6}:[0-9]{1,6}:[0-9]{1,6} GMT") {
-            _ = date(&text);
-        }
     }
 
     proptest! {

@@ -25,6 +25,7 @@ mod meter;
 mod models;
 mod page;
 mod relay;
+mod retry_after;
 mod routes;
 mod splice;
 mod sse;

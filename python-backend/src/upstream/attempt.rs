@@ -15,7 +15,8 @@ use tokio::time::timeout_at;
 use super::plan::{Outcome, Route};
 use super::{Job, Lane, Upstream, Want, wake};
 use crate::chunk::Usage;
-use crate::headers::{is_event_stream, retry_after, upstream_request_id};
+use crate::headers::{is_event_stream, upstream_request_id};
+use crate::retry_after::retry_after;
 use crate::sse::{Event, Rest, Scanner};
 use crate::{chunk, upstream_error};
 

@@ -4,7 +4,9 @@
 mod access;
 mod chat;
 mod documents;
+mod ends;
 mod failover;
+mod failures;
 mod fake;
 mod forward;
 mod front;
