@@ -90,6 +90,9 @@ impl Lane {
                 let stream = timeout_at(until, first(response, upstream)).await;
                 stream.map_err(|_| silent(upstream))?.map(Opened::Events)
             }
+            Want::Whole if is_events => {
+                Err(unfit(upstream, "the upstream streamed, though a whole answer was asked for"))
+            }
             Want::Events | Want::Whole => {
                 let answer = timeout_at(until, whole(response, upstream)).await;
                 let answer = answer.map_err(|_| silent(upstream))??;
@@ -168,7 +171,8 @@ async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Wh
         Ok(seen) => Ok(Whole { head, body, usage: seen.usage }),
         Err(_) => {
             let words = upstream_error::normalise(head.status, &head.headers, &body, None).message.clone();
-            Err(unfit(upstream, format!("the upstream's answer is no JSON object: {words}")))
+            let message = format!("the upstream's answer is no JSON object: {words}");
+            Err(Failed(Outcome::Broken, unfit(upstream, message).1))
         }
     }
 }
@@ -198,7 +202,7 @@ fn broken(cause: String) -> Failed {
     Failed(Outcome::Broken, Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message).cause(cause))
 }
 
-/// An answer that is not what was asked for, and would be the same again.
+/// An answer that is good, but not what was asked for: it would be the same again, and paid for again.
 fn unfit(upstream: &Upstream, message: impl Into<Cow<'static, str>>) -> Failed {
     let error = Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message);
     let cause = format!("{upstream:?}: {}", error.message);

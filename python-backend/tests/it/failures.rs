@@ -37,7 +37,6 @@ fn an_answer_that_is_no_json_object_is_an_error_and_left_for_the_next() {
         ("text/html", "<html><title>Welcome</title></html>", "a web page: Welcome"),
         ("application/json", "", "nothing else"),
         ("application/json", r#"{"choices":["#, "no JSON object"),
-        ("text/event-stream", "data: {\"choices\":[]}\n\n", "no JSON object"),
     ] {
         let fake = Fake::start(move |_, stream| {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length");
@@ -47,9 +46,16 @@ fn an_answer_that_is_no_json_object_is_an_error_and_left_for_the_next() {
         let reply = chat(&before(&fake, &[]), &question(json!({})));
         assert_eq!(refusal(&reply), (502, "upstream_error".to_owned()));
         assert!(reply.text().contains(words), "{}", reply.text());
-        assert_eq!(fake.count(), 1, "it is not bought again");
         assert_second(&before_all(&[&fake, &good()], &[]));
     }
+}
+
+#[test]
+fn a_stream_that_was_not_asked_for_is_an_error_and_not_bought_again() {
+    let fake = Fake::events(GOOD);
+    let reply = chat(&before(&fake, &[]), &question(json!({})));
+    assert_eq!((refusal(&reply), fake.count()), ((502, "upstream_error".to_owned()), 1));
+    assert_second(&before_all(&[&fake, &good()], &[]));
 }
 
 #[test]
