@@ -1,5 +1,6 @@
 //! When an upstream wants to be asked again: `Retry-After` (RFC 9110, section 10.2.3), which may be a date.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use hyper::header::{HeaderMap, RETRY_AFTER};
@@ -16,15 +17,14 @@ pub(crate) fn retry_after(headers: &HeaderMap, unix: u64) -> Option<Duration> {
 /// The seconds since 1970 of a date such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7; its two
 /// obsolete forms are passed over).
 fn date(text: &str) -> Option<u64> {
-    const MONTHS: &str = "Mar Apr May Jun Jul Aug Sep Oct Nov Dec Jan Feb";
-    let parts: Vec<&str> = text.split([' ', ':']).collect();
-    let [_, day, month, year, hour, minute, second, "GMT"] = *parts.as_slice() else { return None };
-    let number = |text: &str| text.parse::<u16>().ok().map(u64::from);
     // From March on, so that a leap day is the last of its year.
-    let month = MONTHS.split(' ').position(|name| name == month)? as u64;
-    let year = number(year)?.checked_sub(u64::from(month >= 10))?;
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + number(day)?;
-    let seconds = (number(hour)? * 60 + number(minute)?) * 60 + number(second)?;
+    const MONTHS: &[u8] = b"MarAprMayJunJulAugSepOctNovDecJanFeb";
+    let number = |place: Range<usize>| text.get(place)?.parse::<u64>().ok();
+    let name = text.get(8..11).filter(|_| text.get(25..) == Some(" GMT"))?;
+    let month = MONTHS.chunks(3).position(|month| month == name.as_bytes())? as u64;
+    let year = number(12..16)?.checked_sub(u64::from(month >= 10))?;
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + number(5..7)?;
+    let seconds = (number(17..19)? * 60 + number(20..22)?) * 60 + number(23..25)?;
     Some(days.checked_sub(719_469)? * 86_400 + seconds)
 }
 

@@ -94,8 +94,11 @@ fn path(head: &Parts) -> Result<String, Error> {
         let message = "the path has . or .. segments, or encoded what needs no encoding: write it out";
         return Err(Error::new(StatusCode::BAD_REQUEST, "invalid_path", message));
     }
-    let segments: Vec<&str> = below.split('/').filter(|segment| !segment.is_empty()).collect();
-    let meant = format!("/{}", segments.join("/").to_ascii_lowercase());
+    let mut meant = String::new();
+    for segment in below.split('/').filter(|segment| !segment.is_empty()) {
+        meant.extend(["/", segment]);
+    }
+    meant.make_ascii_lowercase();
     if meant != below && LOOKED_AT.contains(&meant.as_str()) {
         let message = format!("there is nothing at this path; you may mean /v1{meant}");
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
@@ -106,8 +109,9 @@ fn path(head: &Parts) -> Result<String, Error> {
 /// Whether what follows a % is no code, or that of a character which means the same without (RFC 3986, section
 /// 2.3), or which ends a segment for some.
 fn is_plain(code: &str) -> bool {
-    let code = code.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
-    code.is_none_or(|byte| byte.is_ascii_alphanumeric() || b"-._~/\\".contains(&byte))
+    let digit = |at| char::from(*code.as_bytes().get(at)?).to_digit(16);
+    let byte = digit(0).zip(digit(1)).and_then(|(high, low)| char::from_u32(high << 4 | low));
+    byte.is_none_or(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '/' | '\\'))
 }
 
 /// The body with the model that its alias stands for, and the name that was asked for.

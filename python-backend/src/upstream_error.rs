@@ -51,7 +51,7 @@ struct Words {
 }
 
 /// The error of an answer with this status. An upstream's 503 becomes 502, and so does what is no error
-/// status; the delay that it asks for is kept up to 60 s.
+/// status, such as that of a page where an answer should be; the delay that it asks for is kept up to 60 s.
 pub(crate) fn normalise(
     status: StatusCode,
     headers: &HeaderMap,
@@ -178,6 +178,8 @@ impl Words {
             // The client's own key was right; the one that is wrong is the operator's.
             code = "upstream_unauthorized";
             message.insert_str(0, "the upstream refused this service's own credentials: ");
+        } else if !is_error {
+            message.insert_str(0, "the upstream did not answer as an API does: ");
         }
         let told = |text: &Option<String>| clip(text.as_deref().unwrap_or("none"), MAX_PAGE_CHARS);
         let cause = format!("the upstream's error has type {}, code {}", told(&self.kind), told(&self.code));

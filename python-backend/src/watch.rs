@@ -1,8 +1,6 @@
 //! Whether a stream of `/v1/responses` or `/v1/messages` has come to its end, which each tells by an event of
 //! its own (OpenAI API reference, "Streaming events"; Anthropic API, "Streaming messages").
 
-use serde_json::json;
-
 use crate::json_scan;
 use crate::sse::Event;
 
@@ -10,16 +8,14 @@ use crate::sse::Event;
 #[derive(Debug)]
 pub(crate) struct Watch {
     last: &'static [&'static str],
-    error: fn() -> serde_json::Value,
+    error: &'static str,
     over: bool,
 }
-
-const MESSAGE: &str = "the upstream broke off in the middle of the answer";
 
 impl Watch {
     /// A watch for a path below `/v1` whose streams have a known end.
     pub(crate) fn of(path: &str) -> Option<Watch> {
-        let (last, error): (&[&str], fn() -> _) = match path {
+        let (last, error): (&[&str], _) = match path {
             "/responses" => (
                 &[
                     "response.completed",
@@ -28,11 +24,11 @@ impl Watch {
                     "response.cancelled",
                     "error",
                 ],
-                || json!({"type": "error", "code": "upstream_error", "message": MESSAGE, "param": null}),
+                r#"{"type":"error","code":"upstream_error","message":"the upstream broke off in the middle of the answer","param":null}"#,
             ),
             "/messages" => (
                 &["message_stop", "error"],
-                || json!({"type": "error", "error": {"type": "api_error", "message": MESSAGE}}),
+                r#"{"type":"error","error":{"type":"api_error","message":"the upstream broke off in the middle of the answer"}}"#,
             ),
             _ => return None,
         };
@@ -43,7 +39,7 @@ impl Watch {
     pub(crate) fn see(&mut self, event: &Event) {
         let is_last = |kind: &str| self.last.contains(&kind);
         let typed = || {
-            let members = json_scan::members(&event.data, ["type"]).ok()?;
+            let members = json_scan::last_members_in(&event.data, &(0..event.data.len()), ["type"]).ok()?;
             let raw = event.data.get(members.get("type")?.value.clone())?;
             Some(is_last(&json_scan::string(raw)?))
         };
@@ -57,7 +53,7 @@ impl Watch {
 
     /// The event that tells of a cut, in the stream's own form.
     pub(crate) fn error_event(&self) -> String {
-        format!("event: error\ndata: {}\n\n", (self.error)())
+        format!("event: error\ndata: {}\n\n", self.error)
     }
 }
 
@@ -74,6 +70,7 @@ mod tests {
         for (path, name, data) in [
             ("/responses", Some("response.completed"), "{}"),
             ("/responses", None, r#"{"type":"response.failed"}"#),
+            ("/responses", None, r#"{"Type":1,"type":"x","type":"response.failed"}"#),
             ("/messages", Some("message_stop"), r#"{"type":"message_stop"}"#),
             ("/messages", Some("error"), "{}"),
         ] {

@@ -1,6 +1,5 @@
 //! One try at one upstream, read as far as it takes to know that the answer has begun well.
 
-use std::borrow::Cow;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
@@ -71,14 +70,19 @@ impl Lane {
         has_more: bool,
     ) -> Result<Opened, Failed> {
         let until = self.patience(job, has_more).into();
+        let tried = timeout_at(until, self.send(job, route, upstream)).await;
+        tried.unwrap_or_else(|_| Err(silent(upstream)))
+    }
+
+    async fn send(&self, job: &Job, route: Route, upstream: &Upstream) -> Result<Opened, Failed> {
         let request = || self.request(job, route, upstream);
-        let sent = timeout_at(until, self.pool.send(&upstream.origin, &request)).await;
-        let response = sent.map_err(|_| silent(upstream))?.map_err(broken)?;
-        if !response.status().is_success() {
-            let refusal = timeout_at(until, refusal(response, upstream)).await;
-            return Err(refusal.unwrap_or_else(|_| silent(upstream)));
-        }
+        let response = self.pool.send(&upstream.origin, &request).await.map_err(broken)?;
         let headers = response.headers();
+        if !response.status().is_success() {
+            let (head, body) = response.into_parts();
+            let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
+            return Err(judged(&head, &body, upstream));
+        }
         if job.want != Want::Head && headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity")
         {
             return Err(broken(format!("{upstream:?} answered in a coding that was not asked for")));
@@ -86,16 +90,12 @@ impl Lane {
         let is_events = is_event_stream(headers);
         match job.want {
             Want::Head => Ok(Opened::Head(response)),
-            Want::Events if is_events => {
-                let stream = timeout_at(until, first(response, upstream)).await;
-                stream.map_err(|_| silent(upstream))?.map(Opened::Events)
-            }
+            Want::Events if is_events => first(response, upstream).await.map(Opened::Events),
             Want::Whole if is_events => {
                 Err(unfit(upstream, "the upstream streamed, though a whole answer was asked for"))
             }
             Want::Events | Want::Whole => {
-                let answer = timeout_at(until, whole(response, upstream)).await;
-                let answer = answer.map_err(|_| silent(upstream))??;
+                let answer = whole(response, upstream).await?;
                 if job.want == Want::Events {
                     return Err(unfit(
                         upstream,
@@ -169,11 +169,7 @@ async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Wh
     match chunk::inspect_whole(&body) {
         Ok(seen) if seen.error => Err(told(&head.headers, &body)),
         Ok(seen) => Ok(Whole { head, body, usage: seen.usage }),
-        Err(_) => {
-            let words = upstream_error::normalise(head.status, &head.headers, &body, None).message.clone();
-            let message = format!("the upstream's answer is no JSON object: {words}");
-            Err(Failed(Outcome::Broken, unfit(upstream, message).1))
-        }
+        Err(_) => Err(judged(&head, &body, upstream)),
     }
 }
 
@@ -184,17 +180,15 @@ fn told(headers: &HeaderMap, data: &[u8]) -> Failed {
     Failed(Outcome::Refused(error.status, None), error)
 }
 
-/// Reads a refusal's body and judges it.
-async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed {
-    let (head, body) = response.into_parts();
-    let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
+/// What an answer is that is none.
+fn judged(head: &Parts, body: &[u8], upstream: &Upstream) -> Failed {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let wait = retry_after(&head.headers, unix);
-    let error = upstream_error::normalise(head.status, &head.headers, &body, wait);
+    let error = upstream_error::normalise(head.status, &head.headers, body, wait);
     let mut error = error.cause(format!("{upstream:?} answered {}", head.status));
     error.headers.extend(upstream_request_id(&head.headers));
-    let refused = || Outcome::Refused(head.status, wait);
-    Failed(wake::sleeps(upstream, head.status, &head.headers, &body).unwrap_or_else(refused), error)
+    let asleep = wake::sleeps(upstream, head.status, &head.headers, body);
+    Failed(asleep.unwrap_or(Outcome::Refused(error.status, wait)), error)
 }
 
 fn broken(cause: String) -> Failed {
@@ -203,10 +197,9 @@ fn broken(cause: String) -> Failed {
 }
 
 /// An answer that is good, but not what was asked for: it would be the same again, and paid for again.
-fn unfit(upstream: &Upstream, message: impl Into<Cow<'static, str>>) -> Failed {
+fn unfit(upstream: &Upstream, message: &'static str) -> Failed {
     let error = Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message);
-    let cause = format!("{upstream:?}: {}", error.message);
-    Failed(Outcome::Unfit, error.cause(cause))
+    Failed(Outcome::Unfit, error.cause(format!("{upstream:?}: {message}")))
 }
 
 fn silent(upstream: &Upstream) -> Failed {

@@ -36,7 +36,7 @@ fn an_answer_that_is_no_json_object_is_an_error_and_left_for_the_next() {
     for (kind, body, words) in [
         ("text/html", "<html><title>Welcome</title></html>", "a web page: Welcome"),
         ("application/json", "", "nothing else"),
-        ("application/json", r#"{"choices":["#, "no JSON object"),
+        ("application/json", r#"{"choices":["#, "not answer as an API does"),
     ] {
         let fake = Fake::start(move |_, stream| {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length");
