@@ -106,6 +106,12 @@ impl ChatBody {
     }
 }
 
+/// A body with another model, of a text that [`ChatBody::read`] passed.
+pub(crate) fn with_model(text: &Bytes, model: &str) -> Bytes {
+    let body = ChatBody::read(text.clone());
+    body.map_or_else(|_| text.clone(), |body| body.with_model(model).into_bytes())
+}
+
 fn options(text: &[u8], place: &Span) -> Result<Members<1>, Error> {
     if !slice(text, place).starts_with(b"{") {
         return Err(invalid(OPTIONS, "stream_options must be an object"));

@@ -99,15 +99,15 @@ async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
     };
     let slot = state.limits.slots.acquire().await?;
     let streamed = body.stream && kind != Kind::Embedding;
-    let changes = |model| Changes { model, usage: streamed, floats: kind == Kind::Embedding };
     let renamed = Some(model.as_str()).filter(|name| body.model.as_deref() != Some(name));
-    let bare = without_pin(&model).filter(|_| lane.knows_pins());
+    let changes = Changes { model: renamed, usage: streamed, floats: kind == Kind::Embedding };
+    let bare = without_pin(&model).filter(|_| lane.knows_pins()).map(str::to_owned);
     let job = Job {
         method: Method::POST,
         path: with_query(kind.path(), &call),
         headers: headers::to_upstream(&call.head.headers),
-        body: body.with(changes(renamed)).into_bytes(),
-        relaxed: bare.map(|bare| body.with(changes(Some(bare))).into_bytes()),
+        body: body.with(changes).into_bytes(),
+        relaxed: bare,
         want: if streamed { Want::Events } else { Want::Whole },
         deadline: Instant::now() + patience(&call, lane, streamed),
     };

@@ -45,7 +45,9 @@ impl Splice {
         if !add.is_empty() && object.count() > gone.len() {
             text.insert(0, ',');
         }
-        self.edits.push((object.insert_at()..object.insert_at(), text.into()));
+        if !text.is_empty() {
+            self.edits.push((object.insert_at()..object.insert_at(), text.into()));
+        }
     }
 
     /// The text with all edits made.

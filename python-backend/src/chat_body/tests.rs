@@ -66,6 +66,17 @@ fn only_what_must_change_does() {
 }
 
 #[test]
+fn a_body_that_needs_no_change_is_not_copied() {
+    let original =
+        Bytes::from_static(br#"{"model":"a","stream":true,"stream_options":{"include_usage":true}}"#);
+    let body = ChatBody::read(original.clone()).unwrap();
+    for changes in [Changes::default(), USAGE_ON, FLOATS] {
+        assert_eq!(body.with(changes).into_bytes().as_ptr(), original.as_ptr());
+    }
+    assert!(with_model(&original, "b").starts_with(br#"{"model":"b","stream":true,"#));
+}
+
+#[test]
 fn usage_is_asked_for_inside_the_options_that_are_there() {
     for (options, expected) in [
         ("null", r#"{"include_usage":true}"#),

@@ -12,6 +12,7 @@ use tokio::time::timeout_at;
 
 use super::plan::{Outcome, Route};
 use super::{Job, Lane, Upstream, Want, wake};
+use crate::chat_body::with_model;
 use crate::headers::{is_event_stream, seconds};
 use crate::sse::{Event, Rest, Scanner};
 use crate::{chunk, upstream_error};
@@ -95,8 +96,10 @@ impl Lane {
     }
 
     fn request(&self, job: &Job, route: Route, upstream: &Upstream) -> Request<Bytes> {
-        let body = job.relaxed.as_ref().filter(|_| route.relaxed).unwrap_or(&job.body);
-        let mut request = Request::new(body.clone());
+        let mut request = Request::new(match job.relaxed.as_deref().filter(|_| route.relaxed) {
+            Some(model) => with_model(&job.body, model), // a copy: made only where it comes to that
+            None => job.body.clone(),
+        });
         *request.method_mut() = job.method.clone();
         let target = [upstream.base.as_str(), &job.path].concat();
         *request.uri_mut() = Uri::try_from(target).unwrap_or_default();

@@ -58,8 +58,8 @@ pub(crate) struct Job {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// The body with the provider's pin taken off the model, where it has one.
-    pub(crate) relaxed: Option<Bytes>,
+    /// The body's model without its provider's pin, where it has one.
+    pub(crate) relaxed: Option<String>,
     pub(crate) want: Want,
     pub(crate) deadline: Instant,
 }

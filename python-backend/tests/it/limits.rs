@@ -1,7 +1,7 @@
 //! Limits of the gateway: rate, slots, memory.
 
 use serde_json::json;
-use space_kit::testing::{read_head, send};
+use space_kit::testing::{Process, read_head, send};
 
 use crate::chat;
 use crate::fake::{Fake, completion, until_closed};
@@ -75,4 +75,27 @@ fn bodies_beyond_the_memory_for_them_are_told_to_come_back() {
     assert_eq!(reply.status, 200);
     let reply = chat(&service, &question(json!({"user": "x".repeat(900)})));
     assert_eq!(refusal(&reply), (413, "request_too_large".to_owned()));
+}
+
+/// A line of a process's status, in KiB.
+fn memory(service: &Process, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+}
+
+#[test]
+fn a_long_body_is_held_once_and_nothing_of_it_is_kept() {
+    const KIB: u64 = 16 * 1024;
+    let fake = Fake::json(completion("hello"));
+    let service = before(&fake, &[]);
+    assert_eq!(chat(&service, &question(json!({}))).status, 200);
+    let before = memory(&service, "VmRSS:");
+    let long = question(json!({"user": "x".repeat(1024 * KIB as usize)}));
+    for _ in 0..2 {
+        assert_eq!(chat(&service, &long).status, 200);
+    }
+    let (most, after) = (memory(&service, "VmHWM:"), memory(&service, "VmRSS:"));
+    assert!(most < before + KIB + KIB / 2, "{before} KiB before, {most} at the most");
+    assert!(after < before + KIB / 2, "{before} KiB before, {after} after");
 }
