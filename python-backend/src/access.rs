@@ -170,7 +170,8 @@ fn refuse(challenge: &'static str, message: impl Into<Cow<'static, str>>) -> Err
         .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
-fn not_decided() -> Error {
+/// The refusal of everything but the demo model.
+pub(crate) fn not_decided() -> Error {
     Error::new(
         StatusCode::UNAUTHORIZED,
         "access_not_configured",

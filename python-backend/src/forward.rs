@@ -8,6 +8,7 @@ use hyper::Method;
 use space_kit::header::{HeaderMap, HeaderName, HeaderValue};
 use space_kit::{Answer, App, Body, Call, Error, Response, StatusCode};
 
+use crate::access::not_decided;
 use crate::bill::Bill;
 use crate::catalogue::unknown;
 use crate::chat_body::{Changes, ChatBody};
@@ -20,6 +21,9 @@ use crate::{chunk, demo, embeddings, headers, stream};
 /// The seconds that openai's clients say they wait for an answer, or for the next bytes of it.
 static CLIENT_WAITS: [HeaderName; 2] =
     [HeaderName::from_static("x-stainless-read-timeout"), HeaderName::from_static("x-stainless-timeout")];
+
+/// The longest body that is read before anybody decided who may send one.
+const MAX_DEMO_BYTES: usize = 64 * 1024;
 
 /// The three kinds of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,20 +77,21 @@ pub(crate) async fn answer(call: Call<State>, kind: Kind) -> Answer {
 
 /// Nobody has decided who may use the upstreams: only the demo model is served.
 async fn demo_alone(mut call: Call<State>, kind: Kind) -> Answer {
-    let (text, _reservation) = intake::body(&mut call).await?;
-    let asked = ChatBody::read(text.clone()).ok().and_then(|body| body.model);
-    if kind != Kind::Chat || asked.as_deref() != Some(demo::MODEL) {
-        intake::admit(&call).await?;
+    if kind == Kind::Chat && call.body.announced() <= MAX_DEMO_BYTES {
+        let guest = intake::admit_to_demo(&call)?;
+        let (text, _reservation) = intake::body(&mut call, MAX_DEMO_BYTES).await?;
+        let asked = ChatBody::read(text.clone()).map(|body| body.model).unwrap_or_default();
+        if asked.as_deref().or(call.app.state.catalogue.default_model()) == Some(demo::MODEL) {
+            return guest.tell(demo::chat::completion(&call, &text));
+        }
     }
-    let guest = intake::admit_to_demo(&call)?;
-    let response = demo::chat::completion(&call, &text)?;
-    guest.tell(Ok(response))
+    Err(not_decided())
 }
 
 async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
     let app = call.app.clone();
     let state = &app.state;
-    let (text, reservation) = intake::body(&mut call).await?;
+    let (text, reservation) = intake::body(&mut call, app.config.max_body_bytes).await?;
     let body = ChatBody::read(text.clone())?;
     let model = state.catalogue.resolve(body.model.as_deref())?;
     let asked = body.model.as_deref().unwrap_or(&model);

@@ -39,7 +39,7 @@ async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
         let message = "no upstream is configured here, so only the demo model's chat is served";
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
-    let (text, reservation) = intake::body(call).await?;
+    let (text, reservation) = intake::body(call, app.config.max_body_bytes).await?;
     let (body, model) = checked(&app.state, text)?;
     let slot = app.state.limits.slots.acquire().await?;
     let deadline = Instant::now() + lane.waits.total;
