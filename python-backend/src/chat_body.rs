@@ -14,6 +14,9 @@ const OPTIONS: &str = "stream_options";
 const USAGE: &str = "include_usage";
 const ENCODING: &str = "encoding_format";
 
+/// The longest name of a model: it is in the log and in `/metrics`.
+const MAX_MODEL_BYTES: usize = 256;
+
 /// A request's body, read.
 #[derive(Debug)]
 pub(crate) struct ChatBody {
@@ -51,6 +54,9 @@ impl ChatBody {
         let model = words(MODEL)?;
         if model.as_deref() == Some("") {
             return Err(invalid(MODEL, "model must be a non-empty string"));
+        }
+        if model.as_ref().is_some_and(|model| model.len() > MAX_MODEL_BYTES) {
+            return Err(invalid(MODEL, "model must be the id of a model, of up to 256 bytes"));
         }
         let stream = raw(STREAM).map(|raw| flag(raw, STREAM)).transpose()?;
         let encoding_format = words(ENCODING)?;

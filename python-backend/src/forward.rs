@@ -82,7 +82,8 @@ async fn demo_alone(mut call: Call<State>, kind: Kind) -> Answer {
         let (text, _reservation) = intake::body(&mut call, MAX_DEMO_BYTES).await?;
         let asked = ChatBody::read(text.clone()).map(|body| body.model).unwrap_or_default();
         if asked.as_deref().or(call.app.state.catalogue.default_model()) == Some(demo::MODEL) {
-            return guest.tell(demo::chat::completion(&call, &text));
+            let answer = demo::chat::completion(&call, &guest.caller, &text);
+            return guest.tell(answer);
         }
     }
     Err(not_decided())
@@ -98,7 +99,7 @@ async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
     let is_demo = model == demo::MODEL && !state.catalogue.is_alias(asked);
     let Some(lane) = kind.lane(state).filter(|_| !is_demo) else {
         return match model == demo::MODEL && kind == Kind::Chat {
-            true => demo::chat::completion(&call, &text),
+            true => demo::chat::completion(&call, &guest.caller, &text),
             false => Err(unknown(&model, &state.catalogue.names())),
         };
     };
@@ -133,6 +134,7 @@ async fn whole(mut errand: Errand, lane: &Lane, base64: bool) -> Answer {
         ));
     };
     let (head, mut body) = answer.into_parts();
+    errand.bill.answered = true;
     errand.bill.tally.usage = chunk::usage_of(&body);
     if errand.kind == Kind::Embedding && base64 {
         body = embeddings::to_base64(&body)?;

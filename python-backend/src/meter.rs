@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::chunk::Usage;
 
-/// Rows of their own; what comes after is counted under `other`.
+/// From so many rows on what a caller asks for anew is counted as the model `other`, and from twice as many on new
+/// callers are `other` too: a token's holders are without number.
 const MAX_ROWS: usize = 500;
 /// The longest label.
 const MAX_LABEL: usize = 100;
@@ -28,7 +29,10 @@ impl Meter {
         let mut rows = self.lock();
         let mut key = (label(caller), label(model));
         if rows.len() >= MAX_ROWS && !rows.contains_key(&key) {
-            key = ("other".to_owned(), "other".to_owned());
+            key.1 = "other".to_owned();
+            if rows.len() >= 2 * MAX_ROWS && !rows.contains_key(&key) {
+                key.0 = "other".to_owned();
+            }
         }
         let row = rows.entry(key).or_default();
         row.answers += 1;
@@ -41,7 +45,7 @@ impl Meter {
         let rows = self.lock();
         type Pick = fn(&Row) -> u64;
         let families: [(&str, &str, &str, Pick); 3] = [
-            ("gateway_answers_total", "", "Answers from upstreams", |row| row.answers),
+            ("gateway_answers_total", "", "Answers by caller and model", |row| row.answers),
             ("gateway_tokens_total", r#",kind="prompt""#, "Tokens by kind", |row| row.prompt),
             ("gateway_tokens_total", r#",kind="completion""#, "", |row| row.completion),
         ];
@@ -96,12 +100,27 @@ mod tests {
     }
 
     #[test]
+    fn one_callers_made_up_models_leave_the_others_their_label() {
+        let meter = Meter::default();
+        (0..MAX_ROWS).for_each(|n| meter.add("ann", &format!("m{n}"), usage(1, 1)));
+        meter.add("bob", "org/m", usage(2, 3));
+        let mut text = String::new();
+        meter.render(&mut text);
+        let row = r#"gateway_tokens_total{caller="bob",model="other",kind="completion"} 3"#;
+        assert!(text.lines().any(|line| line == row), "{text}");
+    }
+
+    #[test]
     fn made_up_names_do_not_grow_it() {
         let meter = Meter::default();
         for n in 0..2 * MAX_ROWS {
             meter.add("site", &format!("m\"{n}\n"), usage(1, 1));
         }
         assert_eq!(meter.lock().len(), MAX_ROWS + 1);
+        for n in 0..2 * MAX_ROWS {
+            meter.add(&format!("subject-{n}"), "m", usage(1, 1));
+        }
+        assert_eq!(meter.lock().len(), 2 * MAX_ROWS + 1);
         let mut text = String::new();
         meter.render(&mut text);
         assert!(text.lines().all(|line| line.matches('"').count() % 2 == 0));

@@ -39,7 +39,7 @@ enum Begun {
     Opening(Opening),
 }
 
-async fn open(errand: Errand) -> (Errand, Result<Stream, Error>) {
+async fn open(mut errand: Errand) -> (Errand, Result<Stream, Error>) {
     let opened = match errand.kind.lane(&errand.app.state) {
         Some(lane) => lane.open(&errand.job).await,
         None => Err(upstream_error("there is no upstream")),
@@ -48,6 +48,7 @@ async fn open(errand: Errand) -> (Errand, Result<Stream, Error>) {
         Opened::Events(stream) => Ok(stream),
         Opened::Whole(_) | Opened::Head(_) => Err(upstream_error("the upstream did not stream")),
     });
+    errand.bill.answered = stream.is_ok();
     (errand, stream)
 }
 

@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use space_kit::outgoing::PooledBody;
@@ -15,15 +16,18 @@ use crate::bill::Bill;
 use crate::chat_body::ChatBody;
 use crate::config::State;
 use crate::forward::{event_stream, with_query};
-use crate::headers;
 use crate::intake::{self, Guest};
 use crate::limits::Slot;
 use crate::sse::Scanner;
 use crate::upstream::{Job, Opened, Waits, Want};
 use crate::watch::Watch;
+use crate::{headers, tokens};
 
 /// The longest event that is watched, in bytes.
 const LONGEST_EVENT: usize = 16 << 20;
+
+/// The longest answer that is no stream whose tokens are counted, in bytes: it is held for that.
+const LONGEST_COUNTED: usize = 1 << 20;
 
 /// Passes a request on.
 pub(crate) async fn pass(mut call: Call<State>) -> Answer {
@@ -56,7 +60,6 @@ async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
         want: Want::Head,
         deadline,
     };
-    let bill = Bill::new(app.clone(), call.id.clone(), &guest.caller, &model);
     let Opened::Head(answer) = lane.open(&job).await? else {
         return Err(Error::new(
             StatusCode::BAD_GATEWAY,
@@ -64,17 +67,22 @@ async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
             "the upstream's answer has no body",
         ));
     };
+    let model = if model.is_empty() { "unknown" } else { model.as_str() };
+    let mut bill = Bill::new(app.clone(), call.id.clone(), &guest.caller, model);
+    bill.answered = job.method == Method::POST; // others ask no model
     drop((job, reservation));
     let (head, body) = answer.into_parts();
     let is_stream = headers::is_event_stream(&head.headers);
-    let watch = Watch::of(&path).filter(|_| is_stream);
+    let watch = Watch::of(&path);
+    let whole = watch.as_ref().filter(|_| !is_stream).map(|_| BytesMut::new());
+    let watch = watch.filter(|_| is_stream);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = head.status;
     *response.headers_mut() = headers::to_client(&head.headers);
     if is_stream {
         event_stream(response.headers_mut());
     }
-    let passage = Passage { body, watch, waits: lane.waits, deadline, _slot: slot, _bill: bill };
+    let passage = Passage { body, watch, whole, waits: lane.waits, deadline, _slot: slot, bill };
     *response.body_mut() = Body::produce(|sender| passage.run(sender));
     Ok(response)
 }
@@ -126,10 +134,12 @@ fn checked(state: &State, text: Bytes) -> Result<(Bytes, String), Error> {
 struct Passage {
     body: PooledBody,
     watch: Option<Watch>,
+    /// What came of an answer that is no stream and tells of its tokens.
+    whole: Option<BytesMut>,
     waits: Waits,
     deadline: Instant,
     _slot: Slot,
-    _bill: Bill,
+    bill: Bill,
 }
 
 impl Passage {
@@ -140,7 +150,10 @@ impl Passage {
             let data = match timeout_at(until.into(), self.body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
                 Ok(Some(Err(error))) => break error.to_string(),
-                Ok(None) if self.watch.as_ref().is_none_or(Watch::is_over) => return Ok(()),
+                Ok(None) if self.watch.as_ref().is_none_or(Watch::is_over) => {
+                    tokens::note(self.whole.as_deref().unwrap_or_default(), &mut self.bill.tally.usage);
+                    return Ok(());
+                }
                 Ok(None) => break "it ended before its last event".to_owned(),
                 Err(_) => break "it went silent, or took longer than is allowed".to_owned(),
             };
@@ -148,7 +161,12 @@ impl Passage {
                 scanner.push(&data)?;
                 while let Some(event) = scanner.next_event() {
                     watch.see(&event);
+                    tokens::note(&event.data, &mut self.bill.tally.usage);
                 }
+            }
+            self.whole = self.whole.filter(|whole| whole.len() + data.len() <= LONGEST_COUNTED);
+            if let Some(whole) = &mut self.whole {
+                whole.extend_from_slice(&data);
             }
             sender.send(data).await;
         };

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::chat;
-use crate::fake::{Fake, GOOD, completion, json_answer};
+use crate::fake::{Fake, GOOD, begin_events, chunk, completion, end, json_answer};
 use crate::support::{assert_clean, before, events, question, refusal, streamed};
 
 #[test]
@@ -227,7 +227,66 @@ fn an_alias_leads_to_the_upstream_whatever_its_model_is_called() {
 #[test]
 fn the_demo_model_is_there_beside_the_upstreams() {
     let fake = Fake::json(completion("hello"));
-    let reply = chat(&before(&fake, &[]), &question(json!({"model": "demo"})));
+    let service = before(&fake, &[]);
+    let reply = chat(&service, &question(json!({"model": "demo"})));
     assert!(reply.text().contains("This is the demo model"));
     assert_eq!(fake.count(), 0);
+    assert!(service.log("\"usage\"").contains(r#""model":"demo","prompt_tokens":1,"#));
+}
+
+#[test]
+fn what_was_not_answered_is_not_counted() {
+    let fake = Fake::start(|seen, stream| match seen.line().contains("/models/") {
+        true => json_answer(stream, 200, "", "{}"),
+        false => json_answer(stream, 400, "", r#"{"error":"no"}"#),
+    });
+    let service = before(&fake, &[]);
+    for body in [question(json!({})), streamed()] {
+        assert_eq!(chat(&service, &body).status, 400);
+    }
+    assert_eq!(service.request("POST", "/v1/responses", &[], r#"{"model":"m"}"#).status, 400);
+    assert_eq!(service.get("/v1/models/org/model").status, 200);
+    let metrics = service.get("/metrics").text();
+    assert!(!metrics.contains("caller="), "{metrics}");
+    let (_, log) = service.stop();
+    assert!(!log.concat().contains("\"usage\""), "{log:?}");
+}
+
+#[test]
+fn the_tokens_of_responses_and_messages_are_counted() {
+    const USAGE: &str = r#""usage":{"input_tokens":11,"output_tokens":22}"#;
+    let fake = Fake::start(|seen, stream| {
+        if !seen.body.contains("stream") {
+            return json_answer(stream, 200, "", &format!("{{\"id\":\"r\",{USAGE}}}"));
+        }
+        begin_events(stream);
+        match seen.line().contains("/messages") {
+            true => {
+                chunk(
+                    stream,
+                    "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":7}}}\n\n",
+                );
+                chunk(stream, "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":9}}\n\n");
+                chunk(stream, "data: {\"type\":\"message_stop\"}\n\n");
+            }
+            false => chunk(
+                stream,
+                format!("data: {{\"type\":\"response.completed\",\"response\":{{{USAGE}}}}}\n\n"),
+            ),
+        }
+        end(stream)
+    });
+    let service = before(&fake, &[]);
+    for (path, body, counts) in [
+        ("/v1/responses", r#"{"model":"a"}"#, (11, 22)),
+        ("/v1/responses", r#"{"model":"b","stream":true}"#, (11, 22)),
+        ("/v1/messages", r#"{"model":"c"}"#, (11, 22)),
+        ("/v1/messages", r#"{"model":"d","stream":true}"#, (7, 9)),
+    ] {
+        let reply = service.request("POST", path, &[], body);
+        assert_eq!((reply.status, reply.whole), (200, true));
+        let told = format!(r#""prompt_tokens":{},"completion_tokens":{}"#, counts.0, counts.1);
+        let line = service.log("\"usage\"");
+        assert!(line.contains(&told), "{path} {body}: {line}");
+    }
 }
