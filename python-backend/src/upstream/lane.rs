@@ -150,10 +150,13 @@ impl Lane {
         let Some(backend) = self.backends.get(route.upstream) else {
             return Err(Failed(Outcome::Skipped, unavailable("no upstream")));
         };
-        let tried = match backend.breaker.admits(Instant::now()) {
+        let mut tried = match backend.breaker.admits(Instant::now()) {
             true => self.try_once(job, route, &backend.upstream, has_more).await,
             false => Err(Failed(Outcome::Skipped, unavailable("the upstream is left alone for a moment"))),
         };
+        if let Err(Failed(_, error)) = &mut tried {
+            backend.upstream.hide_key(error);
+        }
         let failure = tried.as_ref().err().map(|failed| failed.0);
         backend.tries.count(failure);
         let worked = match failure {

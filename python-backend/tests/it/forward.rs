@@ -290,3 +290,25 @@ fn the_tokens_of_responses_and_messages_are_counted() {
         assert!(line.contains(&told), "{path} {body}: {line}");
     }
 }
+
+#[test]
+fn an_upstream_that_repeats_our_key_does_not_show_it_to_the_client() {
+    let fake = Fake::start(|seen, stream| {
+        let key = seen.header("authorization").strip_prefix("Bearer ").unwrap().to_owned();
+        let error = json!({"message": format!("Incorrect API key provided: {key}."), "param": key});
+        if seen.body.contains("stream") {
+            begin_events(stream);
+            chunk(stream, format!("data: {}\n\n", json!({"error": error})));
+            return end(stream);
+        }
+        json_answer(stream, 401, "", &json!({"error": error}).to_string())
+    });
+    let service = before(&fake, &[("UPSTREAM_API_KEYS", "sk-upstream-secret"), ("ACCESS", "open")]);
+    for body in [question(json!({})), streamed()] {
+        let reply = chat(&service, &body);
+        let (all, told) = (format!("{reply:?} {}", reply.text()), reply.text());
+        assert!(told.contains("Incorrect API key provided: ***.") && !all.contains("sk-upstream"), "{all}");
+    }
+    let (_, log) = service.stop();
+    assert!(!log.concat().contains("sk-upstream"), "{log:?}");
+}
