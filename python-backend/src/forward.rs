@@ -98,9 +98,11 @@ async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
     let asked = body.model.as_deref().unwrap_or(&model);
     let is_demo = model == demo::MODEL && !state.catalogue.is_alias(asked);
     let Some(lane) = kind.lane(state).filter(|_| !is_demo) else {
-        return match model == demo::MODEL && kind == Kind::Chat {
-            true => demo::chat::completion(&call, &guest.caller, &text),
-            false => Err(unknown(&model, &state.catalogue.names())),
+        return match kind {
+            Kind::Chat if model == demo::MODEL => demo::chat::completion(&call, &guest.caller, &text),
+            Kind::Chat => Err(unknown(&model, &state.catalogue.names())),
+            Kind::Completion => Err(demo::only_chats("; for completions set COMPLETIONS_URL")),
+            Kind::Embedding => Err(demo::only_chats("; for embeddings set EMBEDDINGS_URL")),
         };
     };
     let slot = state.limits.slots.acquire().await?;

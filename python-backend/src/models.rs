@@ -30,25 +30,27 @@ async fn listed(call: &Call<State>) -> Result<Bytes, Error> {
     let mut data: Vec<String> =
         state.catalogue.names().into_iter().map(|name| to_json(&entry(name))).collect();
     if let Some(lane) = state.upstreams.main.as_ref().filter(|_| !state.catalogue.is_limited()) {
-        let text = fetch(call, lane).await?;
-        let members = json_scan::members(&text, ["data"]);
-        let items = members.ok().and_then(|members| {
-            let place = members.get("data")?.value.clone();
-            let inner = text.get(place)?.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii();
-            Some(String::from_utf8_lossy(inner).into_owned())
-        });
-        let items = items.ok_or_else(|| {
-            Error::new(
-                StatusCode::BAD_GATEWAY,
-                "upstream_error",
-                "the upstream's list of models cannot be read",
-            )
-        })?;
-        if !items.is_empty() {
-            data.push(items);
+        let _slot = state.limits.slots.acquire().await?;
+        match fetch(call, lane).await {
+            Ok(text) => data.extend(items(&text)?),
+            // One that has no list may have models.
+            Err(error) if matches!(error.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(format!("{{\"object\":\"list\",\"data\":[{}]}}", data.join(",")).into())
+}
+
+/// The text of a list's items, if it has any.
+fn items(list: &[u8]) -> Result<Option<String>, Error> {
+    let inner = || {
+        let members = json_scan::members(list, ["data"]).ok()?;
+        let inner = list.get(members.get("data")?.value.clone())?;
+        Some(inner.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii())
+    };
+    let message = "the upstream's list of models cannot be read";
+    let inner = inner().ok_or_else(|| Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message))?;
+    Ok(Some(String::from_utf8_lossy(inner).into_owned()).filter(|items| !items.is_empty()))
 }
 
 async fn fetch(call: &Call<State>, lane: &Lane) -> Result<Bytes, Error> {

@@ -21,7 +21,7 @@ use crate::limits::Slot;
 use crate::sse::Scanner;
 use crate::upstream::{Job, Opened, Waits, Want};
 use crate::watch::Watch;
-use crate::{headers, tokens};
+use crate::{demo, headers, tokens};
 
 /// The longest event that is watched, in bytes.
 const LONGEST_EVENT: usize = 16 << 20;
@@ -40,7 +40,8 @@ async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
     let app = call.app.clone();
     let path = path(&call.head)?;
     let Some(lane) = app.state.upstreams.main.as_ref() else {
-        let message = "no upstream is configured here, so only the demo model's chat is served";
+        let message = "there is no upstream here, so /v1/models and /v1/chat/completions of the demo model are all \
+                       that is served";
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
     let (text, reservation) = intake::body(call, app.config.max_body_bytes).await?;
@@ -115,11 +116,15 @@ fn checked(state: &State, text: Bytes) -> Result<(Bytes, String), Error> {
         return Ok((text, String::new()));
     }
     let body = ChatBody::read(text.clone())?;
-    let Some(asked) = body.model.as_deref().or(state.catalogue.default_model()) else {
+    let asked = body.model.as_deref().or(state.catalogue.default_model());
+    if asked.is_none() && !state.catalogue.is_limited() {
         return Ok((text, String::new()));
-    };
-    let model = state.catalogue.resolve(Some(asked))?;
-    let asked = asked.to_owned();
+    }
+    let model = state.catalogue.resolve(asked)?;
+    let asked = asked.unwrap_or_default().to_owned();
+    if model == demo::MODEL && !state.catalogue.is_alias(&asked) {
+        return Err(demo::only_chats(""));
+    }
     Ok((
         if body.model.as_deref() == Some(model.as_str()) {
             text

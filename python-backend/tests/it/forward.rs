@@ -312,3 +312,42 @@ fn an_upstream_that_repeats_our_key_does_not_show_it_to_the_client() {
     let (_, log) = service.stop();
     assert!(!log.concat().contains("sk-upstream"), "{log:?}");
 }
+
+#[test]
+fn where_models_are_limited_each_request_names_one() {
+    let fake = Fake::json(json!({}));
+    let limited = before(&fake, &[("MODELS", "org/model")]);
+    let reply = limited.request("POST", "/v1/responses", &[], r#"{"input":"x"}"#);
+    assert_eq!(refusal(&reply), (400, "invalid_value".to_owned()));
+    assert_eq!(reply.json()["error"]["param"], "model");
+    assert_eq!(limited.request("DELETE", "/v1/responses/r_1", &[], "").status, 200, "it asks no model");
+    assert_eq!(before(&fake, &[]).request("POST", "/v1/responses", &[], r#"{"input":"x"}"#).status, 200);
+    assert_eq!(fake.count(), 2);
+}
+
+#[test]
+fn the_demo_model_can_be_the_default() {
+    let fake = Fake::json(completion("hello"));
+    let nameless = json!({"messages": [{"role": "user", "content": "hi"}]});
+    for more in [&[][..], &[("UPSTREAM_API_KEYS", "sk-upstream")]] {
+        let service = before(&fake, &[&[("DEFAULT_MODEL", "demo")], more].concat());
+        let reply = chat(&service, &nameless);
+        assert!(reply.text().contains("This is the demo model"), "{}", reply.text());
+    }
+    assert_eq!(fake.count(), 0);
+}
+
+#[test]
+fn an_upstream_without_a_list_of_models_leaves_ours_and_one_is_waited_for_in_a_slot() {
+    let fake = Fake::start(|_, stream| json_answer(stream, 404, "", r#"{"detail":"Not Found"}"#));
+    let service = before(&fake, &[("MODEL_ALIASES", "fast=org/big")]);
+    let reply = service.get("/v1/models");
+    let ids: Vec<_> = reply.json()["data"].as_array().unwrap().iter().map(|m| m["id"].clone()).collect();
+    assert_eq!((reply.status, ids), (200, vec![json!("fast"), json!("demo")]));
+    let silent = Fake::start(|_, stream| crate::fake::until_closed(stream));
+    let env = [("MAX_CONCURRENT", "1"), ("QUEUE_LENGTH", "0")];
+    let service = before(&silent, &env);
+    let _first = space_kit::testing::send(service.address, "GET /v1/models HTTP/1.1\r\nhost: a\r\n\r\n");
+    silent.next();
+    assert_eq!(refusal(&service.get("/v1/models")), (429, "overloaded".to_owned()));
+}
