@@ -99,7 +99,11 @@ impl Access {
             if let Some(label) = keys.as_ref().and_then(|keys| keys.label(offered)) {
                 return Ok(Caller { label: label.to_owned(), kind: Kind::Key });
             }
+            let pasted = || keys.as_ref()?.label(offered.split_once(':')?.1);
             let outcome = match (tokens, &self.issuer_keys) {
+                _ if pasted().is_some() => Err(unauthorized(
+                    "this is a key with its label; send what follows the label and colon in API_KEYS",
+                )),
                 (Some(rule), Some(source)) if Token::is_like(offered) => {
                     check(offered, rule, source, now).await
                 }

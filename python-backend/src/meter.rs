@@ -1,6 +1,5 @@
 //! Tokens by caller and model, for `/metrics`. Rows are bounded whatever names callers come up with.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,15 +8,18 @@ use crate::chunk::Usage;
 /// From so many rows on what a caller asks for anew is counted as the model `other`, and from twice as many on new
 /// callers are `other` too: a token's holders are without number.
 const MAX_ROWS: usize = 500;
+const OTHER: &str = "other";
 /// The longest label.
 const MAX_LABEL: usize = 100;
 
-/// Counts by (caller, model).
+/// Counts by caller and model, in that order.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(Mutex<BTreeMap<(String, String), Row>>);
+pub(crate) struct Meter(Mutex<Vec<Row>>);
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug)]
 struct Row {
+    caller: String,
+    model: String,
     answers: u64,
     prompt: u64,
     completion: u64,
@@ -26,18 +28,28 @@ struct Row {
 impl Meter {
     /// Counts one answer.
     pub(crate) fn add(&self, caller: &str, model: &str, usage: Usage) {
+        let (caller, model) = (label(caller), label(model));
+        let places = [
+            (caller.as_str(), model.as_str(), MAX_ROWS),
+            (caller.as_str(), OTHER, 2 * MAX_ROWS),
+            (OTHER, OTHER, usize::MAX),
+        ];
         let mut rows = self.lock();
-        let mut key = (label(caller), label(model));
-        if rows.len() >= MAX_ROWS && !rows.contains_key(&key) {
-            key.1 = "other".to_owned();
-            if rows.len() >= 2 * MAX_ROWS && !rows.contains_key(&key) {
-                key.0 = "other".to_owned();
+        let place = places.into_iter().find_map(|(caller, model, most)| {
+            match rows.binary_search_by(|row| (&*row.caller, &*row.model).cmp(&(caller, model))) {
+                Err(at) if rows.len() < most => {
+                    let (caller, model) = (caller.to_owned(), model.to_owned());
+                    rows.insert(at, Row { caller, model, answers: 0, prompt: 0, completion: 0 });
+                    Some(at)
+                }
+                found => found.ok(),
             }
+        });
+        if let Some(row) = place.and_then(|at| rows.get_mut(at)) {
+            row.answers += 1;
+            row.prompt = row.prompt.saturating_add(usage.prompt_tokens.unwrap_or(0));
+            row.completion = row.completion.saturating_add(usage.completion_tokens.unwrap_or(0));
         }
-        let row = rows.entry(key).or_default();
-        row.answers += 1;
-        row.prompt = row.prompt.saturating_add(usage.prompt_tokens.unwrap_or(0));
-        row.completion = row.completion.saturating_add(usage.completion_tokens.unwrap_or(0));
     }
 
     /// Appends the counts in the Prometheus text format.
@@ -53,13 +65,14 @@ impl Meter {
             if !help.is_empty() {
                 _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter");
             }
-            for ((caller, model), row) in rows.iter() {
-                _ = writeln!(out, r#"{name}{{caller="{caller}",model="{model}"{kind}}} {}"#, pick(row));
+            for row in rows.iter() {
+                let (Row { caller, model, .. }, count) = (row, pick(row));
+                _ = writeln!(out, r#"{name}{{caller="{caller}",model="{model}"{kind}}} {count}"#);
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Row>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Row>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

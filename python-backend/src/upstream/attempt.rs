@@ -58,7 +58,7 @@ impl Lane {
         let sent = timeout_at(until, self.pool.send(&upstream.origin, &request)).await;
         let response = sent.map_err(|_| silent(upstream))?.map_err(broken)?;
         if !response.status().is_success() {
-            let refusal = timeout_at(until, refusal(response, upstream)).await;
+            let refusal = timeout_at(until, refusal(response, upstream, &job.path)).await;
             return Err(refusal.unwrap_or_else(|_| silent(upstream)));
         }
         let headers = response.headers();
@@ -150,7 +150,7 @@ async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Re
 }
 
 /// Reads a refusal's body and judges it.
-async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed {
+async fn refusal(response: Response<PooledBody>, upstream: &Upstream, path: &str) -> Failed {
     let (head, body) = response.into_parts();
     let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
     let mut error = upstream_error::normalise(head.status, &head.headers, &body);
@@ -160,7 +160,10 @@ async fn refusal(response: Response<PooledBody>, upstream: &Upstream) -> Failed 
         error.message =
             format!("the upstream refused this service's own credentials: {}", error.message).into();
     }
-    let error = error.cause(format!("{upstream:?} answered {}", head.status));
+    let path = path.split('?').next().unwrap_or_default();
+    let lost = head.status == StatusCode::NOT_FOUND && !upstream.base.ends_with("/v1");
+    let hint = if lost { "; base addresses usually end in /v1" } else { "" };
+    let error = error.cause(format!("{upstream:?}{path} answered {}{hint}", head.status));
     if wake::is_asleep(upstream, head.status, &head.headers, &body) {
         return Failed(Outcome::Asleep, error);
     }

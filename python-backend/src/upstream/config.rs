@@ -119,11 +119,20 @@ fn list(
     keys: &'static Var,
     token: Option<&str>,
 ) -> Option<Vec<Upstream>> {
-    let given = env.optional(urls, |text| text.split(',').map(|url| Upstream::parse(url.trim())).collect());
+    let given =
+        env.optional(urls, |text| Some(text.split(',').map(|url| Upstream::parse(url.trim())).collect()));
     let keys_given =
         env.optional(keys, |text| text.split(',').map(|one| key(one.trim())).collect::<Option<Vec<_>>>());
     let (Some(given), Some(keys_given)) = (given, keys_given) else { return None };
-    let upstreams: Vec<Upstream> = given.unwrap_or_default();
+    let given: Vec<Option<Upstream>> = given.unwrap_or_default();
+    if let Some(at) = given.iter().position(Option::is_none) {
+        // What is wrong with it may be that a key is in it.
+        let (number, keys, accepts) = (at + 1, keys.name, urls.accepts);
+        let problem = format!("address {number} is not accepted; accepted: {accepts}; keys go to {keys}");
+        env.problem(urls, problem);
+        return None;
+    }
+    let upstreams: Vec<Upstream> = given.into_iter().flatten().collect();
     let Some(list) = keys_given else {
         return Some(upstreams.into_iter().map(|one| with_token(one, token)).collect());
     };
@@ -193,6 +202,14 @@ mod tests {
             ),
         ] {
             assert_eq!(read_with(set).err().as_deref(), Some(told));
+        }
+    }
+    #[test]
+    fn an_address_that_is_not_accepted_is_not_shown() {
+        for address in ["http://user:pa55word@127.0.0.1/v1", "https://a/v1?key=pa55word", "pa55word"] {
+            let told = read_with(&[("UPSTREAM_URL", &format!("https://a/v1,{address}"))]).err().unwrap();
+            assert!(told.starts_with("UPSTREAM_URL: address 2 is not accepted; "), "{told}");
+            assert!(told.ends_with("; keys go to UPSTREAM_API_KEYS") && !told.contains("pa55word"), "{told}");
         }
     }
 }

@@ -57,6 +57,9 @@ fn a_key_opens_in_either_header_and_nothing_else_does() {
         assert_eq!(refusal(&reply), (401, "invalid_api_key".to_owned()));
         assert_eq!(reply.header("www-authenticate"), "Bearer");
     }
+    let pasted = ask(&service, ("authorization", &format!("Bearer site:{key}")));
+    assert_eq!(refusal(&pasted), (401, "invalid_api_key".to_owned()));
+    assert!(pasted.text().contains("send what follows the label and colon in API_KEYS"), "{}", pasted.text());
     assert_eq!(service.get("/v1/models").status, 401);
     assert_eq!(service.get("/").status, 200);
     assert_eq!(fake.count(), 2);

@@ -351,3 +351,16 @@ fn an_upstream_without_a_list_of_models_leaves_ours_and_one_is_waited_for_in_a_s
     silent.next();
     assert_eq!(refusal(&service.get("/v1/models")), (429, "overloaded".to_owned()));
 }
+
+#[test]
+fn an_address_that_leads_nowhere_is_logged_with_what_it_usually_ends_in() {
+    let fake = Fake::start(|_, stream| json_answer(stream, 404, "", r#"{"detail":"Not Found"}"#));
+    let url = format!("http://{}", fake.address);
+    let service = crate::start(&[("UPSTREAM_URL", &url)]);
+    assert_eq!(refusal(&chat(&service, &question(json!({})))), (404, "unknown_url".to_owned()));
+    let told = format!("{url}/chat/completions answered 404 Not Found; base addresses usually end in /v1");
+    assert!(service.log("\"status\":404").contains(&told));
+    let service = before(&fake, &[]);
+    chat(&service, &question(json!({})));
+    assert!(!service.log("\"status\":404").contains("usually"), "it does end so");
+}
