@@ -15,7 +15,7 @@ const USAGE: &str = "include_usage";
 const ENCODING: &str = "encoding_format";
 
 /// The longest name of a model: it is in the log and in `/metrics`.
-const MAX_MODEL_BYTES: usize = 256;
+const MAX_MODEL_CHARS: usize = 256;
 
 /// A request's body, read.
 #[derive(Debug)]
@@ -55,8 +55,8 @@ impl ChatBody {
         if model.as_deref() == Some("") {
             return Err(invalid(MODEL, "model must be a non-empty string"));
         }
-        if model.as_ref().is_some_and(|model| model.len() > MAX_MODEL_BYTES) {
-            return Err(invalid(MODEL, "model must be the id of a model, of up to 256 bytes"));
+        if model.as_ref().is_some_and(|model| model.chars().count() > MAX_MODEL_CHARS) {
+            return Err(invalid(MODEL, "model must be the id of a model, of up to 256 characters"));
         }
         let stream = raw(STREAM).map(|raw| flag(raw, STREAM)).transpose()?;
         let encoding_format = words(ENCODING)?;

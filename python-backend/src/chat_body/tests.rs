@@ -54,7 +54,7 @@ fn what_is_wrong_is_named_by_its_path() {
         let error = read(text).unwrap_err();
         assert_eq!((error.param.as_deref(), error.code), (param, code), "{text}: {}", error.message);
     }
-    let named = |length| read(&format!(r#"{{"model":"{}"}}"#, "m".repeat(length)));
+    let named = |length| read(&format!(r#"{{"model":"{}"}}"#, "é".repeat(length)));
     assert!(named(256).is_ok());
     assert_eq!(named(257).unwrap_err().param.as_deref(), Some("model"));
 }
