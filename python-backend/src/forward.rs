@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hyper::Method;
 use space_kit::header::{HeaderMap, HeaderName, HeaderValue};
-use space_kit::{Answer, App, Body, Call, Error, Response, StatusCode};
+use space_kit::{Answer, App, Body, Call, Response};
 
 use crate::access::not_decided;
 use crate::bill::Bill;
@@ -129,11 +129,7 @@ async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
 
 async fn whole(mut errand: Errand, lane: &Lane, base64: bool) -> Answer {
     let Opened::Whole(answer) = lane.open(&errand.job).await? else {
-        return Err(Error::new(
-            StatusCode::BAD_GATEWAY,
-            "upstream_error",
-            "the upstream did not answer whole",
-        ));
+        return Err(stream::upstream_error("the upstream's answer has another form"));
     };
     let (head, mut body) = answer.into_parts();
     errand.bill.answered = true;

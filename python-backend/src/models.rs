@@ -11,6 +11,7 @@ use space_kit::{Answer, Call, Error, StatusCode};
 use crate::catalogue::unknown;
 use crate::config::State;
 use crate::intake;
+use crate::stream::upstream_error;
 use crate::upstream::{Job, Lane, Opened, Want};
 use crate::{demo, headers, json_scan, tunnel};
 
@@ -49,7 +50,7 @@ fn items(list: &[u8]) -> Result<Option<String>, Error> {
         Some(inner.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii())
     };
     let message = "the upstream's list of models cannot be read";
-    let inner = inner().ok_or_else(|| Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message))?;
+    let inner = inner().ok_or_else(|| upstream_error(message))?;
     Ok(Some(String::from_utf8_lossy(inner).into_owned()).filter(|items| !items.is_empty()))
 }
 

@@ -79,6 +79,7 @@ async fn relay(mut sender: Sender, begun: Begun, waits: Waits) -> Result<(), Box
     relay.run(&mut sender, stream).await
 }
 
-fn upstream_error(message: &'static str) -> Error {
+/// An answer that is not what was asked for.
+pub(crate) fn upstream_error(message: &'static str) -> Error {
     Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message)
 }

@@ -19,6 +19,7 @@ use crate::forward::{event_stream, with_query};
 use crate::intake::{self, Guest};
 use crate::limits::Slot;
 use crate::sse::Scanner;
+use crate::stream::upstream_error;
 use crate::upstream::{Job, Opened, Waits, Want};
 use crate::watch::Watch;
 use crate::{demo, headers, tokens};
@@ -62,11 +63,7 @@ async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
         deadline,
     };
     let Opened::Head(answer) = lane.open(&job).await? else {
-        return Err(Error::new(
-            StatusCode::BAD_GATEWAY,
-            "upstream_error",
-            "the upstream's answer has no body",
-        ));
+        return Err(upstream_error("the upstream's answer has another form"));
     };
     let model = if model.is_empty() { "unknown" } else { model.as_str() };
     let mut bill = Bill::new(app.clone(), call.id.clone(), &guest.caller, model);
