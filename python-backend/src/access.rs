@@ -101,9 +101,9 @@ impl Access {
             }
             let pasted = || keys.as_ref()?.label(offered.split_once(':')?.1);
             let outcome = match (tokens, &self.issuer_keys) {
-                _ if pasted().is_some() => Err(unauthorized(
-                    "this is a key with its label; send what follows the label and colon in API_KEYS",
-                )),
+                _ if pasted().is_some() => {
+                    Err(unauthorized("send what follows the label and colon in API_KEYS, the key alone"))
+                }
                 (Some(rule), Some(source)) if Token::is_like(offered) => {
                     check(offered, rule, source, now).await
                 }

@@ -18,7 +18,8 @@ const NOT_FOUND: &str = "not_found";
 /// What is said of it: the code that OpenAI's API gives, and the usual reason.
 const UNKNOWN_URL: (&str, &str) = (
     "unknown_url",
-    "there is nothing at this path; the base address ends in /v1, chat is at /v1/chat/completions",
+    "there is nothing at this path; the base address ends in /v1: chat is at /v1/chat/completions, embeddings are at \
+     /v1/embeddings",
 );
 
 /// The body of an error: `{"error":{"message","type","param","code"}}`.

@@ -11,7 +11,7 @@ use super::{Lane, Upstream, Waits};
 space_kit::vars! {
     pub(crate) ALL;
     HF_TOKEN (secret) = "", "a Hugging Face token: visible ASCII characters",
-        "token for the Hugging Face router and Inference Endpoints; it is sent to no other host, unless UPSTREAM_API_KEYS has it";
+        "token for the Hugging Face router and Inference Endpoints, and for no other host";
     UPSTREAM_URL = "https://router.huggingface.co/v1 if HF_TOKEN is set, else none: the demo model alone",
         "base addresses separated by commas: https, or http to private hosts, such as http://127.0.0.1:8080/v1",
         "where requests are forwarded to, in the order of preference";
