@@ -99,7 +99,11 @@ impl Access {
             if let Some(label) = keys.as_ref().and_then(|keys| keys.label(offered)) {
                 return Ok(Caller { label: label.to_owned(), kind: Kind::Key });
             }
+            let pasted = || keys.as_ref()?.label(offered.split_once(':')?.1);
             let outcome = match (tokens, &self.issuer_keys) {
+                _ if pasted().is_some() => {
+                    Err(unauthorized("send what follows the label and colon in API_KEYS, the key alone"))
+                }
                 (Some(rule), Some(source)) if Token::is_like(offered) => {
                     check(offered, rule, source, now).await
                 }
@@ -170,7 +174,8 @@ fn refuse(challenge: &'static str, message: impl Into<Cow<'static, str>>) -> Err
         .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
-fn not_decided() -> Error {
+/// The refusal of everything but the demo model.
+pub(crate) fn not_decided() -> Error {
     Error::new(
         StatusCode::UNAUTHORIZED,
         "access_not_configured",

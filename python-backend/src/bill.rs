@@ -18,24 +18,30 @@ pub(crate) struct Tally {
     pub(crate) content_chunks: u64,
 }
 
-/// One answer's account. It is settled when it is dropped.
+/// One answer's account. It is settled when it is dropped, if there was an answer.
 pub(crate) struct Bill {
     app: Arc<App<State>>,
     id: HeaderValue,
     caller: String,
     model: String,
+    /// There is an answer, or the beginning of one.
+    pub(crate) answered: bool,
     pub(crate) tally: Tally,
 }
 
 impl Bill {
     /// An account of what this caller asks of this model, by the name that they gave it.
     pub(crate) fn new(app: Arc<App<State>>, id: HeaderValue, caller: &Caller, model: &str) -> Bill {
-        Bill { app, id, caller: caller.label.clone(), model: model.to_owned(), tally: Tally::default() }
+        let (caller, model) = (caller.label.clone(), model.to_owned());
+        Bill { app, id, caller, model, answered: false, tally: Tally::default() }
     }
 }
 
 impl Drop for Bill {
     fn drop(&mut self) {
+        if !self.answered {
+            return;
+        }
         let counted = Usage { completion_tokens: Some(self.tally.content_chunks), ..Usage::default() };
         let usage = self.tally.usage.unwrap_or(counted);
         self.app.state.meter.add(&self.caller, &self.model, usage);

@@ -1,7 +1,5 @@
 //! Which models a caller may name, and what they are called upstream.
 
-use std::collections::BTreeMap;
-
 use space_kit::{Env, Error, StatusCode};
 
 use crate::demo;
@@ -24,6 +22,13 @@ pub(crate) fn read(env: &mut Env<'_>) -> Option<Catalogue> {
     let (Some(allowed), Some(aliases), Some(default)) = (allowed, aliases, default) else { return None };
     let (allowed, aliases) = (allowed.unwrap_or_default(), aliases.unwrap_or_default());
     let catalogue = Catalogue { allowed, aliases, default };
+    let twice = |(at, (alias, _)): &(usize, &(String, String))| {
+        catalogue.aliases.iter().position(|(first, _)| first == alias) != Some(*at)
+    };
+    if let Some((_, (alias, _))) = catalogue.aliases.iter().enumerate().find(twice) {
+        env.problem(&MODEL_ALIASES, format!("{alias:?} is there twice"));
+        return None;
+    }
     if let Some(name) =
         catalogue.default.as_deref().filter(|name| *name != demo::MODEL && !catalogue.admits(name))
     {
@@ -39,7 +44,7 @@ pub(crate) struct Catalogue {
     /// Names that may be asked for; empty: any.
     allowed: Vec<String>,
     /// Names of ours for names upstream.
-    aliases: BTreeMap<String, String>,
+    aliases: Vec<(String, String)>,
     /// For requests that name none.
     default: Option<String>,
 }
@@ -50,18 +55,23 @@ impl Catalogue {
         let Some(name) = asked.filter(|name| !name.is_empty()).or(self.default.as_deref()) else {
             return Err(invalid("model", "model is required: the id of a model that /v1/models lists"));
         };
-        if name == demo::MODEL && !self.aliases.contains_key(name) {
+        if name == demo::MODEL && !self.is_alias(name) {
             return Ok(name.to_owned());
         }
         if !self.admits(name) {
             return Err(unknown(name, &self.names()));
         }
-        Ok(self.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned()))
+        Ok(self.target(name).unwrap_or(name).to_owned())
     }
 
     /// Whether a name is one of `MODEL_ALIASES`.
     pub(crate) fn is_alias(&self, name: &str) -> bool {
-        self.aliases.contains_key(name)
+        self.target(name).is_some()
+    }
+
+    /// The model that an alias stands for.
+    fn target(&self, name: &str) -> Option<&str> {
+        self.aliases.iter().find(|(alias, _)| alias == name).map(|(_, model)| model.as_str())
     }
 
     /// Whether only some models may be asked for.
@@ -79,13 +89,13 @@ impl Catalogue {
     fn admits(&self, name: &str) -> bool {
         let bare = name.split_once(':').map_or(name, |(bare, _)| bare);
         self.allowed.is_empty()
-            || self.aliases.contains_key(name)
+            || self.is_alias(name)
             || self.allowed.iter().any(|allowed| allowed == name || allowed == bare)
     }
 
     /// The names that are sure to be there, for messages and lists.
     pub(crate) fn names(&self) -> Vec<&str> {
-        let aliases = self.aliases.keys().map(String::as_str);
+        let aliases = self.aliases.iter().map(|(alias, _)| alias.as_str());
         aliases.chain(self.allowed.iter().map(String::as_str)).chain([demo::MODEL]).collect()
     }
 }
@@ -98,22 +108,17 @@ pub(crate) fn unknown(name: &str, available: &[&str]) -> Error {
 }
 
 /// Parses `alias=model,…`.
-pub(crate) fn parse_aliases(text: &str) -> Option<BTreeMap<String, String>> {
+fn parse_aliases(text: &str) -> Option<Vec<(String, String)>> {
     let pair = |item: &str| {
         let (alias, model) = item.split_once('=')?;
         let (alias, model) = (alias.trim(), model.trim());
         (!alias.is_empty() && !model.is_empty()).then(|| (alias.to_owned(), model.to_owned()))
     };
-    let mut aliases = BTreeMap::new(); // one by one: `collect` sorts, with 4 KB of the stack, in each start
-    for item in text.split(',') {
-        let (alias, model) = pair(item)?;
-        aliases.insert(alias, model);
-    }
-    Some(aliases)
+    text.split(',').map(pair).collect()
 }
 
 /// Parses `name,…`.
-pub(crate) fn parse_names(text: &str) -> Option<Vec<String>> {
+fn parse_names(text: &str) -> Option<Vec<String>> {
     let name = |item: &str| Some(item.trim().to_owned()).filter(|name| !name.is_empty());
     text.split(',').map(name).collect()
 }
@@ -152,5 +157,13 @@ mod tests {
         for refused in ["a", "a=", "=b", "a=b,,c=d", ""] {
             assert_eq!(parse_aliases(refused), None, "{refused}");
         }
+    }
+
+    #[test]
+    fn an_alias_that_is_there_twice_is_named() {
+        let lookup = |name: &str| (name == "MODEL_ALIASES").then(|| "fast=a,slow=b, fast=c".into());
+        let mut env = Env::new(&lookup, &[]);
+        assert!(read(&mut env).is_none());
+        assert_eq!(env.into_problems()[0].to_string(), r#"MODEL_ALIASES: "fast" is there twice"#);
     }
 }

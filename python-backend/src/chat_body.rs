@@ -16,6 +16,9 @@ const ENCODING: &str = "encoding_format";
 const N: &str = "n";
 const PROMPT: &str = "prompt";
 
+/// The longest name of a model: it is in the log and in `/metrics`.
+const MAX_MODEL_CHARS: usize = 256;
+
 /// A request's body, read.
 #[derive(Debug)]
 pub(crate) struct ChatBody {
@@ -56,6 +59,9 @@ impl ChatBody {
         let model = words(MODEL)?;
         if model.as_deref() == Some("") {
             return Err(invalid(MODEL, "model must be a non-empty string"));
+        }
+        if model.as_ref().is_some_and(|model| model.chars().count() > MAX_MODEL_CHARS) {
+            return Err(invalid(MODEL, "model must be the id of a model, of up to 256 characters"));
         }
         let stream = raw(STREAM).map(|raw| flag(raw, STREAM)).transpose()?;
         let encoding_format = words(ENCODING)?;
@@ -112,6 +118,12 @@ impl ChatBody {
     pub(crate) fn with_model(&self, model: &str) -> Pieces {
         self.with(Changes { model: Some(model), ..Changes::default() })
     }
+}
+
+/// A body with another model, of a text that [`ChatBody::read`] passed.
+pub(crate) fn with_model(text: &Bytes, model: &str) -> Bytes {
+    let body = ChatBody::read(text.clone());
+    body.map_or_else(|_| text.clone(), |body| body.with_model(model).into_bytes())
 }
 
 fn options(text: &[u8], place: &Span) -> Result<Members<1>, Error> {

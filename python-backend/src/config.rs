@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use space_kit::env::Groups;
 use space_kit::outgoing::SSL_CERT_FILE;
 use space_kit::rate_limit::Limiter;
-use space_kit::{Config, Env, jwks, parse};
+use space_kit::{Config, Env, Log, jwks, parse};
 
 use crate::access::{self, Access};
 use crate::catalogue::{self, Catalogue};
@@ -53,6 +53,9 @@ pub(crate) fn configure(env: &mut Env<'_>, config: &Config) -> Option<State> {
     else {
         return None; // at one place, because each drops what there is
     };
+    if let Some(warning) = access.warning() {
+        Log::new(config.log_level, config.log_format).warn(warning, &[]);
+    }
     Some(State {
         access: Access::new(access.rule, jwks::over(upstreams.pool.clone())),
         limiter: access.rate.map(|rate| Limiter::new(rate, Instant::now(), RandomState::new())),

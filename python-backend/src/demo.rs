@@ -7,7 +7,14 @@ mod request;
 mod tools;
 
 use request::ChatRequest;
+use space_kit::{Error, StatusCode};
 use tools::ToolCall;
+
+/// The refusal of all that the demo model cannot do; `more` says what to set.
+pub(crate) fn only_chats(more: &str) -> Error {
+    let message = format!("the demo model only chats, at /v1/chat/completions{more}");
+    Error::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
+}
 
 /// The model's id.
 pub(crate) const MODEL: &str = "demo";
@@ -62,7 +69,6 @@ mod tests {
 
     fn ask(question: &str, max_tokens: Option<u64>, stop: &[&str]) -> Completion {
         complete(&ChatRequest {
-            model: MODEL.to_owned(),
             question: question.to_owned(),
             prompt: question.to_owned(),
             stream: false,

@@ -4,17 +4,17 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use space_kit::{Error, StatusCode};
+use space_kit::Error;
 
 use crate::json_scan::{self, Span};
 use crate::splice::{Splice, quoted};
+use crate::stream::upstream_error;
 
 /// The answer with each `data[].embedding` that is an array of numbers as base64 of little-endian 32-bit
 /// floats. Embeddings in another form stay as they are.
 pub(crate) fn to_base64(body: &Bytes) -> Result<Bytes, Error> {
     let unreadable = |cause: &dyn std::fmt::Display| {
-        Error::new(StatusCode::BAD_GATEWAY, "upstream_error", "the upstream's embeddings cannot be read")
-            .cause(cause)
+        upstream_error("the upstream's embeddings cannot be read").cause(cause)
     };
     let top = json_scan::members(body, ["data"]).map_err(|error| unreadable(&error))?;
     let Some(data) = top.get("data") else { return Ok(body.clone()) };
@@ -59,6 +59,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::{Value, json};
+    use space_kit::StatusCode;
 
     fn convert(body: &str) -> Value {
         serde_json::from_slice(&to_base64(&Bytes::from(body.to_owned())).unwrap()).unwrap()

@@ -13,12 +13,18 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// The longest `x-error-message`, in characters: a header is no place for more.
 const MAX_HEADER_CHARS: usize = 300;
 
-/// The kit's code for a path that no route has, and the one that OpenAI's API gives.
-const CODES: (&str, &str) = ("not_found", "unknown_url");
+/// The kit's code for a path that no route has.
+const NOT_FOUND: &str = "not_found";
+/// What is said of it: the code that OpenAI's API gives, and the usual reason.
+const UNKNOWN_URL: (&str, &str) = (
+    "unknown_url",
+    "there is nothing at this path; the base address ends in /v1: chat is at /v1/chat/completions, embeddings are at \
+     /v1/embeddings",
+);
 
 /// The body of an error: `{"error":{"message","type","param","code"}}`.
 pub(crate) fn render(error: &Error, headers: &mut HeaderMap) -> Bytes {
-    headers.insert(X_ERROR_MESSAGE, header_text(&error.message));
+    headers.insert(X_ERROR_MESSAGE, header_text(words(error).1));
     if let Some(seconds) = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
     {
         headers.insert(RETRY_AFTER_MS, HeaderValue::from(seconds.saturating_mul(1000)));
@@ -28,9 +34,14 @@ pub(crate) fn render(error: &Error, headers: &mut HeaderMap) -> Bytes {
 
 /// The JSON of an error: as a body, and as an event in a stream.
 pub(crate) fn body(error: &Error) -> String {
-    let code = if error.code == CODES.0 { CODES.1 } else { error.code };
+    let (code, message) = words(error);
     let kind = kind(error.status);
-    to_json(&json!({"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}))
+    to_json(&json!({"error": {"message": message, "type": kind, "param": error.param, "code": code}}))
+}
+
+/// Code and message.
+fn words(error: &Error) -> (&str, &str) {
+    if error.code == NOT_FOUND { UNKNOWN_URL } else { (error.code, &error.message) }
 }
 
 /// A request that is wrong in a named part.
@@ -83,9 +94,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_path_has_openais_code() {
+    fn an_unknown_path_has_openais_code_and_the_usual_reason() {
         let body = render(&Refusal::NotFound.into(), &mut HeaderMap::new());
-        assert!(String::from_utf8_lossy(&body).contains(r#""code":"unknown_url""#));
+        let body = String::from_utf8_lossy(&body).into_owned();
+        assert!(body.contains(r#""code":"unknown_url""#) && body.contains("ends in /v1"), "{body}");
     }
 
     proptest! {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use hyper::Method;
 use space_kit::header::{HeaderMap, HeaderName, HeaderValue};
-use space_kit::{Answer, App, Body, Call, Error, Response, StatusCode};
+use space_kit::{Answer, App, Body, Call, Response};
 
+use crate::access::not_decided;
 use crate::bill::Bill;
 use crate::catalogue::unknown;
 use crate::chat_body::{Changes, ChatBody};
@@ -20,6 +21,9 @@ use crate::{demo, embeddings, headers, stream};
 /// The seconds that openai's clients say they wait for an answer, or for the next bytes of it.
 static CLIENT_WAITS: [HeaderName; 2] =
     [HeaderName::from_static("x-stainless-read-timeout"), HeaderName::from_static("x-stainless-timeout")];
+
+/// The longest body that is read before anybody decided who may send one.
+const MAX_DEMO_BYTES: usize = 64 * 1024;
 
 /// The three kinds of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,41 +79,45 @@ pub(crate) async fn answer(call: Call<State>, kind: Kind) -> Answer {
 
 /// Nobody has decided who may use the upstreams: only the demo model is served.
 async fn demo_alone(mut call: Call<State>, kind: Kind) -> Answer {
-    let (text, _reservation) = intake::body(&mut call).await?;
-    let asked = ChatBody::read(text.clone()).ok().and_then(|body| body.model);
-    if kind != Kind::Chat || asked.as_deref() != Some(demo::MODEL) {
-        intake::admit(&call).await?;
+    if kind == Kind::Chat && call.body.announced() <= MAX_DEMO_BYTES {
+        let guest = intake::admit_to_demo(&call)?;
+        let (text, _reservation) = intake::body(&mut call, MAX_DEMO_BYTES).await?;
+        let asked = ChatBody::read(text.clone()).map(|body| body.model).unwrap_or_default();
+        if asked.as_deref().or(call.app.state.catalogue.default_model()) == Some(demo::MODEL) {
+            let answer = demo::chat::completion(&call, &guest.caller, &text);
+            return guest.tell(answer);
+        }
     }
-    let guest = intake::admit_to_demo(&call)?;
-    let response = demo::chat::completion(&call, &text)?;
-    guest.tell(Ok(response))
+    Err(not_decided())
 }
 
 async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
     let app = call.app.clone();
     let state = &app.state;
-    let (text, reservation) = intake::body(&mut call).await?;
+    let (text, reservation) = intake::body(&mut call, app.config.max_body_bytes).await?;
     let body = ChatBody::read(text.clone())?;
     let model = state.catalogue.resolve(body.model.as_deref())?;
     let asked = body.model.as_deref().unwrap_or(&model);
     let is_demo = model == demo::MODEL && !state.catalogue.is_alias(asked);
     let Some(lane) = kind.lane(state).filter(|_| !is_demo) else {
-        return match model == demo::MODEL && kind == Kind::Chat {
-            true => demo::chat::completion(&call, &text),
-            false => Err(unknown(&model, &state.catalogue.names())),
+        return match kind {
+            Kind::Chat if model == demo::MODEL => demo::chat::completion(&call, &guest.caller, &text),
+            Kind::Chat => Err(unknown(&model, &state.catalogue.names())),
+            Kind::Completion => Err(demo::only_chats("; for completions set COMPLETIONS_URL")),
+            Kind::Embedding => Err(demo::only_chats("; for embeddings set EMBEDDINGS_URL")),
         };
     };
     let slot = state.limits.slots.acquire().await?;
     let streamed = body.stream && kind != Kind::Embedding;
-    let changes = |model| Changes { model, usage: streamed, floats: kind == Kind::Embedding };
     let renamed = Some(model.as_str()).filter(|name| body.model.as_deref() != Some(name));
-    let bare = without_pin(&model).filter(|_| lane.knows_pins());
+    let changes = Changes { model: renamed, usage: streamed, floats: kind == Kind::Embedding };
+    let bare = without_pin(&model).filter(|_| lane.knows_pins()).map(str::to_owned);
     let job = Job {
         method: Method::POST,
         path: with_query(kind.path(), &call),
         headers: headers::to_upstream(&call.head.headers),
-        body: body.with(changes(renamed)).into_bytes(),
-        relaxed: bare.map(|bare| body.with(changes(Some(bare))).into_bytes()),
+        body: body.with(changes).into_bytes(),
+        relaxed: bare,
         want: if streamed { Want::Events } else { Want::Whole },
         deadline: Instant::now() + patience(&call, lane, streamed),
     };
@@ -124,13 +132,10 @@ async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
 
 async fn whole(mut errand: Errand, lane: &Lane, base64: bool) -> Answer {
     let Opened::Whole(answer) = lane.open(&errand.job).await? else {
-        return Err(Error::new(
-            StatusCode::BAD_GATEWAY,
-            "upstream_error",
-            "the upstream did not answer whole",
-        ));
+        return Err(stream::upstream_error("the upstream's answer has another form"));
     };
     let (head, mut body) = (answer.head, answer.body);
+    errand.bill.answered = true;
     errand.bill.tally.usage = answer.usage;
     if errand.kind == Kind::Embedding && base64 {
         body = embeddings::to_base64(&body)?;

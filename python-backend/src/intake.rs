@@ -3,15 +3,18 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use space_kit::{Answer, Call, Error, HeaderName, HeaderValue, Refusal};
-use tokio::time::timeout;
+use space_kit::header::CONNECTION;
+use space_kit::{Answer, Call, Error, HeaderName, HeaderValue, Refusal, StatusCode};
+use tokio::time::timeout_at;
 
 use crate::access::{Caller, Credentials, Now};
 use crate::config::State;
 use crate::limits::{Reservation, rate_headers};
 
-/// Time for the next piece of a body.
-const BODY_PAUSE: Duration = Duration::from_secs(30);
+/// So many bytes of a body, or its end, have to come within the time: that is 8.7 KiB a second. A body of 20 MiB needs
+/// more of a client, within `REQUEST_TIMEOUT`.
+const STRETCH: usize = 256 * 1024;
+const STRETCH_TIME: Duration = Duration::from_secs(30);
 
 /// A caller who may pass, and what the answer tells of the rate limit.
 pub(crate) struct Guest {
@@ -56,22 +59,70 @@ fn count(call: &Call<State>, caller: Caller) -> Result<Guest, Error> {
     Ok(Guest { caller, rate: rate_headers::headers(&verdict).into() })
 }
 
-/// Reads the whole body within the memory for bodies. The reservation is kept as long as the body is.
-pub(crate) async fn body(call: &mut Call<State>) -> Result<(Bytes, Reservation), Error> {
+/// Reads the whole body, of `most` bytes at the most, within the memory for bodies. The reservation grows with what
+/// has come, for anybody can announce a long body; it is kept as long as the body is.
+pub(crate) async fn body(call: &mut Call<State>, most: usize) -> Result<(Bytes, Reservation), Error> {
     let mut reservation = call.app.state.limits.body_memory.reserve();
-    let announced = call.body.announced().min(call.app.config.max_body_bytes);
-    reservation.grow(announced)?;
-    let mut whole = BytesMut::with_capacity(announced.min(64 * 1024));
+    let mut whole = BytesMut::with_capacity(call.body.announced().min(most).min(64 * 1024));
+    let mut pace = Pace::from(Instant::now());
     loop {
-        let piece = timeout(BODY_PAUSE, call.body.chunk()).await;
-        let Some(piece) = piece.map_err(|_| Refusal::BodyTimeout(BODY_PAUSE))? else { break };
+        let piece = timeout_at(pace.until.into(), call.body.chunk()).await;
+        let Some(piece) = piece.map_err(|_| too_slow())? else { return Ok((whole.freeze(), reservation)) };
         let piece = piece?;
-        let needed = whole.len() + piece.len();
-        if needed > reservation.bytes() {
-            reservation.grow(needed - reservation.bytes())?;
+        if whole.len() + piece.len() > most {
+            return Err(Refusal::BodyTooLarge(most).into());
         }
+        reservation.grow(piece.len())?;
         whole.extend_from_slice(&piece);
+        pace.note(whole.len(), Instant::now());
     }
-    reservation.shrink_to(whole.len());
-    Ok((whole.freeze(), reservation))
+}
+
+/// Until when the rest of a body, or the next stretch of it, has to be there: who trickles must not hold the memory
+/// that others wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pace {
+    until: Instant,
+    due: usize,
+}
+
+impl Pace {
+    fn from(now: Instant) -> Pace {
+        Pace { until: now + STRETCH_TIME, due: STRETCH }
+    }
+
+    /// So many bytes are there.
+    fn note(&mut self, bytes: usize, now: Instant) {
+        if bytes >= self.due {
+            *self = Pace { until: now + STRETCH_TIME, due: bytes + STRETCH };
+        }
+    }
+}
+
+fn too_slow() -> Error {
+    let message =
+        "the request's body came too slowly: its end, or 256 KiB more of it, has to come within 30 s";
+    Error::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
+        .header(CONNECTION, HeaderValue::from_static("close"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_has_to_keep_a_pace_and_what_came_fast_is_no_credit() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut pace = Pace::from(start);
+        pace.note(STRETCH - 1, after(29));
+        assert_eq!(pace.until, after(30), "not a stretch yet");
+        pace.note(STRETCH, after(29));
+        assert_eq!(pace.until, after(59));
+        pace.note(20 * STRETCH, after(30));
+        assert_eq!(pace.until, after(60));
+        pace.note(21 * STRETCH - 1, after(59));
+        assert_eq!(pace.until, after(60));
+        assert!(too_slow().message.contains("256 KiB") && STRETCH == 256 * 1024);
+    }
 }

@@ -30,6 +30,7 @@ mod routes;
 mod splice;
 mod sse;
 mod stream;
+mod tokens;
 mod tunnel;
 mod upstream;
 mod upstream_error;

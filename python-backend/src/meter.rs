@@ -1,22 +1,25 @@
 //! Tokens by caller and model, for `/metrics`. Rows are bounded whatever names callers come up with.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::chunk::Usage;
 
-/// Rows of their own; what comes after is counted under `other`.
+/// From so many rows on what a caller asks for anew is counted as the model `other`, and from twice as many on new
+/// callers are `other` too: a token's holders are without number.
 const MAX_ROWS: usize = 500;
+const OTHER: &str = "other";
 /// The longest label.
 const MAX_LABEL: usize = 100;
 
-/// Counts by (caller, model).
+/// Counts by caller and model, in that order.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(Mutex<BTreeMap<(String, String), Row>>);
+pub(crate) struct Meter(Mutex<Vec<Row>>);
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug)]
 struct Row {
+    caller: String,
+    model: String,
     answers: u64,
     prompt: u64,
     completion: u64,
@@ -25,15 +28,28 @@ struct Row {
 impl Meter {
     /// Counts one answer.
     pub(crate) fn add(&self, caller: &str, model: &str, usage: Usage) {
+        let (caller, model) = (label(caller), label(model));
+        let places = [
+            (caller.as_str(), model.as_str(), MAX_ROWS),
+            (caller.as_str(), OTHER, 2 * MAX_ROWS),
+            (OTHER, OTHER, usize::MAX),
+        ];
         let mut rows = self.lock();
-        let mut key = (label(caller), label(model));
-        if rows.len() >= MAX_ROWS && !rows.contains_key(&key) {
-            key = ("other".to_owned(), "other".to_owned());
+        let place = places.into_iter().find_map(|(caller, model, most)| {
+            match rows.binary_search_by(|row| (&*row.caller, &*row.model).cmp(&(caller, model))) {
+                Err(at) if rows.len() < most => {
+                    let (caller, model) = (caller.to_owned(), model.to_owned());
+                    rows.insert(at, Row { caller, model, answers: 0, prompt: 0, completion: 0 });
+                    Some(at)
+                }
+                found => found.ok(),
+            }
+        });
+        if let Some(row) = place.and_then(|at| rows.get_mut(at)) {
+            row.answers += 1;
+            row.prompt = row.prompt.saturating_add(usage.prompt_tokens.unwrap_or(0));
+            row.completion = row.completion.saturating_add(usage.completion_tokens.unwrap_or(0));
         }
-        let row = rows.entry(key).or_default();
-        row.answers += 1;
-        row.prompt = row.prompt.saturating_add(usage.prompt_tokens.unwrap_or(0));
-        row.completion = row.completion.saturating_add(usage.completion_tokens.unwrap_or(0));
     }
 
     /// Appends the counts in the Prometheus text format.
@@ -41,7 +57,7 @@ impl Meter {
         let rows = self.lock();
         type Pick = fn(&Row) -> u64;
         let families: [(&str, &str, &str, Pick); 3] = [
-            ("gateway_answers_total", "", "Answers from upstreams", |row| row.answers),
+            ("gateway_answers_total", "", "Answers by caller and model", |row| row.answers),
             ("gateway_tokens_total", r#",kind="prompt""#, "Tokens by kind", |row| row.prompt),
             ("gateway_tokens_total", r#",kind="completion""#, "", |row| row.completion),
         ];
@@ -49,13 +65,14 @@ impl Meter {
             if !help.is_empty() {
                 _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter");
             }
-            for ((caller, model), row) in rows.iter() {
-                _ = writeln!(out, r#"{name}{{caller="{caller}",model="{model}"{kind}}} {}"#, pick(row));
+            for row in rows.iter() {
+                let (Row { caller, model, .. }, count) = (row, pick(row));
+                _ = writeln!(out, r#"{name}{{caller="{caller}",model="{model}"{kind}}} {count}"#);
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Row>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Row>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -96,12 +113,27 @@ mod tests {
     }
 
     #[test]
+    fn one_callers_made_up_models_leave_the_others_their_label() {
+        let meter = Meter::default();
+        (0..MAX_ROWS).for_each(|n| meter.add("ann", &format!("m{n}"), usage(1, 1)));
+        meter.add("bob", "org/m", usage(2, 3));
+        let mut text = String::new();
+        meter.render(&mut text);
+        let row = r#"gateway_tokens_total{caller="bob",model="other",kind="completion"} 3"#;
+        assert!(text.lines().any(|line| line == row), "{text}");
+    }
+
+    #[test]
     fn made_up_names_do_not_grow_it() {
         let meter = Meter::default();
         for n in 0..2 * MAX_ROWS {
             meter.add("site", &format!("m\"{n}\n"), usage(1, 1));
         }
         assert_eq!(meter.lock().len(), MAX_ROWS + 1);
+        for n in 0..2 * MAX_ROWS {
+            meter.add(&format!("subject-{n}"), "m", usage(1, 1));
+        }
+        assert_eq!(meter.lock().len(), 2 * MAX_ROWS + 1);
         let mut text = String::new();
         meter.render(&mut text);
         assert!(text.lines().all(|line| line.matches('"').count() % 2 == 0));

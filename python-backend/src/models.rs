@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::Method;
-use serde_json::{Value, json};
-use space_kit::respond::{self, to_json};
-use space_kit::{Answer, Call, Error, StatusCode};
+use space_kit::{Answer, Body, Call, Error, Response, StatusCode, respond};
 
 use crate::catalogue::unknown;
 use crate::config::State;
 use crate::intake;
+use crate::splice::quoted;
+use crate::stream::upstream_error;
 use crate::upstream::{Job, Lane, Opened, Want};
 use crate::{demo, headers, json_scan, tunnel};
 
@@ -18,37 +18,38 @@ use crate::{demo, headers, json_scan, tunnel};
 pub(crate) async fn list(call: Call<State>) -> Answer {
     let state = &call.app.state;
     if !state.access.is_decided() {
-        return Ok(respond::json(&json!({"object": "list", "data": [entry(demo::MODEL)]})));
+        return Ok(json(list_of(&[entry(demo::MODEL)])));
     }
     let guest = intake::admit(&call).await?;
     let list = listed(&call).await;
-    guest.tell(list.map(|text| respond::with(StatusCode::OK, respond::JSON, text)))
+    guest.tell(list.map(json))
 }
 
-async fn listed(call: &Call<State>) -> Result<Bytes, Error> {
+async fn listed(call: &Call<State>) -> Result<String, Error> {
     let state = &call.app.state;
-    let mut data: Vec<String> =
-        state.catalogue.names().into_iter().map(|name| to_json(&entry(name))).collect();
+    let mut data: Vec<String> = state.catalogue.names().into_iter().map(entry).collect();
     if let Some(lane) = state.upstreams.main.as_ref().filter(|_| !state.catalogue.is_limited()) {
-        let text = fetch(call, lane).await?;
-        let members = json_scan::members(&text, ["data"]);
-        let items = members.ok().and_then(|members| {
-            let place = members.get("data")?.value.clone();
-            let inner = text.get(place)?.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii();
-            Some(String::from_utf8_lossy(inner).into_owned())
-        });
-        let items = items.ok_or_else(|| {
-            Error::new(
-                StatusCode::BAD_GATEWAY,
-                "upstream_error",
-                "the upstream's list of models cannot be read",
-            )
-        })?;
-        if !items.is_empty() {
-            data.push(items);
+        let _slot = state.limits.slots.acquire().await?;
+        match fetch(call, lane).await {
+            Ok(text) => data.extend(items(&text)?),
+            // One that has no list may have models.
+            Err(error) if matches!(error.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(format!("{{\"object\":\"list\",\"data\":[{}]}}", data.join(",")).into())
+    Ok(list_of(&data))
+}
+
+/// The text of a list's items, if it has any.
+fn items(list: &[u8]) -> Result<Option<String>, Error> {
+    let inner = || {
+        let members = json_scan::members(list, ["data"]).ok()?;
+        let inner = list.get(members.get("data")?.value.clone())?;
+        Some(inner.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii())
+    };
+    let message = "the upstream's list of models cannot be read";
+    let inner = inner().ok_or_else(|| upstream_error(message))?;
+    Ok(Some(String::from_utf8_lossy(inner).into_owned()).filter(|items| !items.is_empty()))
 }
 
 async fn fetch(call: &Call<State>, lane: &Lane) -> Result<Bytes, Error> {
@@ -72,7 +73,7 @@ pub(crate) async fn retrieve(call: Call<State>) -> Answer {
     let state = &call.app.state;
     let name = call.param("model").unwrap_or_default().to_owned();
     if name == demo::MODEL && !state.access.is_decided() {
-        return Ok(respond::json(&entry(demo::MODEL)));
+        return Ok(json(entry(demo::MODEL)));
     }
     let is_ours = state.catalogue.names().contains(&name.as_str());
     if !is_ours && state.upstreams.main.is_some() && !state.catalogue.is_limited() {
@@ -80,12 +81,21 @@ pub(crate) async fn retrieve(call: Call<State>) -> Answer {
     }
     let guest = intake::admit(&call).await?;
     guest.tell(match is_ours {
-        true => Ok(respond::json(&entry(&name))),
+        true => Ok(json(entry(&name))),
         false => Err(unknown(&name, &state.catalogue.names())),
     })
 }
 
 /// A model of which nothing but the name is known here.
-fn entry(name: &str) -> Value {
-    json!({"id": name, "object": "model", "created": 0, "owned_by": "python-backend"})
+fn entry(name: &str) -> String {
+    let id = quoted(name);
+    format!(r#"{{"id":{id},"object":"model","created":0,"owned_by":"python-backend"}}"#)
+}
+
+fn list_of(entries: &[String]) -> String {
+    format!(r#"{{"object":"list","data":[{}]}}"#, entries.join(","))
+}
+
+fn json(text: String) -> Response<Body> {
+    respond::with(StatusCode::OK, respond::JSON, text)
 }

@@ -1,6 +1,6 @@
 //! All routes of the service. The contract in `specs/` lists the same ones.
 
-use space_kit::{Error, Reply, Route, StatusCode};
+use space_kit::{Error, Refusal, Reply, Route};
 
 use crate::config::State;
 use crate::forward::{Kind, answer};
@@ -16,12 +16,6 @@ pub(crate) const ROUTES: &[Route<State>] = &[
     Route::get("/v1/{*path}", |call| Reply::later(tunnel::pass(call))),
     Route::post("/v1/{*path}", |call| Reply::later(tunnel::pass(call))),
     Route::delete("/v1/{*path}", |call| Reply::later(tunnel::pass(call))),
-    Route::post("/v1", |_| base_url_alone().into()),
+    // `InferenceClient(base_url).feature_extraction()` posts to the base address itself.
+    Route::post("/v1", |_| Error::from(Refusal::NotFound).into()),
 ];
-
-/// `InferenceClient(base_url).feature_extraction()` posts to the base address itself.
-fn base_url_alone() -> Error {
-    let message =
-        "there is nothing at /v1 itself; chat is at /v1/chat/completions, embeddings are at /v1/embeddings";
-    Error::new(StatusCode::NOT_FOUND, "unknown_url", message)
-}

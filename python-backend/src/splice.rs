@@ -3,18 +3,26 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::json_scan::{Members, Span};
+use crate::json_scan::{Member, Members, Span};
 
-/// Edits that belong to one text, in any order. Their places must not overlap.
+/// Edits that belong to one text, made in any order. Their places must not overlap.
 #[derive(Debug, Default)]
 pub(crate) struct Splice {
+    /// By place.
     edits: Vec<(Span, Bytes)>,
 }
 
 impl Splice {
     /// Puts another value in the place of one.
     pub(crate) fn replace(&mut self, value: &Span, with: impl Into<Bytes>) {
-        self.edits.push((value.clone(), with.into()));
+        self.edit(value.clone(), with.into());
+    }
+
+    /// They are few, or come in order: a sort would be 3 KB of code.
+    fn edit(&mut self, place: Span, with: Bytes) {
+        let at =
+            self.edits.partition_point(|(other, _)| (other.start, other.end) <= (place.start, place.end));
+        self.edits.insert(at, (place, with));
     }
 
     /// Removes members (by name; those that are not there are passed over) and adds others behind the last.
@@ -25,9 +33,13 @@ impl Splice {
         remove: &[&str],
         add: &[(&str, &str)],
     ) {
-        let mut gone: Vec<_> = remove.iter().filter_map(|name| object.get(name)).collect();
-        gone.sort_by_key(|member| member.key.start);
-        gone.dedup();
+        let mut gone = Vec::new();
+        for member in remove.iter().filter_map(|name| object.get(name)) {
+            let at = gone.partition_point(|other: &&Member| other.key.start < member.key.start);
+            if gone.get(at) != Some(&member) {
+                gone.insert(at, member);
+            }
+        }
         // A member goes with the comma before it; those at the head of the object, with the comma behind.
         let mut head_ends = None;
         for member in &gone {
@@ -38,19 +50,20 @@ impl Splice {
                     member.key.start..member.after.unwrap_or(member.value.end)
                 }
             };
-            self.edits.push((place, Bytes::new()));
+            self.edit(place, Bytes::new());
         }
         let members: Vec<_> = add.iter().map(|(key, value)| format!("{}:{value}", quoted(key))).collect();
         let mut text = members.join(",");
         if !add.is_empty() && object.count() > gone.len() {
             text.insert(0, ',');
         }
-        self.edits.push((object.insert_at()..object.insert_at(), text.into()));
+        if !text.is_empty() {
+            self.edit(object.insert_at()..object.insert_at(), text.into());
+        }
     }
 
     /// The text with all edits made.
-    pub(crate) fn apply(mut self, text: &Bytes) -> Pieces {
-        self.edits.sort_by_key(|(place, _)| (place.start, place.end));
+    pub(crate) fn apply(self, text: &Bytes) -> Pieces {
         let mut pieces = Vec::with_capacity(2 * self.edits.len() + 1);
         let mut done = 0;
         for (place, with) in self.edits {

@@ -40,7 +40,7 @@ enum Begun {
     Opening(Opening),
 }
 
-async fn open(errand: Errand) -> (Errand, Result<Stream, Error>) {
+async fn open(mut errand: Errand) -> (Errand, Result<Stream, Error>) {
     let opened = match errand.kind.lane(&errand.app.state) {
         Some(lane) => lane.open(&errand.job).await,
         None => Err(upstream_error("there is no upstream")),
@@ -49,6 +49,7 @@ async fn open(errand: Errand) -> (Errand, Result<Stream, Error>) {
         Opened::Events(stream) => Ok(stream),
         Opened::Whole(_) | Opened::Head(_) => Err(upstream_error("the upstream did not stream")),
     });
+    errand.bill.answered = stream.is_ok();
     (errand, stream)
 }
 
@@ -80,6 +81,7 @@ async fn relay(mut sender: Sender, begun: Begun, waits: Waits) -> Result<(), Box
     relay.run(&mut sender, stream).await
 }
 
-fn upstream_error(message: &'static str) -> Error {
+/// An answer that is not what was asked for.
+pub(crate) fn upstream_error(message: &'static str) -> Error {
     Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message)
 }

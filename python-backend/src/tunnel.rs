@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use space_kit::outgoing::PooledBody;
@@ -15,13 +16,14 @@ use crate::bill::Bill;
 use crate::chat_body::ChatBody;
 use crate::config::State;
 use crate::forward::{event_stream, with_query};
-use crate::headers;
 use crate::intake::{self, Guest};
 use crate::limits::Slot;
 use crate::relay::FINISH;
 use crate::sse::Scanner;
+use crate::stream::upstream_error;
 use crate::upstream::{Job, Opened, Waits, Want};
 use crate::watch::Watch;
+use crate::{demo, headers, tokens};
 
 /// The longest event that is watched, in bytes.
 const LONGEST_EVENT: usize = 16 << 20;
@@ -29,6 +31,9 @@ const LONGEST_EVENT: usize = 16 << 20;
 /// Paths whose answers are looked at on their way: any other spelling of one is refused.
 const LOOKED_AT: &[&str] =
     &["/chat/completions", "/completions", "/embeddings", "/messages", "/models", "/responses"];
+
+/// The longest answer that is no stream whose tokens are counted, in bytes: it is held for that.
+const LONGEST_COUNTED: usize = 1 << 20;
 
 /// Passes a request on.
 pub(crate) async fn pass(mut call: Call<State>) -> Answer {
@@ -41,10 +46,11 @@ async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
     let app = call.app.clone();
     let path = path(&call.head)?;
     let Some(lane) = app.state.upstreams.main.as_ref() else {
-        let message = "no upstream is configured here, so only the demo model's chat is served";
+        let message = "there is no upstream here, so /v1/models and /v1/chat/completions of the demo model are all \
+                       that is served";
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
-    let (text, reservation) = intake::body(call).await?;
+    let (text, reservation) = intake::body(call, app.config.max_body_bytes).await?;
     let (body, model) = checked(&app.state, text)?;
     let slot = app.state.limits.slots.acquire().await?;
     let deadline = Instant::now() + lane.waits.total;
@@ -61,25 +67,25 @@ async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
         want: Want::Head,
         deadline,
     };
-    let bill = Bill::new(app.clone(), call.id.clone(), &guest.caller, &model);
     let Opened::Head(answer) = lane.open(&job).await? else {
-        return Err(Error::new(
-            StatusCode::BAD_GATEWAY,
-            "upstream_error",
-            "the upstream's answer has no body",
-        ));
+        return Err(upstream_error("the upstream's answer has another form"));
     };
+    let model = if model.is_empty() { "unknown" } else { model.as_str() };
+    let mut bill = Bill::new(app.clone(), call.id.clone(), &guest.caller, model);
+    bill.answered = job.method == Method::POST; // others ask no model
     drop((job, reservation));
     let (head, body) = answer.into_parts();
     let is_stream = headers::is_event_stream(&head.headers);
-    let watch = Watch::of(&path).filter(|_| is_stream);
+    let watch = Watch::of(&path);
+    let whole = watch.as_ref().filter(|_| !is_stream).map(|_| BytesMut::new());
+    let watch = watch.filter(|_| is_stream);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = head.status;
     *response.headers_mut() = headers::to_client(&head.headers);
     if is_stream {
         event_stream(response.headers_mut());
     }
-    let passage = Passage { body, watch, waits: lane.waits, deadline, _slot: slot, _bill: bill };
+    let passage = Passage { body, watch, whole, waits: lane.waits, deadline, _slot: slot, bill };
     *response.body_mut() = Body::produce(|sender| passage.run(sender));
     Ok(response)
 }
@@ -129,11 +135,15 @@ fn checked(state: &State, text: Bytes) -> Result<(Bytes, String), Error> {
         return Ok((text, String::new()));
     }
     let body = ChatBody::read(text.clone())?;
-    let Some(asked) = body.model.as_deref().or(state.catalogue.default_model()) else {
+    let asked = body.model.as_deref().or(state.catalogue.default_model());
+    if asked.is_none() && !state.catalogue.is_limited() {
         return Ok((text, String::new()));
-    };
-    let model = state.catalogue.resolve(Some(asked))?;
-    let asked = asked.to_owned();
+    }
+    let model = state.catalogue.resolve(asked)?;
+    let asked = asked.unwrap_or_default().to_owned();
+    if model == demo::MODEL && !state.catalogue.is_alias(&asked) {
+        return Err(demo::only_chats(""));
+    }
     Ok((
         if body.model.as_deref() == Some(model.as_str()) {
             text
@@ -148,10 +158,12 @@ fn checked(state: &State, text: Bytes) -> Result<(Bytes, String), Error> {
 struct Passage {
     body: PooledBody,
     watch: Option<Watch>,
+    /// What came of an answer that is no stream and tells of its tokens.
+    whole: Option<BytesMut>,
     waits: Waits,
     deadline: Instant,
     _slot: Slot,
-    _bill: Bill,
+    bill: Bill,
 }
 
 impl Passage {
@@ -165,7 +177,10 @@ impl Passage {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
                 _ if rest_until.is_some() => return Ok(()),
                 Ok(Some(Err(error))) => break error.to_string(),
-                Ok(None) if self.watch.is_none() => return Ok(()),
+                Ok(None) if self.watch.is_none() => {
+                    tokens::note(self.whole.as_deref().unwrap_or_default(), &mut self.bill.tally.usage);
+                    return Ok(());
+                }
                 Ok(None) => break "it ended before its last event".to_owned(),
                 Err(_) => break "it went silent, or took longer than is allowed".to_owned(),
             };
@@ -173,10 +188,15 @@ impl Passage {
                 scanner.push(&data)?;
                 while let Some(event) = scanner.next_event() {
                     watch.see(&event);
+                    tokens::note(&event.data, &mut self.bill.tally.usage);
                 }
                 if watch.is_over() {
                     rest_until.get_or_insert_with(|| Instant::now() + FINISH);
                 }
+            }
+            self.whole = self.whole.filter(|whole| whole.len() + data.len() <= LONGEST_COUNTED);
+            if let Some(whole) = &mut self.whole {
+                whole.extend_from_slice(&data);
             }
             sender.send(data).await;
         };

@@ -11,6 +11,7 @@ mod wake;
 use std::fmt;
 use std::net::IpAddr;
 
+use space_kit::Error;
 use space_kit::client::is_private;
 use space_kit::header::HeaderValue;
 use space_kit::outgoing::{Origin, Url};
@@ -19,8 +20,10 @@ pub(crate) use attempt::{Opened, Stream};
 pub(crate) use config::{ALL, Upstreams, read};
 pub(crate) use lane::{Job, Lane, Waits, Want, without_pin};
 
-/// Hosts that a Hugging Face token may be sent to, with their subdomains.
-const HUGGING_FACE: [&str; 3] = ["huggingface.co", "hf.space", "huggingface.cloud"];
+/// Hosts that Hugging Face's token is sent to unasked, with their subdomains. A Space (`hf.space`) is not among them:
+/// it is somebody's program.
+const HUGGING_FACE: [&str; 2] = ["router.huggingface.co", ENDPOINTS];
+const ENDPOINTS: &str = "endpoints.huggingface.cloud";
 
 /// One upstream. Its key is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,14 +63,26 @@ impl Upstream {
         Some(self)
     }
 
-    /// Whether a Hugging Face token may be sent there: one of their hosts, by TLS.
+    /// Takes the upstream's key out of what it said: some repeat the key that they refuse.
+    pub(crate) fn hide_key(&self, error: &mut Error) {
+        let shown =
+            self.authorization.as_ref().and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        // A shorter one is no secret, and may be a word.
+        let Some(key) = shown.filter(|key| key.len() >= 8) else { return };
+        let hide = |text: &str| text.replace(key, "***");
+        error.message = hide(&error.message).into();
+        error.param = error.param.as_deref().map(|param| hide(param).into());
+        error.cause = error.cause.as_deref().map(hide);
+    }
+
+    /// Whether a Hugging Face token may be sent there unasked: one of their hosts, by TLS.
     pub(crate) fn is_hugging_face(&self) -> bool {
         self.origin.tls && HUGGING_FACE.into_iter().any(|domain| self.is_under(domain))
     }
 
     /// Whether it is an Inference Endpoint, whose 503 means that a replica starts.
     fn is_endpoint(&self) -> bool {
-        self.is_under("endpoints.huggingface.cloud")
+        self.is_under(ENDPOINTS)
     }
 
     /// Whether it is a Space, whose page means that it sleeps.
@@ -113,10 +128,11 @@ mod tests {
     #[test]
     fn a_hugging_face_token_goes_to_hugging_face_alone() {
         let is = |text: &str| Upstream::parse(text).unwrap().is_hugging_face();
-        assert!(is("https://router.huggingface.co/v1") && is("https://me-app.hf.space/v1"));
+        assert!(is("https://router.huggingface.co/v1"));
         assert!(is("https://x.eu-west-1.aws.endpoints.huggingface.cloud/v1"));
-        assert!(!is("https://evilhuggingface.co/v1") && !is("https://huggingface.co.evil/v1"));
-        assert!(!is("http://hf.space/v1"), "a plain connection would show it");
+        assert!(!is("https://me-app.hf.space/v1"), "a Space is somebody's program");
+        assert!(!is("https://evilrouter.huggingface.co/v1") && !is("https://router.huggingface.co.evil/v1"));
+        assert!(!is("http://router.huggingface.co/v1"), "a plain connection would show it");
     }
 
     #[test]

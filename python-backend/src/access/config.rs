@@ -18,7 +18,8 @@ space_kit::vars! {
     API_KEYS (secret) = "",
         "label:key entries separated by commas; a label is 1 to 32 of A-Z a-z 0-9 . _ -, a key 20 or more visible ASCII characters",
         "keys that open the service, in Authorization: Bearer or x-api-key; the label is what logs and metrics show";
-    JWT_ISSUER = "OPENID_PROVIDER_URL, where neither this nor JWT_AUDIENCE is set", "an https address, or http on loopback",
+    JWT_ISSUER = "OPENID_PROVIDER_URL, where neither this nor JWT_AUDIENCE is set",
+        "an https address, or http on loopback; off a Space dev:http://127.0.0.1:PORT, nodejs-backend with DEV_SIGN_IN",
         "issuer of the tokens that count, exactly as their iss has it";
     JWT_AUDIENCE = "OAUTH_CLIENT_ID, where neither this nor JWT_ISSUER is set", "a text of up to 255 characters",
         "audience of the tokens that count: their aud";
@@ -30,7 +31,7 @@ space_kit::vars! {
         "set by a Space with hf_oauth: true; the default of JWT_ISSUER";
     OAUTH_CLIENT_ID = "", "a text of up to 255 characters",
         "set by a Space with hf_oauth: true; the default of JWT_AUDIENCE";
-    RATE_LIMIT = "20/min if access is open and there is an upstream token, else none",
+    RATE_LIMIT = "20/min if access is open, or JWT_ALLOW is *, and there is an upstream token; else none",
         "a count from 1 to 1000000 and a unit, such as 5/s, 60/min, 500/h or 1000/day, or none",
         "requests from one key, token subject or client address (IPv6: /64); 429 beyond it";
 }
@@ -38,12 +39,31 @@ space_kit::vars! {
 /// The default of `RATE_LIMIT` where anybody may spend the operator's credits.
 const OPEN_RATE: Rate = Rate::a_minute(20);
 
+/// What the issuers of made-up users begin with.
+const DEV: &str = "dev:";
+
 /// What the variables say.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AccessConfig {
     pub(crate) rule: Rule,
     /// `None`: no limit.
     pub(crate) rate: Option<Rate>,
+}
+
+impl AccessConfig {
+    /// What the operator should know of it.
+    pub(crate) fn warning(&self) -> Option<&'static str> {
+        match &self.rule {
+            Rule::Undecided => Some(
+                "HF_TOKEN or UPSTREAM_API_KEYS is set but nobody may use it: set ACCESS, API_KEYS or JWT_ALLOW; until \
+                 then only demo is served",
+            ),
+            Rule::Ways { tokens: Some(tokens), .. } if tokens.expected.issuer.starts_with(DEV) => {
+                Some("JWT_ISSUER is of DEV_SIGN_IN: anybody may come as anybody; for local development alone")
+            }
+            Rule::Ways { .. } => None,
+        }
+    }
 }
 
 /// Reads the variables; `None` means that `env` has the problems.
@@ -83,7 +103,8 @@ pub(crate) fn read(env: &mut Env<'_>, has_upstream_token: bool) -> Option<Access
     if missing_keys {
         return None;
     }
-    let rate = rate.unwrap_or((modes.open && has_upstream_token).then_some(OPEN_RATE));
+    let to_all = modes.open || tokens.as_ref().is_some_and(|tokens| tokens.allow == Allow::Everybody);
+    let rate = rate.unwrap_or((to_all && has_upstream_token).then_some(OPEN_RATE));
     let rule = match undecided {
         true if has_upstream_token => Rule::Undecided,
         _ => Rule::Ways { open: modes.open || undecided, keys, tokens },
@@ -129,7 +150,8 @@ struct JwtVars {
 
 impl JwtVars {
     fn read(env: &mut Env<'_>) -> Option<JwtVars> {
-        let issuer = env.optional(&JWT_ISSUER, address);
+        let on_space = env.is_set("SPACE_ID");
+        let issuer = env.optional(&JWT_ISSUER, |text| address(text).or_else(|| dev_issuer(text, on_space)));
         let audience = env.optional(&JWT_AUDIENCE, audience);
         let jwks_url = env.optional(&JWT_JWKS_URL, address);
         let allow = detailed(env, &JWT_ALLOW, Allow::parse);
@@ -183,7 +205,9 @@ impl JwtVars {
             },
         };
         let (issuer, audience) = pair?;
-        let origin = self.jwks_url.map_or_else(|| Location::Issuer(issuer.clone()), Location::Address);
+        let dev_keys = || Some(format!("{}/api/auth/jwks", issuer.strip_prefix(DEV)?));
+        let origin = self.jwks_url.or_else(dev_keys);
+        let origin = origin.map_or_else(|| Location::Issuer(issuer.clone()), Location::Address);
         Some(TokenRule { expected: Expected { issuer, audience }, origin, allow: self.allow? })
     }
 }
@@ -223,6 +247,13 @@ fn missing<T>(env: &mut Env<'_>, var: &'static Var, but: &str) -> Option<T> {
 
 fn address(text: &str) -> Option<String> {
     Url::parse(text).filter(Url::is_secure).map(|_| text.to_owned())
+}
+
+/// The issuer of nodejs-backend's `DEV_SIGN_IN`, where anybody is whoever they say they are: on this machine alone.
+fn dev_issuer(text: &str, on_space: bool) -> Option<String> {
+    let url = Url::parse(text.strip_prefix(DEV)?)?;
+    (!on_space && url.origin.is_loopback() && url.target == "/")
+        .then(|| text.trim_end_matches('/').to_owned())
 }
 
 fn audience(text: &str) -> Option<String> {

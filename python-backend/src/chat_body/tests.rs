@@ -69,6 +69,9 @@ fn what_is_wrong_is_named_by_its_path() {
         let error = read(text).unwrap_err();
         assert_eq!((error.param.as_deref(), error.code), (param, code), "{text}: {}", error.message);
     }
+    let named = |length| read(&format!(r#"{{"model":"{}"}}"#, "é".repeat(length)));
+    assert!(named(256).is_ok());
+    assert_eq!(named(257).unwrap_err().param.as_deref(), Some("model"));
 }
 
 #[test]
@@ -78,6 +81,17 @@ fn only_what_must_change_does() {
     let with_usage = r#"{ "model" : "a", "stream":true , "n":1.0,"stream_options":{"include_usage":true}}"#;
     assert_eq!(text(body.with(USAGE_ON)), with_usage);
     assert_eq!(text(read("{}").unwrap().with_model("b")), r#"{"model":"b"}"#);
+}
+
+#[test]
+fn a_body_that_needs_no_change_is_not_copied() {
+    let original =
+        Bytes::from_static(br#"{"model":"a","stream":true,"stream_options":{"include_usage":true}}"#);
+    let body = ChatBody::read(original.clone()).unwrap();
+    for changes in [Changes::default(), USAGE_ON, FLOATS] {
+        assert_eq!(body.with(changes).into_bytes().as_ptr(), original.as_ptr());
+    }
+    assert!(with_model(&original, "b").starts_with(br#"{"model":"b","stream":true,"#));
 }
 
 #[test]

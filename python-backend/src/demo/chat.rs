@@ -7,12 +7,15 @@ use space_kit::respond::to_json;
 use space_kit::{Answer, Body, BoxError, Call, Response, Sender, respond};
 
 use super::completion::{Envelope, tool_call};
-use super::{Completion, request};
+use super::{Completion, MODEL, request};
+use crate::access::Caller;
+use crate::bill::Bill;
+use crate::chunk::Usage;
 use crate::config::State;
 use crate::forward::event_stream;
 
 /// Answers from the demo model; `text` is the request's body.
-pub(crate) fn completion(call: &Call<State>, text: &[u8]) -> Answer {
+pub(crate) fn completion(call: &Call<State>, caller: &Caller, text: &[u8]) -> Answer {
     let delay = call.app.state.demo_delay;
     let envelope = Envelope {
         id: format!("chatcmpl-{}", call.id.to_str().unwrap_or_default()),
@@ -20,12 +23,19 @@ pub(crate) fn completion(call: &Call<State>, text: &[u8]) -> Answer {
     };
     let request = request::parse(text)?;
     let completion = super::complete(&request);
+    let mut bill = Bill::new(call.app.clone(), call.id.clone(), caller, MODEL);
+    bill.answered = true;
+    bill.tally.usage = Some(Usage {
+        prompt_tokens: Some(completion.prompt_tokens),
+        completion_tokens: Some(completion.completion_tokens()),
+        total_tokens: None,
+    });
     if !request.stream {
         return Ok(respond::json(&envelope.whole(&completion)));
     }
     let usage = request.include_usage;
-    let mut response =
-        Response::new(Body::produce(move |sender| stream(sender, envelope, completion, usage, delay)));
+    let events = move |sender| stream(sender, envelope, completion, usage, delay, bill);
+    let mut response = Response::new(Body::produce(events));
     event_stream(response.headers_mut());
     Ok(response)
 }
@@ -37,6 +47,7 @@ async fn stream(
     completion: Completion,
     usage: bool,
     delay: Duration,
+    _bill: Bill,
 ) -> Result<(), BoxError> {
     let role = json!({"role": "assistant", "content": "", "refusal": null});
     sender.send(event(&envelope.chunk(role, None, usage))).await;

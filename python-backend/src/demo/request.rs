@@ -11,7 +11,6 @@ use crate::error::{invalid, not_json};
 /// What a chat completion is made from.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ChatRequest {
-    pub(crate) model: String,
     /// The last message of role `user`, as text.
     pub(crate) question: String,
     /// The text of all messages, for counting.
@@ -37,11 +36,6 @@ pub(crate) fn parse(body: &[u8]) -> Result<ChatRequest, Error> {
         return Err(not_json("the body must be a JSON object"));
     }
     let field = |name| body.get(name).filter(|value| !value.is_null());
-    let model = match field("model") {
-        Some(Value::String(model)) if !model.is_empty() => model.clone(),
-        Some(_) => return Err(invalid("model", "model must be a non-empty string")),
-        None => return Err(invalid("model", "model is required: the id of a model that /v1/models lists")),
-    };
     let (question, prompt) = messages(field("messages"))?;
     let n = count(field("n"), "n")?;
     if n.is_some_and(|n| n != 1) {
@@ -54,7 +48,6 @@ pub(crate) fn parse(body: &[u8]) -> Result<ChatRequest, Error> {
     let include_usage = options.and_then(|options| options.get("include_usage"));
     let longest = count(field("max_completion_tokens"), "max_completion_tokens")?;
     Ok(ChatRequest {
-        model,
         question,
         prompt,
         stream: flag(field("stream"), "stream")?,
@@ -175,8 +168,6 @@ mod tests {
         let user = json!([{"role": "user", "content": "hi"}]);
         for (body, param) in [
             (json!([]), ""),
-            (json!({"messages": user}), "model"),
-            (json!({"model": 4, "messages": user}), "model"),
             (json!({"model": "demo"}), "messages"),
             (json!({"model": "demo", "messages": []}), "messages"),
             (json!({"model": "demo", "messages": ["hi"]}), "messages[0].role"),

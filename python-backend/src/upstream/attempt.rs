@@ -13,6 +13,7 @@ use tokio::time::timeout_at;
 
 use super::plan::{Outcome, Route};
 use super::{Job, Lane, Upstream, Want, wake};
+use crate::chat_body::with_model;
 use crate::chunk::Usage;
 use crate::headers::{is_event_stream, upstream_request_id};
 use crate::retry_after::retry_after;
@@ -81,7 +82,7 @@ impl Lane {
         if !response.status().is_success() {
             let (head, body) = response.into_parts();
             let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
-            return Err(judged(&head, &body, upstream));
+            return Err(judged(&head, &body, upstream, &job.path));
         }
         if job.want != Want::Head && headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity")
         {
@@ -120,8 +121,10 @@ impl Lane {
     }
 
     fn request(&self, job: &Job, route: Route, upstream: &Upstream) -> Request<Bytes> {
-        let body = job.relaxed.as_ref().filter(|_| route.relaxed).unwrap_or(&job.body);
-        let mut request = Request::new(body.clone());
+        let mut request = Request::new(match job.relaxed.as_deref().filter(|_| route.relaxed) {
+            Some(model) => with_model(&job.body, model), // a copy: made only where it comes to that
+            None => job.body.clone(),
+        });
         *request.method_mut() = job.method.clone();
         let target = [upstream.base.as_str(), &job.path].concat();
         *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
@@ -169,7 +172,7 @@ async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Wh
     match chunk::inspect_whole(&body) {
         Ok(seen) if seen.error => Err(told(&head.headers, &body)),
         Ok(seen) => Ok(Whole { head, body, usage: seen.usage }),
-        Err(_) => Err(judged(&head, &body, upstream)),
+        Err(_) => Err(judged(&head, &body, upstream, "")),
     }
 }
 
@@ -181,11 +184,14 @@ fn told(headers: &HeaderMap, data: &[u8]) -> Failed {
 }
 
 /// What an answer is that is none.
-fn judged(head: &Parts, body: &[u8], upstream: &Upstream) -> Failed {
+fn judged(head: &Parts, body: &[u8], upstream: &Upstream, path: &str) -> Failed {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let wait = retry_after(&head.headers, unix);
     let error = upstream_error::normalise(head.status, &head.headers, body, wait);
-    let mut error = error.cause(format!("{upstream:?} answered {}", head.status));
+    let path = path.split('?').next().unwrap_or_default();
+    let lost = head.status == StatusCode::NOT_FOUND && !upstream.base.ends_with("/v1");
+    let hint = if lost { "; base addresses usually end in /v1" } else { "" };
+    let mut error = error.cause(format!("{upstream:?}{path} answered {}{hint}", head.status));
     error.headers.extend(upstream_request_id(&head.headers));
     let asleep = wake::sleeps(upstream, head.status, &head.headers, body);
     Failed(asleep.unwrap_or(Outcome::Refused(error.status, wait)), error)

@@ -11,12 +11,12 @@ use super::{Lane, Upstream, Waits};
 space_kit::vars! {
     pub(crate) ALL;
     HF_TOKEN (secret) = "", "a Hugging Face token: visible ASCII characters",
-        "token for upstreams of Hugging Face that have no key of their own; it is sent to no other host";
+        "token for the Hugging Face router and Inference Endpoints, and for no other host";
     UPSTREAM_URL = "https://router.huggingface.co/v1 if HF_TOKEN is set, else none: the demo model alone",
         "base addresses separated by commas: https, or http to private hosts, such as http://127.0.0.1:8080/v1",
         "where requests are forwarded to, in the order of preference";
-    UPSTREAM_API_KEYS (secret) = "", "one key for each address of UPSTREAM_URL, separated by commas; none for an address without a key",
-        "keys that the upstreams want";
+    UPSTREAM_API_KEYS (secret) = "", "one key for each address of UPSTREAM_URL, separated by commas; none for an address that gets no key, HF_TOKEN neither",
+        "keys that the upstreams want, in place of HF_TOKEN; a Space wants its token here";
     EMBEDDINGS_URL = "UPSTREAM_URL", "base addresses like UPSTREAM_URL",
         "where /v1/embeddings is forwarded to; the Hugging Face router has none";
     EMBEDDINGS_API_KEYS (secret) = "", "keys like UPSTREAM_API_KEYS", "keys that those upstreams want";
@@ -74,21 +74,20 @@ pub(crate) fn read(env: &mut Env<'_>) -> Option<Upstreams> {
     let token = env.optional(&HF_TOKEN, key);
     let bill_to = env.optional(&HF_BILL_TO, |text| HeaderValue::try_from(text).ok());
     let waits = waits(env);
-    let main = list(env, &UPSTREAM_URL, &UPSTREAM_API_KEYS);
-    let embeddings = list(env, &EMBEDDINGS_URL, &EMBEDDINGS_API_KEYS);
-    let completions = list(env, &COMPLETIONS_URL, &COMPLETIONS_API_KEYS);
-    let (Some(token), Some(mut main), Some(embeddings), Some(completions)) =
-        (token, main, embeddings, completions)
-    else {
+    let known = token.as_ref().and_then(Option::as_deref);
+    let main = list(env, &UPSTREAM_URL, &UPSTREAM_API_KEYS, known);
+    let embeddings = list(env, &EMBEDDINGS_URL, &EMBEDDINGS_API_KEYS, known);
+    let completions = list(env, &COMPLETIONS_URL, &COMPLETIONS_API_KEYS, known);
+    let (Some(mut main), Some(embeddings), Some(completions)) = (main, embeddings, completions) else {
         return None;
     };
-    if main.is_empty() && token.is_some() {
-        main.extend(Upstream::parse(ROUTER));
+    if main.is_empty() && known.is_some() {
+        main.extend(Upstream::parse(ROUTER).map(|router| with_token(router, known)));
     }
+    token.as_ref()?;
     let (Some(pool), Some(bill_to), Some(waits)) = (pool, bill_to, waits) else { return None };
     let mut has_key = false;
     let mut lane = |upstreams: Vec<Upstream>| {
-        let upstreams: Vec<_> = upstreams.into_iter().map(|one| with_token(one, token.as_deref())).collect();
         has_key |= upstreams.iter().any(|upstream| upstream.authorization.is_some());
         (!upstreams.is_empty()).then(|| Lane::new(upstreams, pool.clone(), bill_to.clone(), waits))
     };
@@ -112,20 +111,39 @@ fn waits(env: &mut Env<'_>) -> Option<Waits> {
     })
 }
 
-/// The upstreams of one variable with the keys of another; none where it is unset.
-fn list(env: &mut Env<'_>, urls: &'static Var, keys: &'static Var) -> Option<Vec<Upstream>> {
-    let given = env.optional(urls, |text| text.split(',').map(|url| Upstream::parse(url.trim())).collect());
+/// The upstreams of one variable with the keys of another, or with Hugging Face's token where that is unset; none where
+/// there are none.
+fn list(
+    env: &mut Env<'_>,
+    urls: &'static Var,
+    keys: &'static Var,
+    token: Option<&str>,
+) -> Option<Vec<Upstream>> {
+    let given =
+        env.optional(urls, |text| Some(text.split(',').map(|url| Upstream::parse(url.trim())).collect()));
     let keys_given =
         env.optional(keys, |text| text.split(',').map(|one| key(one.trim())).collect::<Option<Vec<_>>>());
     let (Some(given), Some(keys_given)) = (given, keys_given) else { return None };
-    let upstreams: Vec<Upstream> = given.unwrap_or_default();
-    let Some(list) = keys_given else { return Some(upstreams) };
+    let given: Vec<Option<Upstream>> = given.unwrap_or_default();
+    if let Some(at) = given.iter().position(Option::is_none) {
+        // What is wrong with it may be that a key is in it.
+        let (number, keys, accepts) = (at + 1, keys.name, urls.accepts);
+        let problem = format!("address {number} is not accepted; accepted: {accepts}; keys go to {keys}");
+        env.problem(urls, problem);
+        return None;
+    }
+    let upstreams: Vec<Upstream> = given.into_iter().flatten().collect();
+    let Some(list) = keys_given else {
+        return Some(upstreams.into_iter().map(|one| with_token(one, token)).collect());
+    };
     if list.len() != upstreams.len() {
-        let (have, want) = (list.len(), upstreams.len());
-        env.problem(
-            keys,
-            format!("has {have} keys, but {} has {want} addresses: give one for each, or none", urls.name),
-        );
+        let problem = match (list.len(), upstreams.len()) {
+            (_, 0) => format!("is set, but {} is not set", urls.name),
+            (have, want) => {
+                format!("has {have} keys, but {} has {want} addresses: give one for each, or none", urls.name)
+            }
+        };
+        env.problem(keys, problem);
         return None;
     }
     let keyed = upstreams.into_iter().zip(list);
@@ -136,13 +154,62 @@ fn list(env: &mut Env<'_>, urls: &'static Var, keys: &'static Var) -> Option<Vec
 
 fn with_token(upstream: Upstream, token: Option<&str>) -> Upstream {
     match token {
-        Some(token) if upstream.authorization.is_none() && upstream.is_hugging_face() => {
-            upstream.clone().with_key(token).unwrap_or(upstream)
-        }
+        Some(token) if upstream.is_hugging_face() => upstream.clone().with_key(token).unwrap_or(upstream),
         _ => upstream,
     }
 }
 
 fn key(text: &str) -> Option<String> {
     (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    fn read_with(set: &[(&str, &str)]) -> Result<Upstreams, String> {
+        let lookup =
+            |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
+        let mut env = Env::new(&lookup, &[]);
+        let upstreams = read(&mut env);
+        let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
+        assert_eq!(upstreams.is_some(), problems.is_empty(), "{problems:?}");
+        upstreams.ok_or(problems.concat())
+    }
+
+    #[test]
+    fn the_token_goes_by_itself_only_where_no_keys_are_given_and_never_to_a_space() {
+        const TOKEN: (&str, &str) = ("HF_TOKEN", "hf_secret");
+        const SPACE: (&str, &str) = ("UPSTREAM_URL", "https://me-app.hf.space/v1");
+        let has_key = |set: &[(&str, &str)]| read_with(set).unwrap().has_key;
+        assert!(has_key(&[TOKEN]));
+        assert!(has_key(&[TOKEN, ("UPSTREAM_URL", "https://x.aws.endpoints.huggingface.cloud/v1")]));
+        assert!(!has_key(&[TOKEN, SPACE]));
+        assert!(has_key(&[TOKEN, SPACE, ("UPSTREAM_API_KEYS", "hf_secret")]));
+        let router = ("UPSTREAM_URL", ROUTER);
+        assert!(has_key(&[TOKEN, router]) && !has_key(&[TOKEN, router, ("UPSTREAM_API_KEYS", "none")]));
+    }
+
+    #[test]
+    fn keys_that_have_no_address_are_told() {
+        for (set, told) in [
+            (&[("UPSTREAM_API_KEYS", "a")][..], "UPSTREAM_API_KEYS: is set, but UPSTREAM_URL is not set"),
+            (&[("EMBEDDINGS_API_KEYS", "a")], "EMBEDDINGS_API_KEYS: is set, but EMBEDDINGS_URL is not set"),
+            (
+                &[("UPSTREAM_URL", "https://a/v1"), ("UPSTREAM_API_KEYS", "a,b")],
+                "UPSTREAM_API_KEYS: has 2 keys, but UPSTREAM_URL has 1 addresses: give one for each, or none",
+            ),
+        ] {
+            assert_eq!(read_with(set).err().as_deref(), Some(told));
+        }
+    }
+    #[test]
+    fn an_address_that_is_not_accepted_is_not_shown() {
+        for address in ["http://user:pa55word@127.0.0.1/v1", "https://a/v1?key=pa55word", "pa55word"] {
+            let told = read_with(&[("UPSTREAM_URL", &format!("https://a/v1,{address}"))]).err().unwrap();
+            assert!(told.starts_with("UPSTREAM_URL: address 2 is not accepted; "), "{told}");
+            assert!(told.ends_with("; keys go to UPSTREAM_API_KEYS") && !told.contains("pa55word"), "{told}");
+        }
+    }
 }

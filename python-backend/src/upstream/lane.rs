@@ -58,8 +58,8 @@ pub(crate) struct Job {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// The body with the provider's pin taken off the model, where it has one.
-    pub(crate) relaxed: Option<Bytes>,
+    /// The body's model without its provider's pin, where it has one.
+    pub(crate) relaxed: Option<String>,
     pub(crate) want: Want,
     pub(crate) deadline: Instant,
 }
@@ -159,10 +159,13 @@ impl Lane {
         let Some(backend) = self.backends.get(route.upstream) else {
             return Err(Failed(Outcome::Skipped, unavailable("no upstream")));
         };
-        let tried = match backend.breaker.admits(Instant::now()) {
+        let mut tried = match backend.breaker.admits(Instant::now()) {
             true => self.try_once(job, route, &backend.upstream, has_more).await,
             false => Err(Failed(Outcome::Skipped, unavailable("the upstream is left alone for a moment"))),
         };
+        if let Err(Failed(_, error)) = &mut tried {
+            backend.upstream.hide_key(error);
+        }
         let failure = tried.as_ref().err().map(|failed| failed.0);
         backend.tries.count(failure);
         let worked = match failure {

@@ -57,6 +57,9 @@ fn a_key_opens_in_either_header_and_nothing_else_does() {
         assert_eq!(refusal(&reply), (401, "invalid_api_key".to_owned()));
         assert_eq!(reply.header("www-authenticate"), "Bearer");
     }
+    let pasted = ask(&service, ("authorization", &format!("Bearer site:{key}")));
+    assert_eq!(refusal(&pasted), (401, "invalid_api_key".to_owned()));
+    assert!(pasted.text().contains("send what follows the label and colon in API_KEYS"), "{}", pasted.text());
     assert_eq!(service.get("/v1/models").status, 401);
     assert_eq!(service.get("/").status, 200);
     assert_eq!(fake.count(), 2);
@@ -107,6 +110,33 @@ fn a_token_of_the_issuer_passes_if_its_holder_may() {
     }
     assert_eq!(provider.count(), 2, "metadata and keys, once");
     assert!(service.log("usage").contains(r#""caller":"ann""#));
+}
+
+#[test]
+fn a_user_of_nodejs_backends_local_development_passes() {
+    let (signer, fake) = (Signer::ed25519(), Fake::json(completion("hello")));
+    let keys = json!({"keys": [signer.jwk("k1")]});
+    let provider = Fake::start(move |seen, stream| match seen.line() {
+        "GET /api/auth/jwks HTTP/1.1" => json_answer(stream, 200, "", &keys.to_string()),
+        other => panic!("{other}"),
+    });
+    let (url, issuer) = (format!("http://{}", provider.address), format!("dev:http://{}", provider.address));
+    let env = [("JWT_ISSUER", issuer.as_str()), ("JWT_AUDIENCE", &url), ("JWT_ALLOW", "sub:ann")];
+    let service = before(&fake, &env);
+    let claims = json!({"iss": issuer, "aud": url, "sub": "ann", "iat": now(), "exp": now() + 60});
+    let token = format!("Bearer {}", signer.token("k1", &claims));
+    assert_eq!(ask(&service, ("authorization", &token)).status, 200);
+}
+
+#[test]
+fn a_token_that_nobody_may_use_is_told_of() {
+    let program = env!("CARGO_BIN_EXE_python-backend");
+    let mut check = Process::command(program, &[("HF_TOKEN", "hf_secret")]);
+    check.arg("check");
+    let output = Process::run(check);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && told.contains("nobody may use it: set ACCESS"), "{told}");
+    assert!(!told.contains("secret"), "{told}");
 }
 
 #[test]

@@ -91,3 +91,26 @@ fn an_image_is_accepted_and_named() {
     let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
     assert!(text.ends_with("You said: look [image_url]"), "{text}");
 }
+
+#[test]
+fn what_is_not_here_is_told_with_what_is() {
+    let service = start(&[]);
+    let body = r#"{"model":"demo","input":"hi"}"#;
+    for (path, told) in [
+        (
+            "/v1/embeddings",
+            "the demo model only chats, at /v1/chat/completions; for embeddings set EMBEDDINGS_URL",
+        ),
+        ("/v1/completions", "for completions set COMPLETIONS_URL"),
+        (
+            "/v1/chat/completion",
+            "/v1/models and /v1/chat/completions of the demo model are all that is served",
+        ),
+        ("/chat/completions", "the base address ends in /v1"),
+    ] {
+        let reply = service.request("POST", path, &[], body);
+        let error = &reply.json()["error"];
+        assert_eq!((reply.status, error["message"].as_str()), (404, Some(reply.header("x-error-message"))));
+        assert!(reply.text().contains(told), "{path}: {}", reply.text());
+    }
+}

@@ -1,8 +1,8 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::chat;
-use crate::fake::{Fake, GOOD, completion, json_answer};
-use crate::support::{assert_clean, before, events, question, refusal, streamed};
+use crate::fake::{Fake, begin_events, chunk, completion, end, json_answer};
+use crate::support::{before, question, refusal, streamed};
 
 #[test]
 fn a_request_travels_without_the_clients_credentials_and_with_ours() {
@@ -97,79 +97,6 @@ fn connections_are_kept_and_a_dead_one_is_replaced_without_a_word() {
 }
 
 #[test]
-fn usage_is_asked_for_behind_the_clients_back_and_kept_from_it() {
-    let fake = Fake::events(GOOD);
-    let service = before(&fake, &[]);
-    let reply = chat(&service, &streamed());
-    assert_clean(&reply, "hello");
-    assert_eq!(events(&reply).len(), 3, "{}", reply.text());
-    assert_eq!(fake.next().json()["stream_options"], json!({"include_usage": true}));
-    assert!(service.log("usage").contains(r#""prompt_tokens":3,"completion_tokens":1"#));
-    let asked = question(json!({"stream": true, "stream_options": {"include_usage": true}}));
-    let reply = chat(&service, &asked);
-    assert_eq!(events(&reply).len(), 4);
-    let usage: Value = serde_json::from_str(&events(&reply)[2]).unwrap();
-    assert_eq!(usage["usage"]["total_tokens"], 4);
-    assert_eq!(fake.next().json(), asked);
-}
-
-#[test]
-fn usage_is_counted_from_chunks_where_the_upstream_tells_none() {
-    let fake = Fake::events(&[crate::fake::HELLO, crate::fake::HELLO, crate::fake::STOP]);
-    let service = before(&fake, &[]);
-    assert_clean(&chat(&service, &streamed()), "hellohello");
-    assert!(service.log("usage").contains(r#""completion_tokens":2"#));
-    let metrics = service.get("/metrics").text();
-    let row = r#"gateway_tokens_total{caller="anonymous",model="org/model",kind="completion"} 2"#;
-    assert!(metrics.contains(row), "{metrics}");
-    assert!(metrics.contains(r#"outcome="answered"} 1"#), "{metrics}");
-}
-
-#[test]
-fn models_have_aliases_an_allow_list_and_a_default() {
-    let fake = Fake::json(completion("hello"));
-    let service = before(
-        &fake,
-        &[("MODELS", "org/model"), ("MODEL_ALIASES", "fast=org/small:groq"), ("DEFAULT_MODEL", "fast")],
-    );
-    for (asked, sent) in
-        [("org/model", "org/model"), ("fast", "org/small:groq"), ("org/model:x", "org/model:x")]
-    {
-        assert_eq!(chat(&service, &question(json!({"model": asked}))).status, 200, "{asked}");
-        assert_eq!(fake.next().json()["model"], sent);
-    }
-    let mut nameless = question(json!({}));
-    nameless.as_object_mut().unwrap().remove("model");
-    assert_eq!(chat(&service, &nameless).status, 200);
-    assert_eq!(fake.next().json()["model"], "org/small:groq");
-    let reply = chat(&service, &question(json!({"model": "org/other"})));
-    assert_eq!(refusal(&reply), (404, "model_not_found".to_owned()));
-    let reply = service.request("POST", "/v1/responses", &[], r#"{"model":"org/other","input":"hi"}"#);
-    assert_eq!(refusal(&reply), (404, "model_not_found".to_owned()));
-    let reply = service.request("POST", "/v1/audio/transcriptions", &[], "--form--");
-    assert_eq!(refusal(&reply), (415, "unsupported_media_type".to_owned()));
-    let listed = service.get("/v1/models").json();
-    let ids: Vec<&str> =
-        listed["data"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["fast", "org/model", "demo"]);
-    assert_eq!(service.get("/v1/models/org/model").status, 200);
-    assert_eq!(service.get("/v1/models/org/other").status, 404);
-    assert_eq!(fake.count(), 4);
-}
-
-#[test]
-fn the_upstreams_models_are_listed_with_ours() {
-    let fake = Fake::json(json!({"object": "list", "data": [{"id": "org/big", "pricing": {"input": 0.1}}]}));
-    let service = before(&fake, &[("MODEL_ALIASES", "fast=org/big")]);
-    let listed = service.get("/v1/models").json();
-    let ids: Vec<&str> =
-        listed["data"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["fast", "demo", "org/big"]);
-    assert_eq!(listed["data"][2]["pricing"]["input"], 0.1);
-    assert_eq!(fake.next().line(), "GET /v1/models HTTP/1.1");
-}
-
-#[test]
 fn embeddings_come_as_base64_where_the_client_asks_for_it() {
     let fake = Fake::json(json!({"object": "list", "data": [{"index": 0, "embedding": [0.5, -1.0]}]}));
     let main = Fake::json(json!({}));
@@ -234,17 +161,36 @@ fn a_wrong_request_is_refused_before_the_upstream() {
 }
 
 #[test]
-fn an_alias_leads_to_the_upstream_whatever_its_model_is_called() {
-    let fake = Fake::json(completion("hello"));
-    let service = before(&fake, &[("MODEL_ALIASES", "theirs=demo")]);
-    assert_eq!(chat(&service, &question(json!({"model": "theirs"}))).json(), completion("hello"));
-    assert_eq!(fake.next().json()["model"], "demo");
+fn an_upstream_that_repeats_our_key_does_not_show_it_to_the_client() {
+    let fake = Fake::start(|seen, stream| {
+        let key = seen.header("authorization").strip_prefix("Bearer ").unwrap().to_owned();
+        let error = json!({"message": format!("Incorrect API key provided: {key}."), "param": key});
+        if seen.body.contains("stream") {
+            begin_events(stream);
+            chunk(stream, format!("data: {}\n\n", json!({"error": error})));
+            return end(stream);
+        }
+        json_answer(stream, 401, "", &json!({"error": error}).to_string())
+    });
+    let service = before(&fake, &[("UPSTREAM_API_KEYS", "sk-upstream-secret"), ("ACCESS", "open")]);
+    for body in [question(json!({})), streamed()] {
+        let reply = chat(&service, &body);
+        let (all, told) = (format!("{reply:?} {}", reply.text()), reply.text());
+        assert!(told.contains("Incorrect API key provided: ***.") && !all.contains("sk-upstream"), "{all}");
+    }
+    let (_, log) = service.stop();
+    assert!(!log.concat().contains("sk-upstream"), "{log:?}");
 }
 
 #[test]
-fn the_demo_model_is_there_beside_the_upstreams() {
-    let fake = Fake::json(completion("hello"));
-    let reply = chat(&before(&fake, &[]), &question(json!({"model": "demo"})));
-    assert!(reply.text().contains("This is the demo model"));
-    assert_eq!(fake.count(), 0);
+fn an_address_that_leads_nowhere_is_logged_with_what_it_usually_ends_in() {
+    let fake = Fake::start(|_, stream| json_answer(stream, 404, "", r#"{"detail":"Not Found"}"#));
+    let url = format!("http://{}", fake.address);
+    let service = crate::start(&[("UPSTREAM_URL", &url)]);
+    assert_eq!(refusal(&chat(&service, &question(json!({})))), (404, "unknown_url".to_owned()));
+    let told = format!("{url}/chat/completions answered 404 Not Found; base addresses usually end in /v1");
+    assert!(service.log("\"status\":404").contains(&told));
+    let service = before(&fake, &[]);
+    chat(&service, &question(json!({})));
+    assert!(!service.log("\"status\":404").contains("usually"), "it does end so");
 }

@@ -1,7 +1,9 @@
 //! Limits of the gateway: rate, slots, memory.
 
+use std::time::Instant;
+
 use serde_json::json;
-use space_kit::testing::{read_head, send};
+use space_kit::testing::{PATIENCE, Process, read_head, read_reply, send};
 
 use crate::chat;
 use crate::fake::{Fake, completion, until_closed};
@@ -60,13 +62,26 @@ fn when_all_slots_are_taken_a_request_waits_shortly_and_is_then_told_to_come_bac
     assert_eq!(fake.count(), 1);
 }
 
+/// A request whose body is announced to be so long.
+fn announce(service: &Process, length: usize, begin: &str) -> space_kit::testing::Stream {
+    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
+    send(service.address, head + begin)
+}
+
+fn wait_for_body_bytes(service: &Process, bytes: usize) {
+    let line = format!("\ngateway_body_bytes {bytes}\n");
+    let until = Instant::now() + PATIENCE;
+    while !service.get("/metrics").text().contains(&line) {
+        assert!(Instant::now() < until, "there never were {bytes} bytes");
+    }
+}
+
 #[test]
 fn bodies_beyond_the_memory_for_them_are_told_to_come_back() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[("BODY_MEMORY", "1000"), ("MAX_BODY_BYTES", "800")]);
-    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 700\r\nexpect: 100-continue\r\n\r\n";
-    let mut held = send(service.address, head);
-    assert_eq!(read_head(&mut held).status, 100, "its memory is taken");
+    let held = announce(&service, 700, &"x".repeat(699));
+    wait_for_body_bytes(&service, 699);
     let reply = chat(&service, &question(json!({"user": "x".repeat(400)})));
     assert_eq!(refusal(&reply), (429, "overloaded".to_owned()));
     drop(held);
@@ -75,4 +90,47 @@ fn bodies_beyond_the_memory_for_them_are_told_to_come_back() {
     assert_eq!(reply.status, 200);
     let reply = chat(&service, &question(json!({"user": "x".repeat(900)})));
     assert_eq!(refusal(&reply), (413, "request_too_large".to_owned()));
+}
+
+#[test]
+fn a_body_that_is_only_announced_takes_no_memory() {
+    let fake = Fake::json(completion("hello"));
+    let service = before(&fake, &[("BODY_MEMORY", "1000"), ("MAX_BODY_BYTES", "800")]);
+    let _held: Vec<_> = (0..4).map(|_| announce(&service, 800, "{")).collect();
+    wait_for_body_bytes(&service, 4);
+    assert_eq!(chat(&service, &question(json!({"user": "x".repeat(400)}))).status, 200);
+}
+
+#[test]
+fn before_anybody_decided_no_long_body_is_read() {
+    let fake = Fake::json(completion("hello"));
+    let service = before(&fake, &[("UPSTREAM_API_KEYS", "sk-upstream")]);
+    let mut long = announce(&service, 64 * 1024 + 1, "");
+    assert_eq!(refusal(&read_reply(&mut long, false)), (401, "access_not_configured".to_owned()));
+    let endless = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    let mut chunked = send(service.address, format!("{endless}20000\r\n{}", " ".repeat(0x20000)));
+    assert_eq!(refusal(&read_reply(&mut chunked, false)), (413, "request_too_large".to_owned()));
+}
+
+/// A line of a process's status, in KiB.
+fn memory(service: &Process, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+}
+
+#[test]
+fn a_long_body_is_held_once_and_nothing_of_it_is_kept() {
+    const KIB: u64 = 16 * 1024;
+    let fake = Fake::json(completion("hello"));
+    let service = before(&fake, &[]);
+    assert_eq!(chat(&service, &question(json!({}))).status, 200);
+    let before = memory(&service, "VmRSS:");
+    let long = question(json!({"user": "x".repeat(1024 * KIB as usize)}));
+    for _ in 0..2 {
+        assert_eq!(chat(&service, &long).status, 200);
+    }
+    let (most, after) = (memory(&service, "VmHWM:"), memory(&service, "VmRSS:"));
+    assert!(most < before + KIB + KIB / 2, "{before} KiB before, {most} at the most");
+    assert!(after < before + KIB / 2, "{before} KiB before, {after} after");
 }

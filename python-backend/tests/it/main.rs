@@ -12,6 +12,8 @@ mod forward;
 mod front;
 mod gone;
 mod limits;
+mod metering;
+mod models;
 mod stream;
 mod streams;
 mod support;

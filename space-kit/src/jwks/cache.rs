@@ -95,6 +95,13 @@ impl Cache {
         self.retry_at = None;
     }
 
+    /// The fetch that began at `began` failed at `now`. One that took long makes nobody wait for another at once.
+    pub(super) fn fail(&mut self, began: Instant, now: Instant) {
+        if now - began >= RETRY_WITHOUT {
+            self.retry_at = Some(now + RETRY_WITH);
+        }
+    }
+
     /// What somebody who waited for a fetch has in the end: the newest set, or how long to wait for one.
     pub(super) fn settle(&self, now: Instant) -> Result<Arc<KeySet>, Duration> {
         match self.usable(now) {
@@ -201,6 +208,18 @@ mod tests {
         let need = Need::NewerThan(&newer);
         assert_eq!(cache.step(start + after(29), need, false), Step::Use(newer.clone()));
         assert_eq!(cache.step(start + after(30), need, false), Step::Fetch);
+    }
+
+    #[test]
+    fn after_a_fetch_that_hung_the_next_one_waits_from_its_end_on() {
+        let start = Instant::now();
+        let mut cache = Cache::default();
+        cache.begin(start, Need::Any);
+        cache.fail(start, start + after(4));
+        assert_eq!(cache.step(start + after(5), Need::Any, false), Step::Fetch, "it failed fast");
+        cache.fail(start, start + after(10));
+        assert_eq!(cache.step(start + after(10), Need::Any, false), Step::Unavailable(RETRY_WITH));
+        assert_eq!(cache.step(start + after(40), Need::Any, false), Step::Fetch);
     }
 
     #[test]

@@ -95,15 +95,19 @@ impl Source {
         state.flight = Some(flight.clone());
         let shared = self.0.clone();
         task::spawn(async move {
+            let begun = tokio::time::Instant::now();
             let outcome = timeout(LIMIT, shared.load()).await;
+            let outcome = outcome.unwrap_or_else(|_| Err(format!("nothing came within {LIMIT:?}")));
             let mut state = shared.lock();
             match outcome {
-                Ok(Ok((keys, max_age))) => {
+                Ok((keys, max_age)) => {
                     state.cache.succeed(now, keys, max_age);
                     state.cause = None;
                 }
-                Ok(Err(cause)) => state.cause = Some(cause),
-                Err(_) => state.cause = Some(format!("nothing came within {LIMIT:?}")),
+                Err(cause) => {
+                    state.cache.fail(now, now + begun.elapsed());
+                    state.cause = Some(cause);
+                }
             }
             drop(over);
         });
@@ -231,6 +235,9 @@ mod tests {
         let bench = bench(at_address(), |_, _| keys());
         let error = bench.source.keys(bench.start).await.unwrap_err();
         assert_eq!(error.cause.as_deref(), Some("JWKS: nothing came within 10s"));
+        let later = bench.start + LIMIT + Duration::from_secs(29);
+        let waited = tokio::time::Instant::now();
+        assert!(bench.source.keys(later).await.is_err() && waited.elapsed().is_zero(), "nobody waits again");
     }
 
     #[tokio::test]

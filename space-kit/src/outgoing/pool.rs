@@ -3,24 +3,28 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
+use tokio::time::{Instant, sleep};
 
 use super::Origin;
 use super::connect::{Connector, Sender};
-use crate::task;
+use crate::{task, tidy};
 
 /// Idle connections kept for one origin.
 const MAX_IDLE: usize = 64;
 /// An idle connection older than this is not used: the other side may be about to close it.
 const MAX_AGE: Duration = Duration::from_secs(60);
+/// Between two looks for such connections.
+const SWEEP: Duration = Duration::from_secs(15);
 
-/// By origin, of which a service has a few; each one's connections in the order in which they came back.
+/// By origin, of which a service has a few; each one's connections in the order in which they came back. It is empty
+/// exactly while nobody sweeps.
 type Idle = Vec<(Origin, Vec<(Sender, Instant)>)>;
 
 /// A pool of connections. Clones share it.
@@ -74,9 +78,9 @@ impl Pool {
     fn take(&self, origin: &Origin) -> Option<Sender> {
         let mut idle = self.lock();
         let (_, connections) = idle.iter_mut().find(|(known, _)| known == origin)?;
-        while let Some((sender, since)) = connections.pop() {
-            if !sender.is_closed() && since.elapsed() < MAX_AGE {
-                return Some(sender);
+        while let Some(connection) = connections.pop() {
+            if is_fresh(&connection) {
+                return Some(connection.0);
             }
         }
         None
@@ -84,21 +88,41 @@ impl Pool {
 
     fn put(&self, origin: Origin, sender: Sender) {
         let mut idle = self.lock();
-        let now = Instant::now();
-        let Some((_, connections)) = idle.iter_mut().find(|(known, _)| *known == origin) else {
-            return idle.push((origin, vec![(sender, now)]));
-        };
-        let stale = |(sender, since): &&(Sender, Instant)| sender.is_closed() || now - *since >= MAX_AGE;
-        let oldest = connections.iter().take_while(stale).count();
-        connections.drain(..oldest);
-        if connections.len() < MAX_IDLE {
-            connections.push((sender, now));
+        let connection = (sender, Instant::now());
+        if let Some((_, connections)) = idle.iter_mut().find(|(known, _)| *known == origin) {
+            if connections.len() < MAX_IDLE {
+                connections.push(connection);
+            }
+            return;
+        }
+        if idle.is_empty() {
+            task::spawn(self.clone().sweep());
+        }
+        idle.push((origin, vec![connection]));
+    }
+
+    /// Closes connections that nobody will use, and ends with the last.
+    async fn sweep(self) {
+        loop {
+            sleep(SWEEP).await;
+            let mut idle = self.lock();
+            idle.retain_mut(|(_, connections)| {
+                connections.retain(is_fresh);
+                !connections.is_empty()
+            });
+            if idle.is_empty() {
+                return tidy::gone();
+            }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_fresh((sender, since): &(Sender, Instant)) -> bool {
+    !sender.is_closed() && since.elapsed() < MAX_AGE
 }
 
 /// The request as a connection to its origin takes it.
@@ -157,5 +181,37 @@ impl Body for PooledBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outgoing::{Limits, Url, fetch};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::time::{pause, timeout};
+
+    #[tokio::test]
+    async fn a_connection_that_nobody_uses_is_closed_after_a_minute() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let origin = Url::parse(&url).unwrap().origin;
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            stream
+        };
+        let (pool, limits) = (Pool::default(), Limits { bytes: 9, time: MAX_AGE });
+        let (mut stream, answer) =
+            tokio::join!(server, fetch(&pool, &origin, Request::new(Bytes::new()), limits));
+        assert_eq!(answer.unwrap().status(), 200);
+        pause(); // the clock moves on whenever nothing else does
+        let start = Instant::now();
+        assert_eq!(timeout(10 * MAX_AGE, stream.read(&mut [0])).await.unwrap().unwrap(), 0);
+        let took = start.elapsed();
+        assert!(took > MAX_AGE - SWEEP && took < MAX_AGE + 2 * SWEEP, "{took:?}");
+        assert!(pool.lock().is_empty());
     }
 }

@@ -90,6 +90,20 @@ fn the_keys_come_from_the_issuer_or_from_the_address_given() {
 }
 
 #[test]
+fn an_issuer_of_made_up_users_counts_on_this_machine_alone() {
+    let dev = ("JWT_ISSUER", "dev:http://127.0.0.1:7861");
+    let rule = tokens(&[dev, AUDIENCE, ALLOW]);
+    assert_eq!(rule.expected.issuer, dev.1);
+    assert_eq!(rule.origin, Location::Address("http://127.0.0.1:7861/api/auth/jwks".to_owned()));
+    assert!(read_with(true, &[dev, AUDIENCE, ALLOW]).unwrap().warning().unwrap().contains("JWT_ISSUER"));
+    assert_eq!(read_with(true, &[ISSUER, AUDIENCE, ALLOW]).unwrap().warning(), None);
+    assert_eq!(problems(&[dev, AUDIENCE, ALLOW, ("SPACE_ID", "me/app")]), ["JWT_ISSUER"]);
+    for elsewhere in ["dev:https://id.example", "dev:http://10.0.0.1", "dev:", "dev:dev:http://127.0.0.1"] {
+        assert_eq!(problems(&[("JWT_ISSUER", elsewhere), AUDIENCE, ALLOW]), ["JWT_ISSUER"], "{elsewhere}");
+    }
+}
+
+#[test]
 fn contradictions_name_the_variable() {
     for (set, named) in [
         (&[("ACCESS", "keys")][..], &["API_KEYS"][..]),
@@ -138,6 +152,9 @@ fn open_access_to_a_token_is_limited_unless_the_operator_says_otherwise() {
     assert_eq!(rate(true, &[OPEN, ("RATE_LIMIT", "none")]), None);
     assert_eq!(rate(true, &[OPEN, ("RATE_LIMIT", "5/s")]).as_deref(), Some("5/s"));
     assert_eq!(rate(true, &[KEY, ("RATE_LIMIT", "60/min")]).as_deref(), Some("60/min"));
+    assert_eq!(rate(true, &[ISSUER, AUDIENCE, ALLOW]), None);
+    assert_eq!(rate(true, &[ISSUER, AUDIENCE, ("JWT_ALLOW", "*")]).as_deref(), Some("20/min"));
+    assert_eq!(rate(false, &[ISSUER, AUDIENCE, ("JWT_ALLOW", "*")]), None);
 }
 
 #[test]
@@ -168,7 +185,8 @@ proptest! {
             let says_open = set.iter().any(|(name, value)| *name == "ACCESS" && value.contains("open"));
             prop_assert_eq!(open, says_open);
             prop_assert!(open || keys.is_some() || tokens.is_some());
-            prop_assert_eq!(rate.is_some(), open);
+            let all = tokens.is_some_and(|tokens| tokens.allow == Allow::Everybody);
+            prop_assert_eq!(rate.is_some(), open || all);
         }
     }
 }
