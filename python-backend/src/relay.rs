@@ -11,7 +11,7 @@ use tokio::time::{timeout, timeout_at};
 use crate::bill::Tally;
 use crate::choices::Choices;
 use crate::sse::{Event, Rest, Scanner};
-use crate::upstream::{Stream, Waits};
+use crate::upstream::{Lane, Stream, Waits};
 use crate::{chunk, error, sse, upstream_error};
 
 /// Time for what may follow the last event of an answer, such as `[DONE]`. Some upstreams send nothing, and keep the
@@ -23,6 +23,8 @@ const MAX_REST: usize = 64 << 10;
 
 /// A relay for one request.
 pub(crate) struct Relay<'a> {
+    /// Whose keys an error must not show.
+    pub(crate) lane: Option<&'a Lane>,
     pub(crate) waits: Waits,
     pub(crate) deadline: Instant,
     /// The usage was asked for by us and not by the client: its chunk is not passed on.
@@ -34,10 +36,13 @@ pub(crate) struct Relay<'a> {
 impl Relay<'_> {
     /// Passes a stream on to its end. An error, after it was told in the stream, aborts the connection.
     pub(crate) async fn run(&mut self, sender: &mut Sender, stream: Stream) -> Result<(), BoxError> {
-        let failed = match self.pass(sender, stream).await {
+        let mut failed = match self.pass(sender, stream).await {
             Ok(()) => return Ok(()),
             Err(failed) => failed,
         };
+        if let Some(lane) = self.lane {
+            lane.hide_keys(&mut failed);
+        }
         sender.send(error_event(&error::body(&failed))).await;
         Err(failed.into_reason().into())
     }

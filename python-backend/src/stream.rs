@@ -73,11 +73,11 @@ async fn relay(mut sender: Sender, begun: Begun, waits: Waits) -> Result<(), Box
             }
         }
     };
-    let Errand { mut bill, slot: _slot, job, reservation, hide_usage, choices, .. } = errand;
+    let Errand { app, kind, mut bill, slot: _slot, job, reservation, hide_usage, choices } = errand;
     let deadline = job.deadline;
     drop((job, reservation, std::mem::take(&mut stream.headers))); // they hold the buffers that they were read into
-    let mut relay =
-        Relay { waits, deadline, hide_usage, choices: Choices::new(choices), tally: &mut bill.tally };
+    let (lane, choices) = (kind.lane(&app.state), Choices::new(choices));
+    let mut relay = Relay { lane, waits, deadline, hide_usage, choices, tally: &mut bill.tally };
     relay.run(&mut sender, stream).await
 }
 

@@ -154,6 +154,11 @@ impl Lane {
         Err(last.map_or_else(alone, |(_, error)| error))
     }
 
+    /// Takes the upstreams' keys out of what one of them said.
+    pub(crate) fn hide_keys(&self, error: &mut Error) {
+        self.backends.iter().for_each(|backend| backend.upstream.hide_key(error));
+    }
+
     /// One try, counted. `has_more` tells whether another upstream could be tried after it.
     async fn attempt(&self, job: &Job, route: Route, has_more: bool) -> Result<Opened, Failed> {
         let Some(backend) = self.backends.get(route.upstream) else {
@@ -164,7 +169,7 @@ impl Lane {
             false => Err(Failed(Outcome::Skipped, unavailable("the upstream is left alone for a moment"))),
         };
         if let Err(Failed(_, error)) = &mut tried {
-            backend.upstream.hide_key(error);
+            self.hide_keys(error);
         }
         let failure = tried.as_ref().err().map(|failed| failed.0);
         backend.tries.count(failure);

@@ -167,13 +167,18 @@ fn an_upstream_that_repeats_our_key_does_not_show_it_to_the_client() {
         let error = json!({"message": format!("Incorrect API key provided: {key}."), "param": key});
         if seen.body.contains("stream") {
             begin_events(stream);
+            if seen.body.contains("in the middle") {
+                let word = json!({"choices": [{"index": 0, "delta": {"content": "word"}}]});
+                chunk(stream, format!("data: {word}\n\n"));
+            }
             chunk(stream, format!("data: {}\n\n", json!({"error": error})));
             return end(stream);
         }
         json_answer(stream, 401, "", &json!({"error": error}).to_string())
     });
     let service = before(&fake, &[("UPSTREAM_API_KEYS", "sk-upstream-secret"), ("ACCESS", "open")]);
-    for body in [question(json!({})), streamed()] {
+    let later = question(json!({"stream": true, "user": "in the middle"}));
+    for body in [question(json!({})), streamed(), later] {
         let reply = chat(&service, &body);
         let (all, told) = (format!("{reply:?} {}", reply.text()), reply.text());
         assert!(told.contains("Incorrect API key provided: ***.") && !all.contains("sk-upstream"), "{all}");
