@@ -11,7 +11,6 @@ use super::start::redirect_uri;
 use super::{dev, error_page, popup, redirect, request, sessions};
 use crate::State;
 use crate::callback_url::is_trusted;
-use crate::cookie;
 use crate::flow::{self, Flow, Way};
 use crate::oidc::{Failure, Kind, Provider};
 use crate::query::{self, Params};
@@ -40,7 +39,7 @@ async fn answer(call: Call<State>, way: Way) -> Answer {
     let sent = params.filled("state");
     let Some(sent) = sent else { return redirect(&error_page::address("state_not_found", ""), []) };
     let name = state.cookies.name(&flow::cookie_name(sent));
-    let found = cookie::pairs(request::cookies(&head.headers)).filter(|(found, _)| *found == name);
+    let found = request::cookies(&head.headers).filter(|(found, _)| *found == name);
     let flow = found
         .filter_map(|(_, value)| Flow::decode(&state.keys.flow.open(value)?.plain))
         .find(|flow| flow.state == sent && flow.start.provider == provider && flow.start.way == way);

@@ -5,7 +5,6 @@ use space_kit::header::{AUTHORIZATION, HeaderMap};
 
 use super::request::cookies;
 use crate::State;
-use crate::cookie;
 use crate::seal::{SALT, Sealer};
 use crate::session::Session;
 use crate::state::internal;
@@ -42,7 +41,7 @@ pub(super) fn every<'a>(state: &'a State, headers: &'a HeaderMap) -> impl Iterat
         Some(Found { session: Session::decode(&opened.plain)?, by, current: opened.current })
     };
     let name = state.cookies.name(COOKIE);
-    let sent = cookie::pairs(cookies(headers)).filter(move |(found, _)| *found == name);
+    let sent = cookies(headers).filter(move |(found, _)| *found == name);
     let by_cookie = sent.filter_map(move |(_, value)| open(&state.keys.session, value, By::Cookie));
     let by_bearer = bearer(headers).and_then(|token| open(&state.keys.bearer, token, By::Bearer));
     by_bearer.into_iter().chain(by_cookie)
@@ -51,7 +50,7 @@ pub(super) fn every<'a>(state: &'a State, headers: &'a HeaderMap) -> impl Iterat
 /// Whether the request has a session cookie, of whatever content.
 pub(super) fn has_cookie(state: &State, headers: &HeaderMap) -> bool {
     let name = state.cookies.name(COOKIE);
-    cookie::pairs(cookies(headers)).any(|(found, value)| found == name && !value.is_empty())
+    cookies(headers).any(|(found, value)| found == name && !value.is_empty())
 }
 
 /// Values of `Set-Cookie` that keep a session until its end.

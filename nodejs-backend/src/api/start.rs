@@ -8,7 +8,6 @@ use space_kit::{Error, StatusCode};
 use super::request::{cookies, now};
 use crate::State;
 use crate::callback_url::is_trusted;
-use crate::cookie;
 use crate::flow::{self, Flow, Start, Way};
 use crate::oidc::{Kind, Wishes};
 use crate::query;
@@ -63,7 +62,7 @@ pub(super) async fn begin(
 /// The names of flow cookies that give way to one more: what does not open or is over, then the oldest.
 fn superfluous(state: &State, headers: &HeaderMap) -> impl Iterator<Item = String> {
     let prefix = state.cookies.name(flow::COOKIE);
-    let mut flows: Vec<(u64, String)> = cookie::pairs(cookies(headers))
+    let mut flows: Vec<(u64, String)> = cookies(headers)
         .filter(|(name, _)| name.starts_with(&prefix))
         .map(|(name, value)| {
             let opened = state.keys.flow.open(value).and_then(|opened| Flow::decode(&opened.plain));

@@ -108,6 +108,18 @@ fn a_session_that_was_changed_cut_or_sealed_for_something_else_is_none() {
 }
 
 #[test]
+fn a_cookie_of_others_that_is_not_ascii_hides_neither_a_session_nor_a_sign_in() {
+    let provider = Provider::start();
+    let (service, mut ann) = signed_in(&provider, &[]);
+    ann.cookies.insert(0, ("lang".to_owned(), "Français".to_owned()));
+    assert_eq!(ann.user(&service).as_deref(), Some("65f0"));
+    assert_eq!(ann.sign_in(&service, &provider).header("location"), "/done");
+    let mut copy = ann.clone();
+    ann.post(&service, "/api/auth/sign-out", "{}");
+    assert_eq!(copy.user(&service), None, "the sign-out saw the session");
+}
+
+#[test]
 fn each_sign_in_has_a_session_of_its_own() {
     let provider = Provider::start();
     let (service, mut ann) = signed_in(&provider, &[]);
