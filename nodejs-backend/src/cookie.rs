@@ -27,8 +27,13 @@ impl Cookies {
         if self.secure {
             cookie.push_str("; Secure");
         }
-        let partitioned = (self.secure && self.cross_site).then(|| format!("{cookie}; Partitioned"));
+        let partitioned = (self.copies() == 2).then(|| format!("{cookie}; Partitioned"));
         [Some(cookie), partitioned].into_iter().flatten()
+    }
+
+    /// How many of one name a browser keeps.
+    pub(crate) fn copies(self) -> usize {
+        if self.secure && self.cross_site { 2 } else { 1 }
     }
 
     /// Values of `Set-Cookie` that delete a cookie, both of it where there are two.

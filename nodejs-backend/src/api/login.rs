@@ -2,7 +2,7 @@
 
 use space_kit::{Answer, Call, Reply, StatusCode};
 
-use super::start::{Begun, begin, destination};
+use super::start::{Begun, begin, destination, needs_navigation};
 use super::{error_page, redirect, request};
 use crate::State;
 use crate::flow::{Start, Way};
@@ -16,6 +16,7 @@ async fn answer(call: Call<State>) -> Answer {
     let provider = call.param("provider").unwrap_or_default().to_owned();
     let Call { head, app, client, id, .. } = call;
     let state = &app.state;
+    needs_navigation(&head.headers)?;
     request::limit(state, client)?;
     let params = request::params(head.uri.query().unwrap_or_default())?;
     let begun = async {

@@ -7,7 +7,7 @@ use space_kit::{Answer, Call, Reply, StatusCode};
 
 use super::pages::Page;
 use super::request::{self, refusal};
-use super::start::{Begun, begin, destination};
+use super::start::{Begun, begin, destination, needs_navigation};
 use super::{redirect, with_cookies};
 use crate::State;
 use crate::cross_site::Refused;
@@ -37,6 +37,7 @@ pub(crate) fn start(call: Call<State>) -> Reply {
 async fn answer(call: Call<State>) -> Answer {
     let Call { head, app, client, id, .. } = call;
     let state = &app.state;
+    needs_navigation(&head.headers)?;
     request::limit(state, client)?;
     let params = request::params(head.uri.query().unwrap_or_default())?;
     let opener = params.filled("popupOrigin").and_then(origin::parse);
