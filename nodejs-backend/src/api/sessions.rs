@@ -29,7 +29,8 @@ pub(super) struct Found {
 
 /// The session to use. A token goes before cookies; of several cookies the one that was renewed last counts.
 pub(super) fn find(state: &State, headers: &HeaderMap, now: u64) -> Option<Found> {
-    let all: Vec<Found> = every(state, headers).filter(|found| counts(state, found, now)).collect();
+    let counting = every(state, headers).filter_map(|found| counts(state, found, now));
+    let all: Vec<Found> = counting.collect();
     all.into_iter().max_by_key(|found| (found.by == By::Bearer, found.session.renewed))
 }
 
@@ -76,12 +77,16 @@ fn seal(state: &State, sealer: &Sealer, session: &Session) -> Result<String, Err
     sealed.ok_or_else(|| internal("a session cannot be sealed"))
 }
 
-fn counts(state: &State, found: &Found, now: u64) -> bool {
+/// The session, if it counts, with the end that it has under today's settings.
+fn counts(state: &State, mut found: Found, now: u64) -> Option<Found> {
     let life = match found.by {
         By::Cookie => state.lives.session,
         By::Bearer => state.lives.bearer,
     };
-    found.session.counts(now, life, state.epoch) && !state.signed_out.has(&found.session.id, now)
+    let session = &mut found.session;
+    let counts = session.counts(now, life, state.epoch) && !state.signed_out.has(&session.id, now);
+    session.expires = session.end(life);
+    counts.then_some(found)
 }
 
 /// RFC 6750 section 2.1; the scheme is case-insensitive.

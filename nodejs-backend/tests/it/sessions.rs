@@ -108,6 +108,17 @@ fn a_session_that_was_changed_cut_or_sealed_for_something_else_is_none() {
 }
 
 #[test]
+fn a_shortened_idle_time_ends_the_sessions_there_are() {
+    let provider = Provider::start();
+    let (_, mut ann) = signed_in(&provider, &[]);
+    let short = start(&provider, &[("SESSION_IDLE", "1h"), ("BEARER_IDLE", "1h")]);
+    let session = ann.get(&short, "/api/auth/get-session").json()["session"].clone();
+    let time = |name: &str| humantime::parse_rfc3339(session[name].as_str().unwrap()).unwrap();
+    let idle = time("expiresAt").duration_since(time("updatedAt")).unwrap();
+    assert_eq!(idle.as_secs(), 3600);
+}
+
+#[test]
 fn a_cookie_of_others_that_is_not_ascii_hides_neither_a_session_nor_a_sign_in() {
     let provider = Provider::start();
     let (service, mut ann) = signed_in(&provider, &[]);
