@@ -1,4 +1,5 @@
-//! Requests over kept-alive connections. A connection that died while idle is replaced without a word.
+//! Requests over kept-alive connections. A connection that died while idle is replaced without a word, once: the
+//! request goes out again on a new connection and no further one.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 
 use super::Origin;
@@ -42,28 +43,43 @@ impl Pool {
         Pool { connector: Arc::new(connector), idle: Arc::default() }
     }
 
-    /// Sends a request and gives the head of its answer. `request` makes it anew for each connection that is tried;
-    /// its URI is the target alone (path and query); `Host` and `Content-Length` are set here. Dropping the future or
-    /// the body cancels the request on the other side: its connection closes.
+    /// Sends a request and gives the head of its answer. `request` makes it anew for each connection that is tried, two
+    /// at most; its URI is the target alone (path and query); `Host` and `Content-Length` are set here. Dropping the
+    /// future or the body cancels the request on the other side: its connection closes.
+    ///
+    /// A kept connection that breaks off before it answers was most likely closed while it was idle, but the other
+    /// side may have read the request (RFC 9112 section 9.3.1). What must not be read twice has the header
+    /// `Connection: close`: it goes over a connection of its own, and out once.
     pub fn send<'a>(&'a self, origin: &'a Origin, request: Making<'a>) -> Sending<'a> {
         Box::pin(self.send_now(origin, request))
     }
 
     async fn send_now(&self, origin: &Origin, request: Making<'_>) -> Result<Response<PooledBody>, String> {
-        while let Some(mut sender) = self.take(origin) {
-            if sender.ready().await.is_err() {
-                continue;
-            }
-            match sender.send_request(addressed(request(), origin)).await {
+        let mut next = addressed(request(), origin);
+        if !next.headers().contains_key(CONNECTION)
+            && let Some(mut sender) = self.kept(origin).await
+        {
+            match sender.send_request(next).await {
                 Ok(response) => return Ok(self.pooled(response, origin, sender)),
                 // The connection was closed while it was idle: that says nothing of the other side.
                 Err(error) if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => {}
                 Err(error) => return Err(broken(origin, &error)),
             }
+            next = addressed(request(), origin);
         }
         let mut sender = self.connector.connect(origin).await?;
-        let sent = sender.send_request(addressed(request(), origin)).await;
+        let sent = sender.send_request(next).await;
         Ok(self.pooled(sent.map_err(|error| broken(origin, &error))?, origin, sender))
+    }
+
+    /// A kept connection that is not known to be dead.
+    async fn kept(&self, origin: &Origin) -> Option<Sender> {
+        while let Some(mut sender) = self.take(origin) {
+            if sender.ready().await.is_ok() {
+                return Some(sender);
+            }
+        }
+        None
     }
 
     fn pooled(&self, response: Response<Incoming>, origin: &Origin, sender: Sender) -> Response<PooledBody> {
@@ -157,5 +173,78 @@ impl Body for PooledBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outgoing::{Url, collect};
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A server whose connections answer their first request and drop the second, once it was read. The first two
+    /// answers wait for each other.
+    fn server() -> (Url, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let (count, both) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(2)));
+        let counter = count.clone();
+        std::thread::spawn(move || {
+            for (at, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+                let (counter, both) = (counter.clone(), both.clone());
+                std::thread::spawn(move || {
+                    let mut stream = BufReader::new(stream);
+                    read(&mut stream, &counter);
+                    if at < 2 {
+                        both.wait();
+                    }
+                    stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap();
+                    read(&mut stream, &counter);
+                });
+            }
+        });
+        (url, count)
+    }
+
+    fn read(stream: &mut BufReader<TcpStream>, counter: &AtomicUsize) {
+        let (mut line, mut first) = (String::new(), true);
+        while stream.read_line(&mut line).is_ok_and(|read| read > 2) {
+            if std::mem::take(&mut first) {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+            line.clear();
+        }
+    }
+
+    async fn ask(pool: &Pool, url: &Url, closes: bool) -> Bytes {
+        let request = || {
+            let mut request = Request::post("/").body(Bytes::new()).unwrap();
+            if closes {
+                request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            request
+        };
+        let response = pool.send(&url.origin, &request).await.unwrap();
+        collect(response.into_body(), 9).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_on_a_dead_connection_goes_out_once_more_and_on_a_new_one() {
+        let (pool, (url, count)) = (Pool::default(), server());
+        tokio::join!(ask(&pool, &url, false), ask(&pool, &url, false));
+        assert_eq!(pool.lock()[0].1.len(), 2, "two are kept, and dead as soon as they are used");
+        assert_eq!(ask(&pool, &url, false).await, "ok");
+        assert_eq!(count.load(Ordering::SeqCst), 4);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_closes_its_connection_goes_over_one_of_its_own() {
+        let (pool, (url, count)) = (Pool::default(), server());
+        tokio::join!(ask(&pool, &url, false), ask(&pool, &url, false));
+        assert_eq!(ask(&pool, &url, true).await, "ok");
+        assert_eq!((count.load(Ordering::SeqCst), pool.lock()[0].1.len()), (3, 2));
     }
 }
