@@ -249,6 +249,13 @@ fn a_token_endpoint_that_refuses_ends_the_sign_in() {
 }
 
 #[test]
+fn a_code_goes_out_once_whatever_becomes_of_the_connection() {
+    let provider = Provider::bent(Bent { closes_at: Some("/token"), ..Bent::default() });
+    assert_eq!(outcome(&provider).as_deref(), Some("provider_unavailable"));
+    assert_eq!(provider.count("/token"), 1);
+}
+
+#[test]
 fn redirects_of_the_provider_are_not_followed() {
     let elsewhere = Provider::start();
     for (path, status) in
