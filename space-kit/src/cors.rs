@@ -1,5 +1,7 @@
 //! Cross-origin resource sharing (Fetch standard, "CORS protocol").
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
@@ -90,9 +92,25 @@ fn parse_origin(text: &str) -> Option<String> {
         _ => return None,
     };
     let origin = format!("{scheme}://{authority}").to_ascii_lowercase();
-    let plain = !authority.host().is_empty() && !authority.as_str().contains(['@', '*']);
-    (plain && origin == text.to_ascii_lowercase())
-        .then(|| origin.strip_suffix(default_port).unwrap_or(&origin).to_owned())
+    let port = authority.port().is_none_or(|port| port.as_str() == port.as_u16().to_string());
+    (port
+        && is_host(authority.host())
+        && !authority.as_str().contains('@')
+        && origin == text.to_ascii_lowercase())
+    .then(|| origin.strip_suffix(default_port).unwrap_or(&origin).to_owned())
+}
+
+/// Whether browsers write a host in this way, but for its case: one that they write differently never matches.
+fn is_host(host: &str) -> bool {
+    if let Some(inside) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return inside.parse::<Ipv6Addr>().is_ok_and(|ip| ip.to_string() == inside);
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    // A name whose last label is a number is an IPv4 address in some spelling (URL standard, section 3.5).
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    let number = last.starts_with(|c: char| c.is_ascii_digit())
+        && last.bytes().all(|b| b.is_ascii_hexdigit() || b == b'x');
+    !host.is_empty() && host.bytes().all(plain) && (!number || host.parse::<Ipv4Addr>().is_ok())
 }
 
 #[cfg(test)]
@@ -117,6 +135,34 @@ mod tests {
             "null",
         ] {
             assert_eq!(Cors::parse(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_browsers_write_differently_is_refused() {
+        for refused in [
+            "https://site.example:0443",
+            "https://site.example:",
+            "http://[0:0::1]:3000",
+            "http://[::0001]",
+            "http://127.1:3000",
+            "http://0x7f.1",
+            "http://2130706433",
+            "https://a%2eb.example",
+            "https://site.example?",
+        ] {
+            assert_eq!(Cors::parse(refused), None, "{refused}");
+        }
+        for right in [
+            "https://my_site.example",
+            "http://[::1]:3000",
+            "http://127.0.0.1:8080",
+            "https://xn--bcher-kva.example",
+            "https://1.example",
+            "https://abc.def",
+            "https://cafe",
+        ] {
+            assert_eq!(Cors::parse(right), Some(Cors::Origins(vec![right.to_owned()])), "{right}");
         }
     }
 
