@@ -54,7 +54,7 @@ pub(crate) fn of_address(address: &str) -> Option<String> {
             (host.to_ascii_lowercase(), port)
         }
     };
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if host.is_empty() || !(host.starts_with('[') || host.bytes().all(plain)) {
         return None;
     }
@@ -102,6 +102,7 @@ mod tests {
             ("http://[0:0::1]:80", "http://[::1]"),
             ("https://a.example:0443", "https://a.example"),
             ("http://a.example:443", "http://a.example:443"),
+            ("https://my_site.example", "https://my_site.example"),
         ] {
             assert_eq!(parse(text).as_deref(), Some(origin), "{text}");
         }
@@ -145,7 +146,7 @@ mod tests {
 
         #[test]
         fn an_origin_is_the_one_that_a_browser_finds(
-            text in "(http|https|HTTP)(://|:/|:)([a-c1-3.:@%\\[\\]-]|0x|example|127.0.0.1|\\[::1\\]){0,8}[/?#a-c\\\\]{0,4}"
+            text in "(http|https|HTTP)(://|:/|:)([a-c1-3_.:@%\\[\\]-]|0x|example|127.0.0.1|\\[::1\\]){0,8}[/?#a-c\\\\]{0,4}"
         ) {
             let Some(ours) = of_address(&text) else { return Ok(()) };
             // A host that is no name to a browser (1.2, 0x7f) is never equal to a trusted origin's.
