@@ -10,6 +10,17 @@ fn dev(more: &[(&str, &str)]) -> Process {
     Process::start(env!("CARGO_BIN_EXE_nodejs-backend"), &env)
 }
 
+/// A browser in which a made-up user has signed in.
+pub(crate) fn signed_in(service: &Process, name: &str) -> Browser {
+    let mut browser = Browser::default();
+    let state = query(&browser.begin(service))["state"].clone();
+    let form = format!("state={state}&way=callback&username={name}");
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", BASE)];
+    let sent = browser.send(service, "POST", "/dev/sign-in", &headers, &form);
+    assert_eq!(browser.get(service, sent.header("location")).header("location"), "/done");
+    browser
+}
+
 #[test]
 fn a_made_up_user_signs_in_and_their_tokens_say_so() {
     let service = dev(&[]);
