@@ -136,7 +136,7 @@ fn passes(text: &str, keys: &KeySet) -> bool {
 fn counts(claims: &Map<String, Value>) -> bool {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let time = |name: &str| claims.get(name).and_then(Value::as_f64);
-    let absent = |name: &str| !claims.contains_key(name);
+    let absent = |name: &str| claims.get(name).is_none_or(Value::is_null);
     let list = match claims.get("aud") {
         Some(Value::Array(list)) => list.clone(),
         one => one.cloned().into_iter().collect(),

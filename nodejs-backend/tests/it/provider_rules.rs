@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use space_kit::jwt::testing::Signer;
 
@@ -87,6 +89,17 @@ fn the_id_token_is_of_now() {
 }
 
 #[test]
+fn a_claim_that_may_be_missing_may_be_null() {
+    for name in ["azp", "nbf"] {
+        assert_eq!(
+            outcome(&Provider::with("claims", move |claims| claims[name] = Value::Null)),
+            None,
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn the_id_token_has_the_nonce_of_this_sign_in() {
     assert_eq!(claims(json!({"nonce": "of another one"})), untrusted());
     assert_eq!(claims(json!({"nonce": null})), untrusted());
@@ -103,6 +116,14 @@ fn the_id_token_has_a_subject_that_fits() {
 fn a_signature_that_is_missing_or_wrong_is_refused() {
     let text = |text: fn(String) -> String| Bent { text: Some(Box::new(text)), ..Bent::default() };
     for bent in [
+        text(|token| {
+            // Well formed, of the right length, and one bit off.
+            let (signed, signature) = token.rsplit_once('.').unwrap();
+            let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+            assert_eq!(signature.len(), 256, "RS256");
+            signature[128] ^= 1;
+            format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+        }),
         text(|token| format!("{}.", token.rsplit_once('.').unwrap().0)),
         text(|token| token.replace('.', "A.")),
         text(|token| token.rsplit_once('.').unwrap().0.to_owned()),
@@ -115,7 +136,7 @@ fn a_signature_that_is_missing_or_wrong_is_refused() {
 }
 
 #[test]
-fn only_the_three_algorithms_are_accepted_and_no_key_of_the_token_is_looked_at() {
+fn only_the_three_algorithms_and_id_tokens_are_accepted_and_no_key_of_the_token_is_looked_at() {
     let own = Signer::ed25519().jwk("key 1");
     for header in [
         json!({"alg": "none"}),
@@ -124,6 +145,9 @@ fn only_the_three_algorithms_are_accepted_and_no_key_of_the_token_is_looked_at()
         json!({"alg": null}),
         json!({"crit": ["exp"]}),
         json!({"crit": []}),
+        json!({"typ": "at+jwt"}),
+        json!({"typ": "application/AT+JWT"}),
+        json!({"typ": "logout+jwt"}),
         json!({"kid": "unknown"}),
         json!({"alg": "EdDSA", "jwk": own}),
         json!({"kid": "unknown", "jku": "http://127.0.0.1:1/jwks"}),
