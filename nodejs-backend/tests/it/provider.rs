@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +23,8 @@ pub(crate) type Bend = Box<dyn Fn(&mut Value) + Send>;
 pub(crate) struct Bent {
     /// By name: metadata, jwks, header, claims, token, userinfo.
     pub(crate) documents: HashMap<&'static str, Bend>,
-    /// Whole answers by path, instead of the right ones. An empty one: nothing is ever answered.
+    /// Whole answers by path, instead of the right ones. An empty one: nothing is ever answered. A head alone: its body
+    /// comes by a byte now and then.
     pub(crate) answers: HashMap<&'static str, Vec<u8>>,
     /// Connections are kept, and closed by a request to this path, without an answer.
     pub(crate) closes_at: Option<&'static str>,
@@ -160,11 +161,22 @@ fn serve_one(reader: &mut BufReader<TcpStream>, shared: &Mutex<Shared>) -> bool 
         _ = reader.read_to_end(&mut Vec::new()); // until the other side gives up
         return false;
     }
+    if answer.ends_with(b"\r\n\r\n") && !answer.windows(7).any(|part| part == b"gth: 0\r") {
+        return drip(reader, &answer);
+    }
     let answer = match closes_at {
         Some(_) => String::from_utf8(answer).unwrap().replace("connection: close\r\n", "").into_bytes(),
         None => answer,
     };
     reader.get_mut().write_all(&answer).is_ok() && closes_at.is_some()
+}
+
+/// A head, and its body by a byte now and then, until the other side gives up.
+fn drip(reader: &mut BufReader<TcpStream>, head: &[u8]) -> bool {
+    reader.get_mut().write_all(head).unwrap();
+    reader.get_mut().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    while reader.read(&mut [0]).is_err() && reader.get_mut().write_all(b" ").is_ok() {}
+    false
 }
 
 impl Shared {

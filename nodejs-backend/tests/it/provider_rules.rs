@@ -292,6 +292,18 @@ fn redirects_of_the_provider_are_not_followed() {
         assert!(outcome(&Provider::answering(path, answer)).is_some());
     }
     assert_eq!(elsewhere.count("/token") + elsewhere.count("/userinfo"), 0);
+    for (path, document) in [(DISCOVERY, DISCOVERY), ("/jwks", "/jwks")] {
+        let answer = format!(
+            "HTTP/1.1 302 Found\r\nlocation: {}{document}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            elsewhere.issuer
+        );
+        assert_eq!(
+            begun(&Provider::answering(path, answer)),
+            Some("provider_unavailable".to_owned()),
+            "{path}"
+        );
+        assert_eq!(elsewhere.count(path), 0);
+    }
 }
 
 #[test]
@@ -318,6 +330,72 @@ fn an_answer_without_end_is_given_up_after_64_kib() {
 fn a_silent_provider_is_given_up_after_ten_seconds() {
     let provider = Provider::answering("/token", "");
     assert_eq!(outcome(&provider).as_deref(), Some("provider_unavailable"));
+}
+
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+
+/// The error that a sign-in ends with, at its start or after its return.
+fn begun(provider: &Provider) -> Option<String> {
+    let service = start(provider, &[]);
+    let mut ann = Browser::default();
+    let mut reply = ann.get(&service, "/login/huggingface");
+    if reply.header("location").contains("/authorize") {
+        reply = ann.get(&service, &Browser::consent(provider, reply.header("location")));
+    }
+    query(reply.header("location")).get("error").cloned()
+}
+
+#[test]
+fn documents_that_do_not_come_or_drip_are_given_up_after_ten_seconds() {
+    let tries = [(DISCOVERY, false), (DISCOVERY, true), ("/jwks", false), ("/jwks", true)];
+    let threads = tries.map(|(path, drips)| {
+        std::thread::spawn(move || {
+            let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
+            let provider = Provider::answering(path, if drips { answer } else { "" });
+            let begin = std::time::Instant::now();
+            assert_eq!(begun(&provider).as_deref(), Some("provider_unavailable"), "{path} {drips}");
+            assert!(
+                (9..20).contains(&begin.elapsed().as_secs()),
+                "{path} {drips} took {:?}",
+                begin.elapsed()
+            );
+        })
+    });
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn claims_of_more_scopes_come_from_the_userinfo_endpoint() {
+    let provider = Provider::with("userinfo", |claims| {
+        claims["email"] = json!("ann@mail.example");
+        claims["email_verified"] = json!(true);
+    });
+    let service = start(&provider, &[("OAUTH_SCOPES", "openid profile email")]);
+    let mut ann = Browser::default();
+    let url = ann.begin(&service);
+    assert_eq!(query(&url)["scope"], "openid profile email");
+    let path = Browser::consent(&provider, &url);
+    assert_eq!(ann.get(&service, &path).header("location"), "/done");
+    let user = ann.get(&service, "/api/auth/get-session").json()["user"].clone();
+    assert_eq!(
+        (user["email"].as_str(), user["emailVerified"].as_bool()),
+        (Some("ann@mail.example"), Some(true))
+    );
+    assert_eq!((user["name"].as_str(), user["username"].as_str()), (Some("Ann"), Some("ann")));
+    // A word of the ID token about an address that it does not have counts for none.
+    let mut documents: HashMap<_, Bend> = HashMap::new();
+    documents.insert("claims", Box::new(|claims| claims["email_verified"] = json!(true)));
+    documents.insert("userinfo", Box::new(|claims| claims["email"] = json!("victim@corp.example")));
+    let provider = Provider::bent(Bent { documents, ..Bent::default() });
+    let service = start(&provider, &[]);
+    ann.sign_in(&service, &provider);
+    let user = ann.get(&service, "/api/auth/get-session").json()["user"].clone();
+    assert_eq!(
+        (user["email"].as_str(), user["emailVerified"].as_bool()),
+        (Some("victim@corp.example"), Some(false))
+    );
 }
 
 #[test]
