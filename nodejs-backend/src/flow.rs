@@ -7,6 +7,8 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use space_kit::respond::to_json;
 
+use crate::seal::Sealer;
+
 /// How long a sign-in may take, in seconds.
 pub(crate) const LIFE: u64 = 600;
 /// Sign-ins that one browser may have under way; the oldest gives way.
@@ -115,6 +117,21 @@ impl Flow {
     }
 }
 
+/// The sign-in that this state, provider and way are of, among sealed ones that a browser sent, if it is not over.
+pub(crate) fn find<'a>(
+    sealer: &Sealer,
+    mut sealed: impl Iterator<Item = &'a str>,
+    state: &str,
+    provider: &str,
+    way: Way,
+    now: u64,
+) -> Option<Flow> {
+    let is_it = |flow: &Flow| {
+        flow.state == state && flow.start.provider == provider && flow.start.way == way && now < flow.expires
+    };
+    sealed.find_map(|value| Flow::decode(&sealer.open(value)?.plain).filter(is_it))
+}
+
 /// The names of cookies that give way to one more of so many bytes, of which the browser keeps so many copies: what does
 /// not open or is over, then the oldest, until number and bytes are within their limits. `known` are the end (0: it
 /// does not open), name and bytes of each cookie as it was sent, copies one by one.
@@ -159,6 +176,7 @@ fn hash(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::tests::keys;
     use proptest::prelude::*;
 
     fn start() -> impl Strategy<Value = Start> {
@@ -172,6 +190,49 @@ mod tests {
                 popup: popup.map(|(origin, nonce)| Popup { origin, nonce }),
             },
         )
+    }
+
+    fn google() -> Flow {
+        let start = Start {
+            provider: "google".to_owned(),
+            way: Way::Callback,
+            callback_url: "/".to_owned(),
+            error_url: None,
+            popup: None,
+        };
+        Flow::begin(start, &[7; RANDOM], 1000)
+    }
+
+    #[test]
+    fn a_sign_in_is_found_for_600_seconds_at_its_own_state_provider_and_way() {
+        let (keys, flow) = (keys("A"), google());
+        let sealed = keys.flow.seal(flow.encode().as_bytes(), [1; 16]).unwrap();
+        let found = |state: &str, provider: &str, way, now| {
+            find(&keys.flow, ["junk", sealed.as_str()].into_iter(), state, provider, way, now).is_some()
+        };
+        assert!(found(&flow.state, "google", Way::Callback, 1599));
+        assert!(!found(&flow.state, "google", Way::Callback, 1600), "over");
+        assert!(!found("AAAA", "google", Way::Callback, 1000));
+        assert!(!found(&flow.state, "other", Way::Callback, 1000));
+        assert!(!found(&flow.state, "google", Way::OAuth2, 1000));
+    }
+
+    #[test]
+    fn a_cookie_that_is_cut_changed_or_of_a_key_that_is_gone_is_none() {
+        let flow = google();
+        let sealed = keys("A").flow.seal(flow.encode().as_bytes(), [1; 16]).unwrap();
+        let found = |seeds: &str, sealed: &str| {
+            find(&keys(seeds).flow, [sealed].into_iter(), &flow.state, "google", Way::Callback, 1000)
+                .is_some()
+        };
+        assert!(found("A", &sealed) && found("BA", &sealed), "an old key that is kept");
+        assert!(!found("B", &sealed) && !found("A", &sealed[..sealed.len() - 1]) && !found("A", ""));
+        for at in 0..sealed.len() {
+            let other = if sealed.as_bytes()[at] == b'A' { "B" } else { "A" };
+            let mut changed = sealed.clone();
+            changed.replace_range(at..=at, other);
+            assert!(!found("A", &changed), "{at}");
+        }
     }
 
     #[test]

@@ -80,8 +80,8 @@ pub(crate) fn is_loopback(origin: &str) -> bool {
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
-/// The host of an origin, without its port.
-fn host(origin: &str) -> &str {
+/// The host of an origin or of a `Host` header, without its port.
+pub(crate) fn host(origin: &str) -> &str {
     let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,

@@ -72,20 +72,6 @@ fn too_long(start: &Start) -> Error {
     Error::new(StatusCode::BAD_REQUEST, "bad_request", message).param(name)
 }
 
-/// Refuses what is no step of a visitor's browser from page to page: an image or a frame of a page elsewhere would
-/// fill the browser with cookies of sign-ins that nobody began.
-pub(super) fn needs_navigation(headers: &HeaderMap) -> Result<(), Error> {
-    let says = |name: &str| headers.get(name).map(|value| value.as_bytes());
-    let navigates = says("sec-fetch-mode").is_none_or(|mode| mode == b"navigate");
-    let on_top = says("sec-fetch-dest").is_none_or(|dest| dest == b"document");
-    if navigates && (on_top || says("sec-fetch-site") == Some(b"same-origin")) {
-        return Ok(());
-    }
-    let message = "a sign-in is begun here by a link or in a window of its own; a script uses \
-                   POST /api/auth/sign-in/social";
-    Err(Error::new(StatusCode::FORBIDDEN, "not_a_navigation", message))
-}
-
 /// Where a visitor is sent afterwards: as asked, or to the service's own page. `code` names the refusal.
 pub(super) fn destination(
     state: &State,

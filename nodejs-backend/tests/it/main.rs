@@ -13,3 +13,4 @@ mod provider_rules;
 mod sessions;
 mod sign_in;
 mod tokens;
+mod visits;
