@@ -59,7 +59,8 @@ pub(crate) fn read(env: &mut Env<'_>) -> Option<Vec<Settings>> {
         all.push(None);
     }
     all.extend(names.iter().map(|name| one(env, name, &rows(name), false)));
-    (name?, others?);
+    name?;
+    others?;
     all.into_iter().collect()
 }
 
