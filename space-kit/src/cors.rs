@@ -96,6 +96,7 @@ fn parse_origin(text: &str) -> Option<String> {
     (port
         && is_host(authority.host())
         && !authority.as_str().contains('@')
+        && !authority.as_str().ends_with(':')
         && origin == text.to_ascii_lowercase())
     .then(|| origin.strip_suffix(default_port).unwrap_or(&origin).to_owned())
 }
@@ -108,8 +109,11 @@ fn is_host(host: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     // A name whose last label is a number is an IPv4 address in some spelling (URL standard, section 3.5).
     let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
-    let number = last.starts_with(|c: char| c.is_ascii_digit())
-        && last.bytes().all(|b| b.is_ascii_hexdigit() || b == b'x');
+    let (digits, is_digit): (&str, fn(&u8) -> bool) = match last.get(..2) {
+        Some("0x" | "0X") => (last.get(2..).unwrap_or_default(), u8::is_ascii_hexdigit),
+        _ => (last, u8::is_ascii_digit),
+    };
+    let number = !last.is_empty() && digits.as_bytes().iter().all(is_digit);
     !host.is_empty() && host.bytes().all(plain) && (!number || host.parse::<Ipv4Addr>().is_ok())
 }
 
@@ -147,6 +151,7 @@ mod tests {
             "http://[::0001]",
             "http://127.1:3000",
             "http://0x7f.1",
+            "http://127.0.0.0x1",
             "http://2130706433",
             "https://a%2eb.example",
             "https://site.example?",
@@ -161,6 +166,7 @@ mod tests {
             "https://1.example",
             "https://abc.def",
             "https://cafe",
+            "https://host.1a",
         ] {
             assert_eq!(Cors::parse(right), Some(Cors::Origins(vec![right.to_owned()])), "{right}");
         }
