@@ -40,6 +40,9 @@ async fn answer(call: Call<State>) -> Answer {
         Err(error) => {
             let cause = error.cause.as_deref().unwrap_or(&error.message);
             super::callback::note(&app, &id, error.code, cause);
+            if error.status == StatusCode::BAD_REQUEST {
+                return Err(error); // its words name what is too long
+            }
             redirect(&error_page::address(error.code), [])
         }
     }

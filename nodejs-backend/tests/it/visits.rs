@@ -37,6 +37,12 @@ fn a_person_reads_a_page_and_a_program_json() {
             "INVALID_ORIGIN",
             "Operator: add https://evil.example to TRUSTED_ORIGINS",
         ),
+        (
+            format!("/login/huggingface?callbackURL=/{}", "x".repeat(1000)),
+            400,
+            "BAD_REQUEST",
+            "callbackURL is too long",
+        ),
         ("/api/auth/error?error=a&error=b".to_owned(), 400, "BAD_REQUEST", "twice"),
     ] {
         let page = visit(&service, &path);
