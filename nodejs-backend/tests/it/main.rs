@@ -9,6 +9,7 @@ mod dev;
 mod documents;
 mod popup;
 mod provider;
+mod provider_answers;
 mod provider_rules;
 mod sessions;
 mod sign_in;
