@@ -145,6 +145,19 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
+        fn a_listed_site_is_written_as_browsers_write_it(
+            text in "https?://([a-c0-3_.-]|0x|example|127.0.0.1|\\[::1\\]|\\[0:0::1\\]){1,6}(:[0-9+*]{0,5})?"
+        ) {
+            let Some(space_kit::Cors::Origins(origins)) = space_kit::Cors::parse(&text) else { return Ok(()) };
+            for origin in origins {
+                prop_assert_eq!(parse(&origin), Some(origin.clone()));
+                if let Ok(url) = url::Url::parse(&origin) {
+                    prop_assert_eq!(url.origin().ascii_serialization(), origin);
+                }
+            }
+        }
+
+        #[test]
         fn an_origin_is_the_one_that_a_browser_finds(
             text in "(http|https|HTTP)(://|:/|:)([a-c1-3_.:@%\\[\\]-]|0x|example|127.0.0.1|\\[::1\\]){0,8}[/?#a-c\\\\]{0,4}"
         ) {

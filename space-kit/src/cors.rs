@@ -92,13 +92,14 @@ fn parse_origin(text: &str) -> Option<String> {
         _ => return None,
     };
     let origin = format!("{scheme}://{authority}").to_ascii_lowercase();
-    let port = authority.port().is_none_or(|port| port.as_str() == port.as_u16().to_string());
-    (port
-        && is_host(authority.host())
-        && !authority.as_str().contains('@')
-        && !authority.as_str().ends_with(':')
-        && origin == text.to_ascii_lowercase())
-    .then(|| origin.strip_suffix(default_port).unwrap_or(&origin).to_owned())
+    let host = authority.host();
+    let port = authority.as_str().strip_prefix(host)?; // with user information it is no prefix
+    let plain_port = port.is_empty()
+        || port
+            .strip_prefix(':')
+            .is_some_and(|port| port.parse().is_ok_and(|number: u16| number.to_string() == port));
+    (plain_port && is_host(host) && origin == text.to_ascii_lowercase())
+        .then(|| origin.strip_suffix(default_port).unwrap_or(&origin).to_owned())
 }
 
 /// Whether browsers write a host in this way, but for its case: one that they write differently never matches.
@@ -147,6 +148,8 @@ mod tests {
         for refused in [
             "https://site.example:0443",
             "https://site.example:",
+            "https://site.example:*",
+            "https://site.example:+80",
             "http://[0:0::1]:3000",
             "http://[::0001]",
             "http://127.1:3000",
