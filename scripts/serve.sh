@@ -64,7 +64,8 @@ start_process() { # The service writes a byte when it accepts.
 }
 start_container() { # The engine's client hands signals on, and ends when the container does.
     local name=$1-${port[$1]}
-    setsid "$engine" run --rm --name "$name" --publish "127.0.0.1:${port[$1]}:7860" \
+    # Inside, every address; what is published is 127.0.0.1 alone.
+    setsid "$engine" run --rm --name "$name" --publish "127.0.0.1:${port[$1]}:7860" --env=HOST=0.0.0.0 \
         "${made_up[@]/#/--env=}" --env="AUTH_URL=http://127.0.0.1:${port[$1]}" \
         --read-only --cap-drop=ALL --security-opt=no-new-privileges "$1:latest" &
     pid[$1]=$!

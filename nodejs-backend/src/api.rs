@@ -14,6 +14,7 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 mod start;
 pub(crate) mod tokens;
+mod visit;
 
 use space_kit::header::{
     CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, PRAGMA, REFERRER_POLICY, SET_COOKIE,

@@ -1,16 +1,19 @@
 //! A sign-in under way: what binds its steps to one browser (RFC 9700 section 2.1). It is kept in a sealed cookie
 //! of its own, so that sign-ins in several tabs do not touch each other.
 
+mod jar;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use space_kit::respond::to_json;
 
+use crate::seal::Sealer;
+pub(crate) use jar::{MAX, superfluous};
+
 /// How long a sign-in may take, in seconds.
 pub(crate) const LIFE: u64 = 600;
-/// Sign-ins that one browser may have under way; the oldest gives way.
-pub(crate) const MOST: usize = 5;
 /// Random bytes that a flow needs: state, code verifier and nonce.
 pub(crate) const RANDOM: usize = 32 + 32 + 16;
 
@@ -110,6 +113,21 @@ impl Flow {
     }
 }
 
+/// The sign-in that this state, provider and way are of, among sealed ones that a browser sent, if it is not over.
+pub(crate) fn find<'a>(
+    sealer: &Sealer,
+    mut sealed: impl Iterator<Item = &'a str>,
+    state: &str,
+    provider: &str,
+    way: Way,
+    now: u64,
+) -> Option<Flow> {
+    let is_it = |flow: &Flow| {
+        flow.state == state && flow.start.provider == provider && flow.start.way == way && now < flow.expires
+    };
+    sealed.find_map(|value| Flow::decode(&sealer.open(value)?.plain).filter(is_it))
+}
+
 /// The name of the cookie for a state, without what [`crate::cookie::Cookies::name`] puts before it.
 pub(crate) fn cookie_name(state: &str) -> String {
     format!("{COOKIE}{}", hash(state).get(..8).unwrap_or_default())
@@ -125,6 +143,7 @@ fn hash(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::tests::keys;
     use proptest::prelude::*;
 
     fn start() -> impl Strategy<Value = Start> {
@@ -138,6 +157,49 @@ mod tests {
                 popup: popup.map(|(origin, nonce)| Popup { origin, nonce }),
             },
         )
+    }
+
+    fn google() -> Flow {
+        let start = Start {
+            provider: "google".to_owned(),
+            way: Way::Callback,
+            callback_url: "/".to_owned(),
+            error_url: None,
+            popup: None,
+        };
+        Flow::begin(start, &[7; RANDOM], 1000)
+    }
+
+    #[test]
+    fn a_sign_in_is_found_for_600_seconds_at_its_own_state_provider_and_way() {
+        let (keys, flow) = (keys("A"), google());
+        let sealed = keys.flow.seal(flow.encode().as_bytes(), [1; 16]).unwrap();
+        let found = |state: &str, provider: &str, way, now| {
+            find(&keys.flow, ["junk", sealed.as_str()].into_iter(), state, provider, way, now).is_some()
+        };
+        assert!(found(&flow.state, "google", Way::Callback, 1599));
+        assert!(!found(&flow.state, "google", Way::Callback, 1600), "over");
+        assert!(!found("AAAA", "google", Way::Callback, 1000));
+        assert!(!found(&flow.state, "other", Way::Callback, 1000));
+        assert!(!found(&flow.state, "google", Way::OAuth2, 1000));
+    }
+
+    #[test]
+    fn a_cookie_that_is_cut_changed_or_of_a_key_that_is_gone_is_none() {
+        let flow = google();
+        let sealed = keys("A").flow.seal(flow.encode().as_bytes(), [1; 16]).unwrap();
+        let found = |seeds: &str, sealed: &str| {
+            find(&keys(seeds).flow, [sealed].into_iter(), &flow.state, "google", Way::Callback, 1000)
+                .is_some()
+        };
+        assert!(found("A", &sealed) && found("BA", &sealed), "an old key that is kept");
+        assert!(!found("B", &sealed) && !found("A", &sealed[..sealed.len() - 1]) && !found("A", ""));
+        for at in 0..sealed.len() {
+            let other = if sealed.as_bytes()[at] == b'A' { "B" } else { "A" };
+            let mut changed = sealed.clone();
+            changed.replace_range(at..=at, other);
+            assert!(!found("A", &changed), "{at}");
+        }
     }
 
     #[test]

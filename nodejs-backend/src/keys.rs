@@ -75,6 +75,7 @@ fn root(secret: &Secret) -> Prk {
     let salt: &[u8] = match secret.origin() {
         Origin::Given => b"nodejs-backend/auth-secret",
         Origin::Client => b"nodejs-backend/oauth-client-secret",
+        Origin::Development => b"nodejs-backend/development",
     };
     Salt::new(HKDF_SHA256, salt).extract(secret.bytes())
 }
@@ -137,6 +138,14 @@ pub(crate) mod tests {
         let renewed = rotated.session.seal(b"text", [8; 16]).unwrap();
         assert!(rotated.session.open(&renewed).unwrap().current);
         assert!(keys("A").session.open(&renewed).is_none());
+    }
+
+    #[test]
+    fn a_key_of_local_development_opens_nothing_elsewhere_though_the_secret_is_the_same() {
+        let (here, dev) = (keys("A"), Keys::derive(vec![secret('A').of_development()]));
+        assert_ne!(here.signers[0].kid(), dev.signers[0].kid());
+        let sealed = dev.session.seal(b"x", [1; 16]).unwrap();
+        assert!(here.session.open(&sealed).is_none() && dev.session.open(&sealed).is_some());
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(crate) fn of_address(address: &str) -> Option<String> {
             (host.to_ascii_lowercase(), port)
         }
     };
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if host.is_empty() || !(host.starts_with('[') || host.bytes().all(plain)) {
         return None;
     }
@@ -80,8 +80,8 @@ pub(crate) fn is_loopback(origin: &str) -> bool {
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
-/// The host of an origin, without its port.
-fn host(origin: &str) -> &str {
+/// The host of an origin or of a `Host` header, without its port.
+pub(crate) fn host(origin: &str) -> &str {
     let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
@@ -102,6 +102,7 @@ mod tests {
             ("http://[0:0::1]:80", "http://[::1]"),
             ("https://a.example:0443", "https://a.example"),
             ("http://a.example:443", "http://a.example:443"),
+            ("https://my_site.example", "https://my_site.example"),
         ] {
             assert_eq!(parse(text).as_deref(), Some(origin), "{text}");
         }
@@ -144,8 +145,21 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
+        fn a_listed_site_is_written_as_browsers_write_it(
+            text in "https?://([a-c0-3_.-]|0x|example|127.0.0.1|\\[::1\\]|\\[0:0::1\\]){1,6}(:[0-9+*]{0,5})?"
+        ) {
+            let Some(space_kit::Cors::Origins(origins)) = space_kit::Cors::parse(&text) else { return Ok(()) };
+            for origin in origins {
+                prop_assert_eq!(parse(&origin), Some(origin.clone()));
+                if let Ok(url) = url::Url::parse(&origin) {
+                    prop_assert_eq!(url.origin().ascii_serialization(), origin);
+                }
+            }
+        }
+
+        #[test]
         fn an_origin_is_the_one_that_a_browser_finds(
-            text in "(http|https|HTTP)(://|:/|:)([a-c1-3.:@%\\[\\]-]|0x|example|127.0.0.1|\\[::1\\]){0,8}[/?#a-c\\\\]{0,4}"
+            text in "(http|https|HTTP)(://|:/|:)([a-c1-3_.:@%\\[\\]-]|0x|example|127.0.0.1|\\[::1\\]){0,8}[/?#a-c\\\\]{0,4}"
         ) {
             let Some(ours) = of_address(&text) else { return Ok(()) };
             // A host that is no name to a browser (1.2, 0x7f) is never equal to a trusted origin's.

@@ -18,7 +18,7 @@ pub(crate) const ROUTES: &[Route<State>] = &[
     Route::get("/api/auth/token", |call| Reply::Now(tokens::get(&call))),
     Route::get("/api/auth/jwks", |call| tokens::keys(&call).into()),
     Route::get("/api/auth/ok", |_| respond::json_text(r#"{"ok":true}"#).into()),
-    Route::get("/api/auth/error", |call| Reply::Now(error_page::get(&call))),
+    Route::get("/api/auth/error", error_page::get),
     Route::get("/.well-known/jwks.json", |call| tokens::keys(&call).into()),
     Route::get("/.well-known/openid-configuration", |call| tokens::discovery(&call).into()),
     Route::get("/dev/sign-in", |call| Reply::Now(dev::page(&call))),

@@ -22,7 +22,12 @@ pub(crate) enum Origin {
     Given,
     /// The OAuth client secret.
     Client,
+    /// Either, or chance, for the made-up users of local development: none of them is anybody elsewhere.
+    Development,
 }
+
+/// The word in `AUTH_SECRETS` for the secret that counts where there is none.
+const CLIENT: &str = "client-secret";
 
 impl Secret {
     /// A secret of at least 32 bytes with at least 16 distinct characters.
@@ -30,10 +35,14 @@ impl Secret {
         Secret::checked(text, MIN_DISTINCT, Origin::Given)
     }
 
-    /// One or more secrets separated by commas, all different; the first is the current one.
-    pub(crate) fn parse_list(text: &str) -> Option<Vec<Secret>> {
-        let list: Vec<Secret> =
-            text.split(',').map(|one| Secret::parse(one.trim())).collect::<Option<_>>()?;
+    /// One or more secrets separated by commas, all different; the first is the current one. The word `client-secret`
+    /// stands for the one of the provider's `client` secret.
+    pub(crate) fn parse_list(text: &str, client: Option<&str>) -> Option<Vec<Secret>> {
+        let parse = |one: &str| match one.trim() {
+            CLIENT => Secret::from_client_secret(client?),
+            one => Secret::parse(one),
+        };
+        let list: Vec<Secret> = text.split(',').map(parse).collect::<Option<_>>()?;
         let repeated =
             list.iter().enumerate().any(|(at, one)| list.iter().skip(at + 1).any(|other| other == one));
         (!repeated).then_some(list)
@@ -42,6 +51,11 @@ impl Secret {
     /// The secret that stands in for `AUTH_SECRET`: the client secret of at least 32 bytes.
     pub(crate) fn from_client_secret(text: &str) -> Option<Secret> {
         Secret::checked(text, MIN_DISTINCT_CLIENT, Origin::Client)
+    }
+
+    /// The same for the made-up users of local development.
+    pub(crate) fn of_development(self) -> Secret {
+        Secret { origin: Origin::Development, ..self }
     }
 
     /// The bytes, for key derivation alone.
@@ -102,9 +116,19 @@ mod tests {
     #[test]
     fn a_list_has_no_repeated_secret() {
         let other = GOOD.replace('q', "Q");
-        assert_eq!(Secret::parse_list(&format!("{GOOD}, {other}")).unwrap().len(), 2);
-        assert_eq!(Secret::parse_list(&format!("{GOOD},{GOOD}")), None);
-        assert_eq!(Secret::parse_list(&format!("{GOOD},")), None);
+        assert_eq!(Secret::parse_list(&format!("{GOOD}, {other}"), None).unwrap().len(), 2);
+        assert_eq!(Secret::parse_list(&format!("{GOOD},{GOOD}"), None), None);
+        assert_eq!(Secret::parse_list(&format!("{GOOD},"), None), None);
+    }
+
+    #[test]
+    fn in_a_list_the_client_secret_has_a_word_of_its_own() {
+        let (uuid, list) = ("6f1d2c3b-90a1-4e5f-8b7c-112233445566", format!("{GOOD},client-secret"));
+        let both = Secret::parse_list(&list, Some(uuid)).unwrap();
+        assert_eq!(both[1], Secret::from_client_secret(uuid).unwrap());
+        assert_eq!(Secret::parse_list(&list, None), None);
+        assert_eq!(Secret::parse_list(&list, Some("too short")), None);
+        assert_eq!(Secret::parse_list("client-secret,client-secret", Some(uuid)), None);
     }
 
     #[test]

@@ -36,19 +36,23 @@ impl Session {
         Session { id, user, signed_in: now, renewed: now, expires, epoch }
     }
 
-    /// Whether it counts at `now` in this epoch, also under a `life` that has become shorter since.
+    /// When it ends, also under a `life` that has become shorter since. A sign-out is remembered until then.
+    pub(crate) fn end(&self, life: Life) -> u64 {
+        let idle = self.renewed.saturating_add(life.idle);
+        self.expires.min(idle).min(self.signed_in.saturating_add(life.most))
+    }
+
+    /// Whether it counts at `now` in this epoch.
     pub(crate) fn counts(&self, now: u64, life: Life, epoch: u64) -> bool {
-        let most = self.signed_in.saturating_add(life.most);
-        self.epoch == epoch && now < self.expires && now < most
+        self.epoch == epoch && now < self.end(life)
     }
 
     /// The same session with a later end, once a seventh of its idle time is over (a day of seven), or sooner
     /// if `at_once`. `None`: it is not yet time, or it cannot last longer.
     pub(crate) fn renew(&self, now: u64, life: Life, at_once: bool) -> Option<Session> {
         let due = now.saturating_sub(self.renewed) >= (life.idle / 7).max(1);
-        let most = self.signed_in.saturating_add(life.most);
-        let expires = now.saturating_add(life.idle).min(most).max(self.expires.min(most));
-        let longer = due && expires > self.expires;
+        let expires = now.saturating_add(life.idle).min(self.signed_in.saturating_add(life.most));
+        let longer = due && expires > self.end(life);
         (at_once || longer).then(|| Session { renewed: now, expires, ..self.clone() })
     }
 
@@ -222,6 +226,17 @@ pub(crate) mod tests {
     fn another_epoch_and_a_shortened_life_end_it() {
         assert!(!session().counts(NOW, LIFE, 1));
         assert!(!session().counts(NOW + 3600, Life { idle: 600, most: 3600 }, 0));
+    }
+
+    #[test]
+    fn a_shortened_idle_time_counts_for_the_sessions_there_are_and_use_prolongs_them() {
+        let short = Life { idle: 600, ..LIFE };
+        let session = session();
+        assert!(session.counts(NOW + 599, short, 0) && !session.counts(NOW + 600, short, 0));
+        let renewed = session.renew(NOW + 599, short, false).unwrap();
+        assert_eq!((renewed.expires, renewed.end(short)), (NOW + 1199, NOW + 1199));
+        let longer = Life { idle: 2 * LIFE.idle, ..LIFE };
+        assert!(!session.counts(NOW + LIFE.idle, longer, 0), "what was promised shorter stays so");
     }
 
     #[test]

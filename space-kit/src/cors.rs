@@ -1,5 +1,7 @@
 //! Cross-origin resource sharing (Fetch standard, "CORS protocol").
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
@@ -90,9 +92,30 @@ fn parse_origin(text: &str) -> Option<String> {
         _ => return None,
     };
     let origin = format!("{scheme}://{authority}").to_ascii_lowercase();
-    let plain = !authority.host().is_empty() && !authority.as_str().contains(['@', '*']);
-    (plain && origin == text.to_ascii_lowercase())
+    let host = authority.host();
+    let port = authority.as_str().strip_prefix(host)?; // with user information it is no prefix
+    let plain_port = port.is_empty()
+        || port
+            .strip_prefix(':')
+            .is_some_and(|port| port.parse().is_ok_and(|number: u16| number.to_string() == port));
+    (plain_port && is_host(host) && origin == text.to_ascii_lowercase())
         .then(|| origin.strip_suffix(default_port).unwrap_or(&origin).to_owned())
+}
+
+/// Whether browsers write a host in this way, but for its case: one that they write differently never matches.
+fn is_host(host: &str) -> bool {
+    if let Some(inside) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return inside.parse::<Ipv6Addr>().is_ok_and(|ip| ip.to_string() == inside);
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    // A name whose last label is a number is an IPv4 address in some spelling (URL standard, section 3.5).
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    let (digits, is_digit): (&str, fn(&u8) -> bool) = match last.get(..2) {
+        Some("0x" | "0X") => (last.get(2..).unwrap_or_default(), u8::is_ascii_hexdigit),
+        _ => (last, u8::is_ascii_digit),
+    };
+    let number = !last.is_empty() && digits.as_bytes().iter().all(is_digit);
+    !host.is_empty() && host.bytes().all(plain) && (!number || host.parse::<Ipv4Addr>().is_ok())
 }
 
 #[cfg(test)]
@@ -117,6 +140,38 @@ mod tests {
             "null",
         ] {
             assert_eq!(Cors::parse(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_browsers_write_differently_is_refused() {
+        for refused in [
+            "https://site.example:0443",
+            "https://site.example:",
+            "https://site.example:*",
+            "https://site.example:+80",
+            "http://[0:0::1]:3000",
+            "http://[::0001]",
+            "http://127.1:3000",
+            "http://0x7f.1",
+            "http://127.0.0.0x1",
+            "http://2130706433",
+            "https://a%2eb.example",
+            "https://site.example?",
+        ] {
+            assert_eq!(Cors::parse(refused), None, "{refused}");
+        }
+        for right in [
+            "https://my_site.example",
+            "http://[::1]:3000",
+            "http://127.0.0.1:8080",
+            "https://xn--bcher-kva.example",
+            "https://1.example",
+            "https://abc.def",
+            "https://cafe",
+            "https://host.1a",
+        ] {
+            assert_eq!(Cors::parse(right), Some(Cors::Origins(vec![right.to_owned()])), "{right}");
         }
     }
 

@@ -79,6 +79,7 @@ impl Fault {
 pub struct Token<'a> {
     alg: Alg,
     kid: Option<String>,
+    access_token: bool,
     signed: &'a [u8],
     signature: Vec<u8>,
     claims: Map<String, Value>,
@@ -107,16 +108,27 @@ impl<'a> Token<'a> {
         if header.contains_key("crit") {
             return Err(Fault::Critical);
         }
-        if !header.get("typ").is_none_or(is_access_token) {
-            return Err(Fault::Kind);
-        }
+        let access_token = match header.get("typ").map(kind) {
+            None => false,
+            Some(kind) => match kind.as_deref() {
+                Some("jwt") => false,
+                Some("at+jwt") => true,
+                _ => return Err(Fault::Kind),
+            },
+        };
         let kid = match header.get("kid") {
             None => None,
             Some(Value::String(kid)) => Some(kid.clone()),
             Some(_) => return Err(Fault::Malformed),
         };
         let signature = key::decode(signature).ok_or(Fault::Malformed)?;
-        Ok(Token { alg, kid, signed: signed.as_bytes(), signature, claims: part(claims)? })
+        Ok(Token { alg, kid, access_token, signed: signed.as_bytes(), signature, claims: part(claims)? })
+    }
+
+    /// Whether the token says of itself that it is one to be shown to an API (`at+jwt`, RFC 9068), so that it does not
+    /// say who signed in.
+    pub fn is_access_token(&self) -> bool {
+        self.access_token
     }
 
     /// Checks the signature: with the keys of the token's `kid`, or without one with every key of its
@@ -137,11 +149,11 @@ fn part(text: &str) -> Result<Map<String, Value>, Fault> {
     key::decode(text).and_then(|text| json::object(&text)).ok_or(Fault::Malformed)
 }
 
-/// `JWT` or `at+jwt` (RFC 9068), with or without `application/`. Other kinds of token from the same issuer,
-/// such as `logout+jwt`, are not meant to open anything (RFC 8725 section 3.11).
-fn is_access_token(kind: &Value) -> bool {
-    let Some(kind) = kind.as_str().map(str::to_ascii_lowercase) else { return false };
-    matches!(kind.strip_prefix("application/").unwrap_or(&kind), "jwt" | "at+jwt")
+/// A `typ` in lower case and without `application/`. `JWT` and `at+jwt` (RFC 9068) are accepted. Other kinds of token from
+/// the same issuer, such as `logout+jwt`, are not meant to open anything (RFC 8725 section 3.11).
+fn kind(typ: &Value) -> Option<String> {
+    let kind = typ.as_str()?.to_ascii_lowercase();
+    Some(kind.strip_prefix("application/").unwrap_or(&kind).to_owned())
 }
 
 #[cfg(test)]

@@ -5,13 +5,12 @@ use std::time::Instant;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use space_kit::header::HeaderValue;
-use space_kit::{Answer, App, Call, Reply, Value};
+use space_kit::{Answer, App, Call, Method, Refusal, Reply, Value};
 
 use super::start::redirect_uri;
-use super::{dev, error_page, popup, redirect, request, sessions};
+use super::{dev, error_page, popup, redirect, request, sessions, visit};
 use crate::State;
 use crate::callback_url::is_trusted;
-use crate::cookie;
 use crate::flow::{self, Flow, Way};
 use crate::oidc::{Failure, Kind, Provider};
 use crate::query::{self, Params};
@@ -23,32 +22,39 @@ const MAX_CODE: usize = 4096;
 const MAX_WORDS: usize = 300;
 
 pub(crate) fn callback(call: Call<State>) -> Reply {
-    Reply::later(answer(call, Way::Callback))
+    visit::reply(call, |call| answer(call, Way::Callback))
 }
 
 pub(crate) fn oauth2(call: Call<State>) -> Reply {
-    Reply::later(answer(call, Way::OAuth2))
+    visit::reply(call, |call| answer(call, Way::OAuth2))
 }
 
 async fn answer(call: Call<State>, way: Way) -> Answer {
     let provider = call.param("provider").unwrap_or_default().to_owned();
     let Call { head, app, client, id, .. } = call;
     let state = &app.state;
+    if head.method == Method::HEAD {
+        // Programs look at links before people follow them; the state is good for one of both.
+        return Err(Refusal::MethodNotAllowed("GET, OPTIONS".to_owned()).into());
+    }
     request::limit(state, client)?;
     let params = request::params(head.uri.query().unwrap_or_default())?;
     let now = request::now();
     let sent = params.filled("state");
-    let Some(sent) = sent else { return redirect(&error_page::address("state_not_found", ""), []) };
+    let Some(sent) = sent else { return redirect(&error_page::address("state_not_found"), []) };
     let name = state.cookies.name(&flow::cookie_name(sent));
-    let found = cookie::pairs(request::cookies(&head.headers)).filter(|(found, _)| *found == name);
-    let flow = found
-        .filter_map(|(_, value)| Flow::decode(&state.keys.flow.open(value)?.plain))
-        .find(|flow| flow.state == sent && flow.start.provider == provider && flow.start.way == way);
+    let values = request::cookies(&head.headers).filter(|(found, _)| *found == name);
+    let sealed = values.map(|(_, value)| value);
+    let flow = flow::find(&state.keys.flow, sealed, sent, &provider, way, now);
     let gone: Vec<String> = state.cookies.clear(&name).collect();
-    let flow = flow.filter(|flow| now < flow.expires && state.used.spend(&flow.state, now));
+    let flow = flow.filter(|flow| state.used.spend(&flow.state, now));
     let (Some(flow), Some(provider)) = (flow, state.provider(&provider)) else {
-        return redirect(&error_page::address("state_mismatch", ""), gone);
+        return redirect(&error_page::address("state_mismatch"), gone);
     };
+    // The list of trusted sites may have changed since the start.
+    if flow.start.popup.as_ref().is_some_and(|opener| !state.trusted.has(&opener.origin)) {
+        return redirect(&error_page::address("invalid_origin"), gone);
+    }
     match user(state, provider, &flow, &params, now).await {
         Ok(user) => succeed(state, &flow, user, now, gone),
         Err(Refused { code, description, cause }) => {
@@ -88,17 +94,18 @@ async fn user(
         Some(_) => Err(refused("invalid_code", "the code is too long")),
         None => Err(refused("no_code", "the answer has neither code nor error")),
     };
+    let at = Instant::now();
+    if let Kind::OpenId(client) = &provider.kind {
+        client.check_issuer(params.get("iss"), at).await?;
+    }
+    if let Some(error) = params.filled("error") {
+        let description = cut(params.get("error_description").unwrap_or_default());
+        return Err(Refused { code: cut(error), description, cause: "the provider refused".to_owned() });
+    }
     match &provider.kind {
         Kind::Dev => dev::user(state, code()?, &flow.state)
             .ok_or_else(|| refused("invalid_code", "no code of the local page")),
         Kind::OpenId(client) => {
-            let at = Instant::now();
-            client.check_issuer(params.get("iss"), at).await?;
-            if let Some(error) = params.filled("error") {
-                let description = cut(params.get("error_description").unwrap_or_default());
-                let cause = "the provider refused".to_owned();
-                return Err(Refused { code: cut(error), description, cause });
-            }
             Ok(client.user(flow, code()?, &redirect_uri(state, &flow.start), at, now).await?)
         }
     }
@@ -110,7 +117,6 @@ fn succeed(state: &State, flow: &Flow, user: User, now: u64, gone: Vec<String>) 
     let session = |life| Session::begin(id.clone(), user.clone(), now, life, state.epoch);
     let set = sessions::set(state, &session(state.lives.session), now)?;
     let cookies = gone.into_iter().chain(set);
-    // The list of trusted sites may have changed since the start.
     let address =
         Some(flow.start.callback_url.as_str()).filter(|address| is_trusted(address, &state.trusted));
     match &flow.start.popup {
@@ -128,7 +134,7 @@ fn fail(state: &State, flow: &Flow, code: &str, description: &str, gone: Vec<Str
     }
     let address = flow.start.error_url.as_deref().filter(|address| is_trusted(address, &state.trusted));
     match address {
-        None => redirect(&error_page::address(code, description), gone),
+        None => redirect(&error_page::address(code), gone),
         Some(address) => {
             let mut pairs = vec![("error", code)];
             if !description.is_empty() {

@@ -11,16 +11,24 @@ use super::request::{self, bad_request, refusal};
 use crate::State;
 use crate::cross_site;
 use crate::html::escape;
-use crate::query;
+use crate::query::{self, Params};
 use crate::seal::SALT;
 use crate::state::internal;
 use crate::user::User;
+
+const TITLE: &str = "Sign in (local development)";
 
 /// The page.
 pub(crate) fn page(call: &Call<State>) -> Answer {
     let state = &call.app.state;
     needs_dev(state)?;
     let params = request::params(call.head.uri.query().unwrap_or_default())?;
+    if params.filled("state").is_none() {
+        let body = "<h1>This page is a step of a sign-in</h1>\n<p>It has to begin elsewhere, such as at \
+                    <a href=\"/\">the sign-in page</a>.</p>";
+        let (status, body) = (StatusCode::BAD_REQUEST, body.to_owned());
+        return Page { status, title: TITLE, body, script: "", forms: "'none'" }.answer(state);
+    }
     let field = |name: &str| escape(params.get(name).unwrap_or_default());
     let body = format!(
         "<h1>Sign in as anybody</h1>\n\
@@ -31,17 +39,16 @@ pub(crate) fn page(call: &Call<State>) -> Answer {
          <label>User name <input name=\"username\" value=\"dev-user\" required maxlength=\"40\" \
          pattern=\"[A-Za-z0-9_\\-]+\" autocomplete=\"off\" autofocus></label>\n\
          <label>Name <input name=\"name\" value=\"Dev User\" maxlength=\"80\" autocomplete=\"off\"></label>\n\
-         <button>Sign in</button>\n</form>",
+         <button>Sign in</button> <button name=\"refuse\" value=\"yes\" formnovalidate>Refuse</button>\n</form>",
         field("state"),
         field("way")
     );
     // Browsers hold the form to this along all redirects that follow it.
     let forms = format!("'self' {}", state.trusted.sites().join(" "));
-    let title = "Sign in (local development)";
-    Page { status: StatusCode::OK, title, body, script: "", forms: &forms }.answer(state)
+    Page { status: StatusCode::OK, title: TITLE, body, script: "", forms: &forms }.answer(state)
 }
 
-/// The page's form. It goes to the callback with a code that holds the user, sealed for this very sign-in.
+/// The page's form. It goes to the callback with a code, or with a refusal.
 pub(crate) fn submit(call: Call<State>) -> Reply {
     Reply::later(async move {
         let Call { head, body, app, .. } = call;
@@ -54,21 +61,30 @@ pub(crate) fn submit(call: Call<State>) -> Reply {
         }
         let bytes = body.bytes().await?;
         let form = request::params(&String::from_utf8_lossy(&bytes))?;
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        let username = form.filled("username").filter(|name| name.len() <= 40 && name.bytes().all(plain));
-        let username =
-            username.ok_or_else(|| bad_request("a user name has up to 40 letters, digits, - and _"))?;
         let login = form.filled("state").ok_or_else(|| bad_request("the form has no state"))?;
-        let text = to_json(&json!([login, username, form.get("name").unwrap_or_default()]));
-        let code = state.keys.dev_user.seal(text.as_bytes(), state.random::<SALT>()?);
-        let code = code.ok_or_else(|| internal("a made-up user cannot be sealed"))?;
+        let answer = match form.get("refuse") {
+            Some(_) => ("error", "access_denied".to_owned()),
+            None => ("code", code(state, &form, login)?),
+        };
         let path = if form.get("way") == Some("oauth2") { "oauth2/callback" } else { "callback" };
         let name = state.providers.first().map_or("", |provider| provider.name.as_str());
-        let back = query::append(&format!("/api/auth/{path}/{name}"), &[("code", &code), ("state", login)]);
+        let back =
+            query::append(&format!("/api/auth/{path}/{name}"), &[(answer.0, &answer.1), ("state", login)]);
         let mut response = redirect(&back, [])?;
         *response.status_mut() = StatusCode::SEE_OTHER;
         Ok(response)
     })
+}
+
+/// A code that holds the user of the form, sealed for the sign-in of this state.
+fn code(state: &State, form: &Params, login: &str) -> Result<String, Error> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let username = form.filled("username").filter(|name| name.len() <= 40 && name.bytes().all(plain));
+    let username =
+        username.ok_or_else(|| bad_request("a user name has up to 40 letters, digits, - and _"))?;
+    let text = to_json(&json!([login, username, form.get("name").unwrap_or_default()]));
+    let code = state.keys.dev_user.seal(text.as_bytes(), state.random::<SALT>()?);
+    code.ok_or_else(|| internal("a made-up user cannot be sealed"))
 }
 
 /// The user whom a code holds, if it was made for the sign-in of this state.

@@ -7,12 +7,18 @@ use space_kit::header::CONTENT_SECURITY_POLICY;
 use space_kit::{Answer, Call, respond};
 
 use super::pages::policy;
-use super::set;
+use super::{set, visit};
 use crate::State;
 
 const HTML: &str = include_str!("front.html");
 
 pub(crate) fn get(call: &Call<State>) -> Answer {
+    // A probe of the platform's may come under any name, and goes nowhere else.
+    if visit::navigates(&call.head.headers)
+        && let Some(answer) = visit::elsewhere(call)
+    {
+        return answer;
+    }
     static POLICY: OnceLock<String> = OnceLock::new();
     let (service, state) = (call.app.service, &call.app.state);
     let providers: Vec<&str> = state.providers.iter().map(|provider| provider.name.as_str()).collect();
@@ -30,12 +36,24 @@ pub(crate) fn get(call: &Call<State>) -> Answer {
             "openapi": "/openapi.json",
         },
     });
-    let mut response = respond::front(&call.head.headers, HTML, "default-src 'none'", &about);
+    let mut response = respond::front(&call.head.headers, html(&providers), "default-src 'none'", &about);
     if response.headers().contains_key(CONTENT_SECURITY_POLICY) {
         let policy = POLICY.get_or_init(|| front_policy(&state.frame_ancestors));
         set(&mut response, CONTENT_SECURITY_POLICY, policy)?;
     }
     Ok(response)
+}
+
+/// The page. Its link for browsers without scripts leads to the first provider.
+fn html(providers: &[&str]) -> &'static str {
+    const LINK: &str = "\"/login/huggingface\"";
+    static OTHER: OnceLock<String> = OnceLock::new();
+    match providers.first() {
+        Some(&name) if name != "huggingface" => {
+            OTHER.get_or_init(|| HTML.replace(LINK, &format!("\"/login/{name}\"")))
+        }
+        _ => HTML,
+    }
 }
 
 /// The page shows the visitor's picture, from wherever the provider keeps it.

@@ -3,16 +3,20 @@
 use space_kit::{Answer, Call, Reply, StatusCode};
 
 use super::start::{Begun, begin, destination};
-use super::{error_page, redirect, request};
+use super::{error_page, redirect, request, visit};
 use crate::State;
 use crate::flow::{Start, Way};
 use crate::oidc::Wishes;
 
 pub(crate) fn get(call: Call<State>) -> Reply {
-    Reply::later(answer(call))
+    visit::reply(call, answer)
 }
 
 async fn answer(call: Call<State>) -> Answer {
+    visit::needs_navigation(&call.head.headers)?;
+    if let Some(answer) = visit::elsewhere(&call) {
+        return answer;
+    }
     let provider = call.param("provider").unwrap_or_default().to_owned();
     let Call { head, app, client, id, .. } = call;
     let state = &app.state;
@@ -34,8 +38,12 @@ async fn answer(call: Call<State>) -> Answer {
         Err(error) if error.status == StatusCode::INTERNAL_SERVER_ERROR => Err(error),
         // A visitor reads pages, not JSON.
         Err(error) => {
-            super::callback::note(&app, &id, error.code, error.cause.as_deref().unwrap_or_default());
-            redirect(&error_page::address(error.code, ""), [])
+            let cause = error.cause.as_deref().unwrap_or(&error.message);
+            super::callback::note(&app, &id, error.code, cause);
+            if error.status == StatusCode::BAD_REQUEST {
+                return Err(error); // its words name what is too long
+            }
+            redirect(&error_page::address(error.code), [])
         }
     }
 }

@@ -3,14 +3,12 @@
 
 use serde_json::{Value, json};
 use space_kit::respond::to_json;
-use space_kit::{Answer, Call, Reply, StatusCode};
+use space_kit::{Answer, Call, Error, Reply, StatusCode};
 
 use super::pages::Page;
-use super::request::{self, refusal};
 use super::start::{Begun, begin, destination};
-use super::{redirect, with_cookies};
+use super::{redirect, request, visit, with_cookies};
 use crate::State;
-use crate::cross_site::Refused;
 use crate::flow::{Popup, Start, Way};
 use crate::html::escape;
 use crate::oidc::Wishes;
@@ -31,22 +29,29 @@ if (opener) {
 ";
 
 pub(crate) fn start(call: Call<State>) -> Reply {
-    Reply::later(answer(call))
+    visit::reply(call, answer)
 }
 
 async fn answer(call: Call<State>) -> Answer {
+    visit::needs_navigation(&call.head.headers)?;
+    if let Some(answer) = visit::elsewhere(&call) {
+        return answer;
+    }
     let Call { head, app, client, id, .. } = call;
     let state = &app.state;
-    request::limit(state, client)?;
+    let limited = request::limit(state, client);
     let params = request::params(head.uri.query().unwrap_or_default())?;
     let opener = params.filled("popupOrigin").and_then(origin::parse);
-    let opener = opener.filter(|origin| state.trusted.has(origin)).ok_or_else(|| refusal(Refused::Origin))?;
-    let nonce = params.get("popupNonce").unwrap_or_default();
-    if nonce.len() > MAX_NONCE {
-        return Err(request::bad_request("popupNonce is longer than 256 bytes"));
-    }
-    let popup = Popup { origin: opener, nonce: nonce.to_owned() };
+    let Some(opener) = opener.as_ref().filter(|origin| state.trusted.has(origin)) else {
+        return Err(not_trusted(opener.as_deref()));
+    };
+    let nonce = params.filled("popupNonce").filter(|nonce| nonce.len() <= MAX_NONCE);
+    let nonce =
+        nonce.ok_or_else(|| request::bad_request("popupNonce is missing or longer than 256 bytes"))?;
+    let popup = Popup { origin: opener.clone(), nonce: nonce.to_owned() };
+    // From here on there is a window that waits for an answer.
     let begun = async {
+        limited?;
         let address = |name: &str, code| destination(state, params.get(name), code);
         let callback_url = address("callbackURL", "invalid_callback_url")?;
         address("newUserCallbackURL", "invalid_new_user_callback_url")?;
@@ -65,10 +70,20 @@ async fn answer(call: Call<State>) -> Answer {
         Ok(Begun { url, cookies }) => redirect(&url, cookies),
         Err(error) if error.status == StatusCode::INTERNAL_SERVER_ERROR => Err(error),
         Err(error) => {
-            super::callback::note(&app, &id, error.code, error.cause.as_deref().unwrap_or_default());
+            let cause = error.cause.as_deref().unwrap_or(&error.message);
+            super::callback::note(&app, &id, error.code, cause);
             complete(state, &popup, Err((error.code, &error.message)), "", [])
         }
     }
+}
+
+/// The refusal of a window that another site opened, or that does not say who opened it.
+fn not_trusted(origin: Option<&str>) -> Error {
+    let message = match origin {
+        Some(origin) => format!("{origin} is not listed here. Operator: add {origin} to TRUSTED_ORIGINS"),
+        None => "popupOrigin is missing or is no origin such as https://site.example".to_owned(),
+    };
+    Error::new(StatusCode::FORBIDDEN, "invalid_origin", message)
 }
 
 /// The page that hands over a token, or a code and a description of what went wrong.

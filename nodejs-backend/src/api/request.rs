@@ -9,6 +9,7 @@ use space_kit::rate_limit::Bucket;
 use space_kit::{Error, RequestBody, StatusCode};
 
 use crate::State;
+use crate::cookie;
 use crate::cross_site::{self, Refused, Source};
 use crate::query::{Fault, Params};
 
@@ -20,9 +21,9 @@ pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
-/// The `Cookie` headers that are text.
-pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok())
+/// The cookies of a request, names and values.
+pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    cookie::pairs(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes))
 }
 
 /// Whence the request comes, as it says.

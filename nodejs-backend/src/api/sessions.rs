@@ -5,7 +5,6 @@ use space_kit::header::{AUTHORIZATION, HeaderMap};
 
 use super::request::cookies;
 use crate::State;
-use crate::cookie;
 use crate::seal::{SALT, Sealer};
 use crate::session::Session;
 use crate::state::internal;
@@ -30,7 +29,8 @@ pub(super) struct Found {
 
 /// The session to use. A token goes before cookies; of several cookies the one that was renewed last counts.
 pub(super) fn find(state: &State, headers: &HeaderMap, now: u64) -> Option<Found> {
-    let all: Vec<Found> = every(state, headers).filter(|found| counts(state, found, now)).collect();
+    let counting = every(state, headers).filter_map(|found| counts(state, found, now));
+    let all: Vec<Found> = counting.collect();
     all.into_iter().max_by_key(|found| (found.by == By::Bearer, found.session.renewed))
 }
 
@@ -42,7 +42,7 @@ pub(super) fn every<'a>(state: &'a State, headers: &'a HeaderMap) -> impl Iterat
         Some(Found { session: Session::decode(&opened.plain)?, by, current: opened.current })
     };
     let name = state.cookies.name(COOKIE);
-    let sent = cookie::pairs(cookies(headers)).filter(move |(found, _)| *found == name);
+    let sent = cookies(headers).filter(move |(found, _)| *found == name);
     let by_cookie = sent.filter_map(move |(_, value)| open(&state.keys.session, value, By::Cookie));
     let by_bearer = bearer(headers).and_then(|token| open(&state.keys.bearer, token, By::Bearer));
     by_bearer.into_iter().chain(by_cookie)
@@ -51,7 +51,7 @@ pub(super) fn every<'a>(state: &'a State, headers: &'a HeaderMap) -> impl Iterat
 /// Whether the request has a session cookie, of whatever content.
 pub(super) fn has_cookie(state: &State, headers: &HeaderMap) -> bool {
     let name = state.cookies.name(COOKIE);
-    cookie::pairs(cookies(headers)).any(|(found, value)| found == name && !value.is_empty())
+    cookies(headers).any(|(found, value)| found == name && !value.is_empty())
 }
 
 /// Values of `Set-Cookie` that keep a session until its end.
@@ -77,12 +77,16 @@ fn seal(state: &State, sealer: &Sealer, session: &Session) -> Result<String, Err
     sealed.ok_or_else(|| internal("a session cannot be sealed"))
 }
 
-fn counts(state: &State, found: &Found, now: u64) -> bool {
+/// The session, if it counts, with the end that it has under today's settings.
+fn counts(state: &State, mut found: Found, now: u64) -> Option<Found> {
     let life = match found.by {
         By::Cookie => state.lives.session,
         By::Bearer => state.lives.bearer,
     };
-    found.session.counts(now, life, state.epoch) && !state.signed_out.has(&found.session.id, now)
+    let session = &mut found.session;
+    let counts = session.counts(now, life, state.epoch) && !state.signed_out.has(&session.id, now);
+    session.expires = session.end(life);
+    counts.then_some(found)
 }
 
 /// RFC 6750 section 2.1; the scheme is case-insensitive.

@@ -8,15 +8,11 @@ use space_kit::{Error, StatusCode};
 use super::request::{cookies, now};
 use crate::State;
 use crate::callback_url::is_trusted;
-use crate::cookie;
 use crate::flow::{self, Flow, Start, Way};
 use crate::oidc::{Kind, Wishes};
 use crate::query;
 use crate::seal::SALT;
 use crate::state::internal;
-
-/// The longest sealed flow, in bytes: browsers keep 4096 with name and attributes.
-const MAX_FLOW: usize = 3500;
 
 /// A sign-in that has begun.
 pub(super) struct Begun {
@@ -49,36 +45,31 @@ pub(super) async fn begin(
     };
     let sealed = state.keys.flow.seal(flow.encode().as_bytes(), state.random::<SALT>()?);
     let sealed = sealed.ok_or_else(|| internal("a flow cannot be sealed"))?;
-    if sealed.len() > MAX_FLOW {
-        let message = "callbackURL and errorCallbackURL are too long to be kept";
-        return Err(Error::new(StatusCode::BAD_REQUEST, "bad_request", message));
+    if sealed.len() > flow::MAX {
+        return Err(too_long(&flow.start));
     }
     let name = state.cookies.name(&flow::cookie_name(&flow.state));
-    let mut set: Vec<String> =
-        superfluous(state, headers).flat_map(|old| state.cookies.clear(&old)).collect();
+    let prefix = state.cookies.name(flow::COOKIE);
+    let sent = cookies(headers).filter(|(name, _)| name.starts_with(&prefix));
+    let known = sent.map(|(name, value)| {
+        let opened = state.keys.flow.open(value).and_then(|opened| Flow::decode(&opened.plain));
+        (opened.map_or(0, |flow| flow.expires), name, name.len() + value.len())
+    });
+    let old = flow::superfluous(known, name.len() + sealed.len(), state.cookies.copies(), now);
+    let mut set: Vec<String> = old.iter().flat_map(|old| state.cookies.clear(old)).collect();
     set.extend(state.cookies.set(&name, &sealed, flow::LIFE));
     Ok(Begun { url, cookies: set })
 }
 
-/// The names of flow cookies that give way to one more: what does not open or is over, then the oldest.
-fn superfluous(state: &State, headers: &HeaderMap) -> impl Iterator<Item = String> {
-    let prefix = state.cookies.name(flow::COOKIE);
-    let mut flows: Vec<(u64, String)> = cookie::pairs(cookies(headers))
-        .filter(|(name, _)| name.starts_with(&prefix))
-        .map(|(name, value)| {
-            let opened = state.keys.flow.open(value).and_then(|opened| Flow::decode(&opened.plain));
-            (opened.map_or(0, |flow| flow.expires), name.to_owned())
-        })
-        .collect();
-    flows.sort_unstable();
-    flows.dedup_by(|one, other| one.1 == other.1);
-    let surplus = (flows.len() + 1).saturating_sub(flow::MOST);
-    let now = now();
-    flows
-        .into_iter()
-        .enumerate()
-        .filter(move |(at, (end, _))| *at < surplus || *end <= now)
-        .map(|(_, (_, name))| name)
+/// The error for addresses that no cookie holds. It names the longest.
+fn too_long(start: &Start) -> Error {
+    let (callback, error) = (start.callback_url.len(), start.error_url.as_deref().map_or(0, str::len));
+    let (name, length) =
+        if error > callback { ("errorCallbackURL", error) } else { ("callbackURL", callback) };
+    let message = format!(
+        "{name} is too long: it has {length} bytes, and the addresses to return to have about 600 together"
+    );
+    Error::new(StatusCode::BAD_REQUEST, "bad_request", message).param(name)
 }
 
 /// Where a visitor is sent afterwards: as asked, or to the service's own page. `code` names the refusal.

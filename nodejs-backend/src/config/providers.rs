@@ -48,35 +48,37 @@ static MAIN: Rows = Rows {
 pub(crate) fn read(env: &mut Env<'_>) -> Option<Vec<Settings>> {
     let name = env.read(&vars::OAUTH_PROVIDER_NAME, parse_name);
     let others = env.read(&vars::PROVIDERS, parse_names);
-    let main = if env.is_set(vars::OAUTH_CLIENT_ID.name) {
-        one(env, name.clone()?, &MAIN, true).map(Some)
-    } else {
-        Some(None)
-    };
-    let others = others?;
-    if others.iter().any(|other| Some(other) == name.as_ref()) {
-        env.problem(
-            &vars::PROVIDERS,
-            "has the name of the provider that OAUTH_PROVIDER_NAME names".to_owned(),
-        );
+    let mut all = Vec::new(); // every problem is found before any ends it
+    if env.is_set(vars::OAUTH_CLIENT_ID.name) {
+        all.push(one(env, name.as_deref().unwrap_or_default(), &MAIN, true));
     }
-    let others = others.into_iter().map(|name| {
-        let rows = rows(&name);
-        one(env, name, &rows, false)
-    });
-    let others: Vec<Option<Settings>> = others.collect(); // every problem is found before any ends it
-    let others: Option<Vec<Settings>> = others.into_iter().collect();
-    Some(main?.into_iter().chain(others?).collect())
+    let names = others.as_deref().unwrap_or_default();
+    if names.iter().any(|other| Some(other) == name.as_ref()) {
+        let message = "has the name of the provider that OAUTH_PROVIDER_NAME names";
+        env.problem(&vars::PROVIDERS, message.to_owned());
+        all.push(None);
+    }
+    all.extend(names.iter().map(|name| one(env, name, &rows(name), false)));
+    name?;
+    others?;
+    all.into_iter().collect()
 }
 
-fn one(env: &mut Env<'_>, name: String, rows: &Rows, main: bool) -> Option<Settings> {
-    let issuer = env.read(rows.issuer, parse_issuer);
-    let client_id = env.read(rows.client_id, visible);
+fn one(env: &mut Env<'_>, name: &str, rows: &Rows, main: bool) -> Option<Settings> {
+    let mut needed = |var: &'static Var, parse: fn(&str) -> Option<String>| {
+        if main || env.is_set(var.name) {
+            return env.read(var, parse);
+        }
+        env.problem(var, format!("is needed, because PROVIDERS has {name}; accepted: {}", var.accepts));
+        None
+    };
+    let issuer = needed(rows.issuer, parse_issuer);
+    let client_id = needed(rows.client_id, visible);
     let client_secret = env.optional(rows.client_secret, visible);
     let scopes = env.read(rows.scopes, parse_scopes);
     let auth = env.read(rows.auth, parse_auth);
     Some(Settings {
-        name,
+        name: name.to_owned(),
         main,
         issuer: issuer?,
         client_id: client_id?,
@@ -120,7 +122,9 @@ fn parse_names(text: &str) -> Option<Vec<String>> {
     let names: Vec<String> = text.split(',').map(|name| parse_name(name.trim())).collect::<Option<_>>()?;
     let repeated =
         names.iter().enumerate().any(|(at, name)| names.iter().skip(at + 1).any(|other| other == name));
-    (!repeated).then_some(names)
+    // Their variables are those of the main provider.
+    let taken = names.iter().any(|name| name == "oauth" || name == "openid");
+    (!repeated && !taken).then_some(names)
 }
 
 fn parse_issuer(text: &str) -> Option<String> {

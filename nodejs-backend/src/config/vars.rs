@@ -5,14 +5,14 @@ use space_kit::outgoing::SSL_CERT_FILE;
 
 space_kit::vars! {
     ADDRESSES;
-    pub(crate) AUTH_URL = "on a Space https:// and SPACE_HOST; with DEV_SIGN_IN http://127.0.0.1 and PORT", "an https origin such as https://auth.example, or an http one on this machine", "where browsers reach this service";
+    pub(crate) AUTH_URL = "on a Space https:// and SPACE_HOST; with DEV_SIGN_IN http://127.0.0.1 and PORT", "an https origin such as https://auth.example, without a path, or an http one on this machine", "where browsers reach this service";
     pub(crate) SPACE_HOST = "", "a host such as owner-name.hf.space; of a list the first counts", "the Space's host, set by Hugging Face";
 }
 
 space_kit::vars! {
     KEYS;
     pub(crate) AUTH_SECRET(secret) = "", "at least 32 bytes with 16 different characters, as openssl rand -base64 32 makes them", "what all keys are derived from; unset: OAUTH_CLIENT_SECRET";
-    pub(crate) AUTH_SECRETS(secret) = "", "different secrets as for AUTH_SECRET, separated by commas", "in place of AUTH_SECRET, to change it: the first is current, sessions and tokens of the others count on";
+    pub(crate) AUTH_SECRETS(secret) = "", "different secrets as for AUTH_SECRET, separated by commas; client-secret stands for the one of OAUTH_CLIENT_SECRET", "in place of AUTH_SECRET, to change it: the first is current, sessions and tokens of the others count on";
 }
 
 space_kit::vars! {
@@ -23,7 +23,7 @@ space_kit::vars! {
     pub(crate) OPENID_PROVIDER_URL = "https://huggingface.co", "an https address without query, or an http one on this machine", "the provider's issuer, exactly as its tokens name it";
     pub(crate) OAUTH_PROVIDER_NAME = "huggingface", "lower-case letters, digits and hyphens", "the provider's name in sign-in requests and in its redirect address";
     pub(crate) OAUTH_CLIENT_AUTH = "basic", "basic or post", "how the client secret goes to the provider: in a header or in the form";
-    pub(crate) PROVIDERS = "none", "none, or names of lower-case letters, digits and hyphens, separated by commas", "further providers; NAME has NAME_PROVIDER_URL, NAME_CLIENT_ID, NAME_CLIENT_SECRET, NAME_SCOPES, NAME_CLIENT_AUTH";
+    pub(crate) PROVIDERS = "none", "none, or names of lower-case letters, digits and hyphens, separated by commas; not oauth or openid", "further providers; NAME has NAME_PROVIDER_URL, NAME_CLIENT_ID, NAME_CLIENT_SECRET, NAME_SCOPES, NAME_CLIENT_AUTH";
 }
 
 space_kit::vars! {
@@ -38,14 +38,14 @@ space_kit::vars! {
 
 space_kit::vars! {
     DEVELOPMENT;
-    pub(crate) DEV_SIGN_IN = "no", "yes or no", "local development alone: a built-in page signs in a made-up user, without any provider";
+    pub(crate) DEV_SIGN_IN = "no", "yes or no (true or false, 1 or 0)", "local development alone: a built-in page signs in a made-up user, without any provider";
 }
 
 /// Stands among the kit's variables, in the place of `CORS_ORIGINS`.
 pub(crate) static TRUSTED_ORIGINS: space_kit::Var = space_kit::Var {
     name: "TRUSTED_ORIGINS",
     default: "none",
-    accepts: "none, or origins such as https://site.example, separated by commas",
+    accepts: "none, or origins as browsers write them, such as https://site.example, without a path or slash at the end, separated by commas",
     meaning: "sites that may sign visitors in here, read their sessions and be returned to",
     secret: false,
 };

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
-use space_kit::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use space_kit::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use space_kit::{Method, StatusCode};
 
 use super::{Client, Failure, Metadata, request, unavailable, untrusted};
@@ -32,6 +32,8 @@ pub(super) async fn exchange(
     ];
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    // A code that comes twice is a stolen one to the provider (RFC 6749 section 4.1.2): it goes out once.
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     match (&settings.client_secret, settings.auth) {
         (Some(secret), ClientAuth::Basic) => _ = headers.insert(AUTHORIZATION, basic(settings, secret)?),
         (Some(secret), ClientAuth::Post) => {

@@ -21,16 +21,18 @@ pub(super) async fn fetch(pool: &Pool, endpoint: &str, token: &str) -> Result<Ma
 }
 
 /// The claims of both; those of the ID token count where both have one, because they are signed. They must
-/// speak of the same person (section 5.3.2).
+/// speak of the same person (section 5.3.2), and `email_verified` stays with the address that it came with.
 pub(crate) fn merge(
-    signed: Map<String, Value>,
+    mut signed: Map<String, Value>,
     mut more: Map<String, Value>,
 ) -> Result<Map<String, Value>, Failure> {
     if more.get("sub").is_none() || more.get("sub") != signed.get("sub") {
         return Err(untrusted("the userinfo is of somebody else (sub)"));
     }
     if signed.contains_key("email") {
-        more.remove("email_verified"); // it speaks of the other address
+        more.remove("email_verified");
+    } else {
+        signed.remove("email_verified");
     }
     more.extend(signed);
     Ok(more)
@@ -54,6 +56,9 @@ mod tests {
             json!({"sub": "a", "email": "y@a", "email_verified": true}),
         );
         assert_eq!(Value::Object(merge(signed_mail.clone(), other).unwrap()), signed_mail);
+        let (verified, mail) =
+            (json!({"sub": "a", "email_verified": true}), json!({"sub": "a", "email": "y@a"}));
+        assert_eq!(Value::Object(merge(verified, mail.clone()).unwrap()), mail);
         for more in [json!({"sub": "b"}), json!({}), json!({"sub": ["a"]}), json!({"sub": "A"})] {
             assert!(merge(signed.clone(), more).is_err());
         }

@@ -8,6 +8,16 @@ import { proxy, settings, start } from "./support/service.mjs"
 import { bundled, pages } from "./support/site.mjs"
 
 const id = "65f0c0ffee"
+/** A page that begins sign-ins without its visitor. */
+const planter = space => `<!doctype html><script>
+done = 0
+for (const tag of ["img", "iframe"]) for (let at = 0; at < 20; at++) {
+  const made = document.createElement(tag)
+  made.onload = made.onerror = () => done++
+  made.src = "${space}/login/huggingface?" + at
+  document.documentElement.append(made)
+}
+</script>`
 let app, site, hub, front, provider, service, space
 
 before(async () => {
@@ -18,7 +28,7 @@ before(async () => {
   front = await proxy(tls, { "/app": app })
   space = `https://space.test:${front.port}`
   site = await pages(tls, "site.test", { "/app": app })
-  hub = await pages(tls, "hub.test", { "/": `<!doctype html><title>hub</title><iframe src="${space}/app"></iframe>`, "/page": `<!doctype html><iframe src="${space}/"></iframe>` })
+  hub = await pages(tls, "hub.test", { "/": `<!doctype html><title>hub</title><iframe src="${space}/app"></iframe>`, "/page": `<!doctype html><iframe src="${space}/"></iframe>`, "/planter": planter(space) })
   service = await start(settings(space, provider.issuer, {
     SPACE_ID: "owner/name", SSL_CERT_FILE: authority, TRUSTED_ORIGINS: site.url, FRAME_ANCESTORS: `'self' ${hub.url}`,
   }))
@@ -113,6 +123,13 @@ for (const blocked of [false, true]) {
       assert.equal(await page.evaluate("userByBearer()"), id)
       assert.deepEqual(await page.evaluate("signOutByBearer()"), { success: true })
       assert.equal(await page.evaluate("userByBearer()"), null)
+    })
+
+    test("images and frames of another site plant no cookie", async () => {
+      const page = await open(`${hub.url}/planter`)
+      await page.waitForFunction("done === 40")
+      await page.goto(`${space}/app`)
+      assert.deepEqual((await page.cookies()).map(({ name }) => name), [])
     })
 
     test("the service's own page, opened directly and in a frame", async () => {

@@ -97,3 +97,22 @@ test("every control has a name and the outcome is announced", async () => {
   assert.ok(found.some(({ role }) => role === "status"))
   assert.ok(found.some(({ role }) => role === "main"))
 })
+
+test("opened under another host name it moves to its own, and signs in there", async () => {
+  const page = await (await browser.createBrowserContext()).newPage()
+  await page.goto(`http://localhost:${front.port}/`)
+  assert.equal(page.url(), `${url}/?moved=1`)
+  await page.goto(`http://localhost:${front.port}/login/huggingface?callbackURL=/`)
+  await page.waitForSelector("input[name=username]")
+  await page.click("form button")
+  await page.waitForFunction("document.querySelector('#status')?.textContent.startsWith('You are Dev User')")
+})
+
+test("a sign-in that is refused ends at a page that says so", async () => {
+  const page = await (await browser.createBrowserContext()).newPage()
+  await page.goto(`${url}/login/huggingface?callbackURL=/`)
+  await page.waitForSelector("button[name=refuse]")
+  await page.click("button[name=refuse]")
+  await page.waitForFunction("location.pathname === '/api/auth/error'")
+  assert.match(await page.$eval("main", element => element.innerText), /You did not allow this site to sign you in/)
+})

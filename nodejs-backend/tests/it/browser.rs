@@ -47,6 +47,12 @@ impl Browser {
             all.push(("cookie", &cookies));
         }
         let reply = service.request(method, path, &all, body);
+        self.keep(&reply);
+        reply
+    }
+
+    /// Keeps what an answer sets and forgets what it deletes.
+    pub(crate) fn keep(&mut self, reply: &Reply) {
         for (_, set) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (name, value) = set.split(';').next().unwrap().split_once('=').unwrap();
             self.cookies.retain(|(kept, _)| kept != name);
@@ -54,7 +60,6 @@ impl Browser {
                 self.cookies.push((name.to_owned(), value.to_owned()));
             }
         }
-        reply
     }
 
     pub(crate) fn get(&mut self, service: &Process, path: &str) -> Reply {

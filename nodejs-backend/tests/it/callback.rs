@@ -1,6 +1,6 @@
 //! The provider's answer, and what an attacker makes of it.
 
-use crate::browser::{BASE, Browser, start};
+use crate::browser::{BASE, Browser, SITE, start};
 use crate::provider::{Provider, query};
 
 /// The error that a callback leads to.
@@ -105,13 +105,20 @@ fn the_providers_refusal_reaches_the_page_that_asked_for_it() {
 }
 
 #[test]
-fn the_error_page_escapes_what_it_shows() {
+fn the_error_page_has_no_words_of_its_address() {
     let service = start(&Provider::start(), &[]);
+    let called = service.get("/api/auth/error?error=access_denied&error_description=Call+0800+555");
+    let text = called.text();
+    assert!(text.contains("You did not allow this site") && text.contains("<code>access_denied</code>"));
+    assert!(text.contains("<h1>The sign-in did not work</h1>") && !text.contains("0800"), "{text}");
     let page = service.get(
         "/api/auth/error?error=%3Cscript%3Ealert(1)%3C/script%3E&error_description=%22%3E%3Cimg%20src=x%3E",
     );
     let text = page.text();
-    assert!(!text.contains("<script") && !text.contains("<img") && text.contains("&lt;script&gt;"), "{text}");
+    assert!(
+        !text.contains("script&") && !text.contains("<img") && text.contains("<code>unknown</code>"),
+        "{text}"
+    );
     assert!(page.header("content-security-policy").contains("script-src 'none'"));
     assert_eq!(service.get("/api/auth/error?error=a&error=b").status, 400);
 }
@@ -145,4 +152,84 @@ fn steps_of_sign_ins_are_limited_by_the_address_on_the_proxys_side() {
     let login = service.request("GET", "/login/huggingface", &[("x-forwarded-for", "192.0.2.1")], "");
     assert_eq!(login.status, 429);
     assert_eq!(start("192.0.2.2", body).status, 200, "another address");
+}
+
+#[test]
+fn an_address_whose_site_is_trusted_no_more_is_not_gone_to() {
+    let provider = Provider::start();
+    let before = start(&provider, &[]);
+    let after = start(&provider, &[("TRUSTED_ORIGINS", "https://other.example")]);
+    let begin = || {
+        let mut ann = Browser::default();
+        let path = format!("/login/huggingface?callbackURL={SITE}/x&errorCallbackURL={SITE}/oops");
+        let url = ann.get(&before, &path).header("location").to_owned();
+        (ann, url)
+    };
+    let (mut ann, url) = begin();
+    let path = Browser::consent(&provider, &url);
+    assert_eq!(ann.get(&after, &path).header("location"), "/");
+    assert_eq!(ann.user(&after).as_deref(), Some("65f0"));
+    let (mut ann, url) = begin();
+    let refusal =
+        format!("/api/auth/callback/huggingface?error=access_denied&state={}", query(&url)["state"]);
+    assert_eq!(ann.get(&after, &refusal).header("location"), "/api/auth/error?error=access_denied");
+    // No token goes to a window of such a site, and no code goes out for it.
+    let mut ann = Browser::default();
+    let popup = format!("/api/auth/oauth-popup/start?provider=huggingface&popupNonce=n&popupOrigin={SITE}");
+    let url = ann.get(&before, &popup).header("location").to_owned();
+    let reply = ann.get(&after, &Browser::consent(&provider, &url));
+    assert_eq!(error(&reply), "invalid_origin");
+    assert_eq!((ann.user(&after), provider.count("/token")), (None, 1));
+}
+
+#[test]
+fn a_head_request_uses_no_state_up() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    let path = Browser::consent(&provider, &ann.begin(&service));
+    let head = ann.send(&service, "HEAD", &path, &[], "");
+    assert_eq!((head.status, head.header("allow"), head.header("set-cookie")), (405, "GET, OPTIONS", ""));
+    assert_eq!(ann.get(&service, &path).header("location"), "/done");
+}
+
+#[test]
+fn a_line_end_in_whatever_is_given_back_begins_no_header() {
+    let provider = Provider::start();
+    let service = start(&provider, &[]);
+    const EVIL: &str = "x%0D%0AX-Evil:%201%0D%0A%0D%0A%3Cscript%3E";
+    let check = |reply: &space_kit::testing::Reply| {
+        assert!(reply.headers.iter().all(|(name, _)| name != "x-evil"), "{:?}", reply.headers);
+        assert!(reply.headers.iter().all(|(_, value)| !value.contains(['\r', '\n'])), "{:?}", reply.headers);
+        assert!(
+            !reply.text().contains("\nX-Evil") && !reply.text().contains("<script>\n"),
+            "{}",
+            reply.text()
+        );
+    };
+    let visit = [("accept", "text/html"), ("sec-fetch-mode", "navigate")];
+    let mut ann = Browser::default();
+    let state = query(&ann.begin(&service))["state"].clone();
+    for path in [
+        format!("/login/{EVIL}"),
+        format!("/login/huggingface?callbackURL=/{EVIL}"),
+        format!("/login/huggingface?errorCallbackURL={SITE}/{EVIL}&callbackURL=/x"),
+        format!("/api/auth/oauth-popup/start?provider=huggingface&popupOrigin={SITE}/{EVIL}&popupNonce=n"),
+        format!("/api/auth/oauth-popup/start?provider={EVIL}&popupOrigin={SITE}&popupNonce={EVIL}"),
+        format!(
+            "/api/auth/oauth-popup/start?provider=huggingface&popupOrigin={SITE}&popupNonce=n&scopes={EVIL}"
+        ),
+        format!("/api/auth/callback/{EVIL}?state=x"),
+        format!("/api/auth/callback/huggingface?state={EVIL}&code={EVIL}"),
+        format!("/api/auth/error?error={EVIL}&error_description={EVIL}"),
+        format!("/api/auth/callback/huggingface?error={EVIL}&error_description={EVIL}&state={state}"),
+    ] {
+        for headers in [&visit[..], &[]] {
+            check(&ann.clone().send(&service, "GET", &path, headers, ""));
+        }
+    }
+    // The provider's words go on to the page that asked for them.
+    let url = ann.get(&service, "/login/huggingface?errorCallbackURL=/oops").header("location").to_owned();
+    let answer = format!("?error={EVIL}&error_description={EVIL}&iss=&state={}", query(&url)["state"]);
+    check(&ann.get(&service, &format!("/api/auth/callback/huggingface{answer}")));
 }

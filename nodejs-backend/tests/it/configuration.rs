@@ -48,14 +48,20 @@ fn every_problem_is_named_with_what_is_accepted_and_no_secret_is_repeated() {
         (("OAUTH_PROVIDER_NAME", "Hugging Face"), "lower-case letters"),
         (("PROVIDERS", "a,a"), "PROVIDERS"),
         (("PROVIDERS", "huggingface"), "has the name of the provider"),
-        (("PROVIDERS", "my-id"), "MY_ID_CLIENT_ID"),
+        (("PROVIDERS", "my-id"), "MY_ID_CLIENT_ID: is needed, because PROVIDERS has my-id"),
+        (("PROVIDERS", "my-id"), "MY_ID_PROVIDER_URL: is needed, because PROVIDERS has my-id"),
+        (("PROVIDERS", "oauth"), "not oauth or openid"),
+        (("PROVIDERS", "work,openid"), "not oauth or openid"),
         (("TRUSTED_ORIGINS", "*"), "TRUSTED_ORIGINS: \"*\" is not accepted"),
         (("TRUSTED_ORIGINS", "site.example"), "TRUSTED_ORIGINS"),
+        (("TRUSTED_ORIGINS", "https://site.example/"), "without a path or slash at the end"),
+        (("TRUSTED_ORIGINS", "https://site.example:0443"), "TRUSTED_ORIGINS"),
+        (("TRUSTED_ORIGINS", "http://[0:0::1]:3000"), "TRUSTED_ORIGINS"),
         (("SESSION_IDLE", "7"), "SESSION_IDLE"),
         (("SESSION_EPOCH", "now"), "SESSION_EPOCH"),
         (("SIGN_IN_RATE", "many"), "COUNT/UNIT"),
         (("FRAME_ANCESTORS", "'self'; script-src *"), "FRAME_ANCESTORS"),
-        (("DEV_SIGN_IN", "true"), "yes or no"),
+        (("DEV_SIGN_IN", "on"), "yes or no"),
         (("SSL_CERT_FILE", "/nowhere.pem"), "/nowhere.pem"),
     ] {
         let kept: Vec<(&str, &str)> =
@@ -79,10 +85,60 @@ fn local_development_stays_on_this_machine() {
         let (status, told) = check(&env);
         assert_eq!(status, Some(64), "{told}");
         assert!(told.contains(wanted), "{told}");
+        assert!(
+            !told.contains("anybody may sign in as anybody"),
+            "no warning of what does not start: {told}"
+        );
     }
-    let (status, told) = check(&[dev, ("PORT", "7861")]);
-    assert_eq!(status, Some(0), "{told}");
-    assert!(told.contains("anybody may sign in as anybody"), "{told}");
+    for yes in ["yes", "true", "1"] {
+        let (status, told) = check(&[("DEV_SIGN_IN", yes), ("PORT", "7861")]);
+        assert_eq!(status, Some(0), "{told}");
+        assert!(told.contains("anybody may sign in as anybody") && !told.contains("HOST"), "{told}");
+    }
+    let (_, told) = check(&[dev, ("HOST", "0.0.0.0")]);
+    assert!(told.contains("HOST is 0.0.0.0") && told.contains("set HOST=127.0.0.1"), "{told}");
+}
+
+#[test]
+fn every_problem_is_told_in_one_start() {
+    let (status, told) = check(&[
+        ("DEV_SIGN_IN", "maybe"),
+        ("AUTH_URL", "ftp://x"),
+        ("SPACE_HOST", "a b"),
+        ("OAUTH_CLIENT_ID", "x"),
+        ("OAUTH_PROVIDER_NAME", "A"),
+        ("OAUTH_SCOPES", "email"),
+        ("PROVIDERS", "work"),
+        ("AUTH_SECRET", "short"),
+        ("AUTH_SECRETS", "shorter"),
+        ("SESSION_IDLE", "7"),
+        ("SESSION_MAX", "7"),
+        ("SESSION_EPOCH", "x"),
+        ("SIGN_IN_RATE", "x"),
+        ("FRAME_ANCESTORS", ";"),
+        ("SSL_CERT_FILE", "/nowhere.pem"),
+    ]);
+    assert_eq!(status, Some(64));
+    for name in [
+        "DEV_SIGN_IN",
+        "AUTH_URL",
+        "SPACE_HOST",
+        "OAUTH_PROVIDER_NAME",
+        "OAUTH_SCOPES",
+        "WORK_CLIENT_ID",
+        "WORK_PROVIDER_URL",
+        "AUTH_SECRET",
+        "AUTH_SECRETS",
+        "SESSION_IDLE",
+        "SESSION_MAX",
+        "SESSION_EPOCH",
+        "SIGN_IN_RATE",
+        "FRAME_ANCESTORS",
+        "SSL_CERT_FILE",
+    ] {
+        assert!(told.contains(&format!("  {name}: ")), "{name}: {told}");
+    }
+    assert!(!told.contains("  OAUTH_CLIENT_ID: "), "{told}");
 }
 
 #[test]

@@ -10,6 +10,17 @@ fn dev(more: &[(&str, &str)]) -> Process {
     Process::start(env!("CARGO_BIN_EXE_nodejs-backend"), &env)
 }
 
+/// A browser in which a made-up user has signed in.
+pub(crate) fn signed_in(service: &Process, name: &str) -> Browser {
+    let mut browser = Browser::default();
+    let state = query(&browser.begin(service))["state"].clone();
+    let form = format!("state={state}&way=callback&username={name}");
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", BASE)];
+    let sent = browser.send(service, "POST", "/dev/sign-in", &headers, &form);
+    assert_eq!(browser.get(service, sent.header("location")).header("location"), "/done");
+    browser
+}
+
 #[test]
 fn a_made_up_user_signs_in_and_their_tokens_say_so() {
     let service = dev(&[]);
@@ -51,4 +62,25 @@ fn a_page_elsewhere_cannot_send_the_form() {
     let service = dev(&[]);
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", "https://evil.example")];
     assert_eq!(service.request("POST", "/dev/sign-in", &headers, "username=ann&state=x").status, 403);
+}
+
+#[test]
+fn the_page_may_be_refused_as_a_providers_may() {
+    let service = dev(&[]);
+    let mut ann = Browser::default();
+    let path = ann.get(&service, "/login/huggingface?errorCallbackURL=/oops").header("location").to_owned();
+    let page = ann.get(&service, path.strip_prefix(BASE).unwrap());
+    assert!(page.text().contains(">Refuse</button>"), "{}", page.text());
+    let form = format!("state={}&way=callback&username=&refuse=yes", query(&path)["state"]);
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", BASE)];
+    let sent = ann.send(&service, "POST", "/dev/sign-in", &headers, &form);
+    assert_eq!(ann.get(&service, sent.header("location")).header("location"), "/oops?error=access_denied");
+    assert_eq!(ann.user(&service), None);
+}
+
+#[test]
+fn the_page_without_a_sign_in_says_where_one_begins() {
+    let page = dev(&[]).get("/dev/sign-in");
+    assert_eq!((page.status, page.header("content-type")), (400, "text/html; charset=utf-8"));
+    assert!(page.text().contains("step of a sign-in") && page.text().contains("<a href=\"/\">"));
 }

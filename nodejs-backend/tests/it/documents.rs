@@ -47,4 +47,9 @@ fn a_program_gets_links_and_a_browser_gets_a_page_that_the_hub_may_frame() {
             && policy.ends_with("frame-ancestors 'self' https://around.example")
     );
     assert_eq!(service.request("HEAD", "/", &[], "").status, 200);
+    for (words, directive) in [("none", "'none'"), ("self https://a.example", "'self' https://a.example")] {
+        let service = start(&Provider::start(), &[("FRAME_ANCESTORS", words)]);
+        let policy = service.get("/api/auth/error").header("content-security-policy").to_owned();
+        assert!(policy.ends_with(&format!("frame-ancestors {directive}")), "{policy}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,8 +23,11 @@ pub(crate) type Bend = Box<dyn Fn(&mut Value) + Send>;
 pub(crate) struct Bent {
     /// By name: metadata, jwks, header, claims, token, userinfo.
     pub(crate) documents: HashMap<&'static str, Bend>,
-    /// Whole answers by path, instead of the right ones. An empty one: nothing is ever answered.
+    /// Whole answers by path, instead of the right ones. An empty one: nothing is ever answered. A head alone: its body
+    /// comes by a byte now and then.
     pub(crate) answers: HashMap<&'static str, Vec<u8>>,
+    /// Connections are kept, and closed by a request to this path, without an answer.
+    pub(crate) closes_at: Option<&'static str>,
     /// ID tokens are changed as text.
     pub(crate) text: Option<Box<dyn Fn(String) -> String + Send>>,
     /// How the client must prove who it is, unless by `client_secret_basic`.
@@ -117,9 +120,14 @@ impl Provider {
 
 fn serve(stream: TcpStream, shared: &Mutex<Shared>) {
     let mut reader = BufReader::new(stream);
+    while serve_one(&mut reader, shared) {}
+}
+
+/// Answers one request; tells whether the connection is kept.
+fn serve_one(reader: &mut BufReader<TcpStream>, shared: &Mutex<Shared>) -> bool {
     let (mut line, mut length, mut authorization) = (String::new(), 0, String::new());
     if reader.read_line(&mut line).is_err() || line.is_empty() {
-        return;
+        return false;
     }
     loop {
         let mut field = String::new();
@@ -137,19 +145,38 @@ fn serve(stream: TcpStream, shared: &Mutex<Shared>) {
     reader.read_exact(&mut body).unwrap();
     let body = String::from_utf8(body).unwrap();
     let path = line.split(' ').nth(1).unwrap().to_owned();
-    let answer = {
+    let (answer, closes_at) = {
         let mut shared = shared.lock().unwrap();
         shared.seen.push(format!("{} {body}", line.trim_end()));
-        match shared.bent.answers.get(path.as_str()) {
+        let answer = match shared.bent.answers.get(path.as_str()) {
             Some(answer) => answer.clone(),
             None => shared.answer(&path, &authorization, &body),
-        }
+        };
+        (answer, shared.bent.closes_at)
     };
+    if closes_at == Some(path.as_str()) {
+        return false;
+    }
     if answer.is_empty() {
         _ = reader.read_to_end(&mut Vec::new()); // until the other side gives up
-        return;
+        return false;
     }
-    _ = reader.get_mut().write_all(&answer);
+    if answer.ends_with(b"\r\n\r\n") && !answer.windows(7).any(|part| part == b"gth: 0\r") {
+        return drip(reader, &answer);
+    }
+    let answer = match closes_at {
+        Some(_) => String::from_utf8(answer).unwrap().replace("connection: close\r\n", "").into_bytes(),
+        None => answer,
+    };
+    reader.get_mut().write_all(&answer).is_ok() && closes_at.is_some()
+}
+
+/// A head, and its body by a byte now and then, until the other side gives up.
+fn drip(reader: &mut BufReader<TcpStream>, head: &[u8]) -> bool {
+    reader.get_mut().write_all(head).unwrap();
+    reader.get_mut().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    while reader.read(&mut [0]).is_err() && reader.get_mut().write_all(b" ").is_ok() {}
+    false
 }
 
 impl Shared {

@@ -51,6 +51,33 @@ fn a_session_survives_a_change_of_secrets_and_is_sealed_anew() {
 }
 
 #[test]
+fn a_session_survives_the_change_from_the_client_secret_to_a_secret_of_its_own() {
+    let provider = Provider::start();
+    let (_, mut ann) = signed_in(&provider, &[("AUTH_SECRET", "")]);
+    let mut copy = ann.clone();
+    let both = format!("{OTHER},client-secret");
+    let rotated = start(&provider, &[("AUTH_SECRET", ""), ("AUTH_SECRETS", &both)]);
+    assert_eq!(ann.user(&rotated).as_deref(), Some("65f0"));
+    assert_eq!(rotated.get("/api/auth/jwks").json()["keys"].as_array().unwrap().len(), 2);
+    let alone = start(&provider, &[("AUTH_SECRET", OTHER)]);
+    assert_eq!(ann.user(&alone).as_deref(), Some("65f0"), "it was sealed anew");
+    assert_eq!(copy.user(&alone), None, "the secret alone takes the default key away");
+}
+
+#[test]
+fn a_session_of_local_development_is_none_elsewhere_though_the_secret_is_the_same() {
+    let provider = Provider::start();
+    let env = [("DEV_SIGN_IN", "yes"), ("AUTH_URL", crate::browser::BASE), ("AUTH_SECRET", SECRET)];
+    let dev = Process::start(env!("CARGO_BIN_EXE_nodejs-backend"), &env);
+    let mut eve = crate::dev::signed_in(&dev, "ann");
+    assert_eq!(eve.user(&dev).as_deref(), Some("dev-ann"));
+    let service = start(&provider, &[]);
+    assert_eq!(eve.user(&service), None);
+    let kid = |service: &Process| service.get("/api/auth/jwks").json()["keys"][0]["kid"].clone();
+    assert_ne!(kid(&dev), kid(&service));
+}
+
+#[test]
 fn a_sign_out_ends_copies_of_the_cookie_too() {
     let provider = Provider::start();
     let (service, mut ann) = signed_in(&provider, &[]);
@@ -105,6 +132,29 @@ fn a_session_that_was_changed_cut_or_sealed_for_something_else_is_none() {
         assert_eq!(Browser::holding(wrong).user(&service), None);
     }
     assert_eq!(Browser::holding(&good).user(&service).as_deref(), Some("65f0"));
+}
+
+#[test]
+fn a_shortened_idle_time_ends_the_sessions_there_are() {
+    let provider = Provider::start();
+    let (_, mut ann) = signed_in(&provider, &[]);
+    let short = start(&provider, &[("SESSION_IDLE", "1h"), ("BEARER_IDLE", "1h")]);
+    let session = ann.get(&short, "/api/auth/get-session").json()["session"].clone();
+    let time = |name: &str| humantime::parse_rfc3339(session[name].as_str().unwrap()).unwrap();
+    let idle = time("expiresAt").duration_since(time("updatedAt")).unwrap();
+    assert_eq!(idle.as_secs(), 3600);
+}
+
+#[test]
+fn a_cookie_of_others_that_is_not_ascii_hides_neither_a_session_nor_a_sign_in() {
+    let provider = Provider::start();
+    let (service, mut ann) = signed_in(&provider, &[]);
+    ann.cookies.insert(0, ("lang".to_owned(), "Français".to_owned()));
+    assert_eq!(ann.user(&service).as_deref(), Some("65f0"));
+    assert_eq!(ann.sign_in(&service, &provider).header("location"), "/done");
+    let mut copy = ann.clone();
+    ann.post(&service, "/api/auth/sign-out", "{}");
+    assert_eq!(copy.user(&service), None, "the sign-out saw the session");
 }
 
 #[test]

@@ -128,6 +128,76 @@ fn tabs_do_not_touch_each_other_and_the_sixth_takes_the_place_of_the_first() {
     assert_eq!(flows, 5);
 }
 
+/// As a browser on a Space sends them: each of both copies.
+const SPACE: [(&str, &str); 3] =
+    [("AUTH_URL", ""), ("SPACE_ID", "me/app"), ("SPACE_HOST", "me-app.hf.space")];
+
+#[test]
+fn sign_ins_that_nobody_ends_never_lock_a_browser_out() {
+    let provider = Provider::start();
+    for (env, copies) in [(&[][..], 1), (&SPACE[..], 2)] {
+        let service = start(&provider, env);
+        let mut ann = Browser::default();
+        for length in [0, 200, 500, 570, 30, 570, 570, 1, 500] {
+            let cookies: Vec<String> =
+                ann.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let all = vec![cookies.join("; "); copies].join("; ");
+            assert!(all.len() < 2600 * copies, "{} bytes", all.len());
+            // The browser's own headers, and those of a session.
+            let session = format!("nb.session={}", "x".repeat(700));
+            let headers = [("cookie", all.as_str()), ("cookie", &session), ("user-agent", &"x".repeat(1000))];
+            // "moved": the host of a test's request is not that of the Space.
+            let path = format!("/login/huggingface?moved=1&callbackURL=/{}", "x".repeat(length));
+            let reply = service.request("GET", &path, &headers, "");
+            assert_eq!(reply.status, 302, "{}", reply.text());
+            ann.keep(&reply);
+        }
+        assert!((1..=5).contains(&ann.cookies.len()), "{}", ann.cookies.len());
+    }
+}
+
+#[test]
+fn addresses_that_no_cookie_holds_are_refused_by_name() {
+    let service = start(&Provider::start(), &[]);
+    let long = |length: usize| format!("/{}", "x".repeat(length - 1));
+    let begin =
+        |body: Value| Browser::default().post(&service, "/api/auth/sign-in/social", &body.to_string());
+    let fits = begin(json!({"provider": "huggingface", "callbackURL": long(600)}));
+    assert_eq!(fits.status, 200, "{}", fits.text());
+    for (callback, error, told) in [
+        (900, 1, "callbackURL is too long: it has 900 bytes"),
+        (400, 500, "errorCallbackURL is too long: it has 500 bytes"),
+    ] {
+        let reply = begin(
+            json!({"provider": "huggingface", "callbackURL": long(callback), "errorCallbackURL": long(error)}),
+        );
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (400, Some("BAD_REQUEST")));
+        assert!(reply.json()["message"].as_str().unwrap().starts_with(told), "{}", reply.text());
+    }
+}
+
+#[test]
+fn an_image_a_script_or_a_frame_of_another_site_plants_no_cookie() {
+    let service = start(&Provider::start(), &[]);
+    let popup = format!("/api/auth/oauth-popup/start?provider=huggingface&popupNonce=n&popupOrigin={SITE}");
+    for path in ["/login/huggingface", &popup] {
+        for (site, mode, dest, status) in [
+            ("cross-site", "navigate", "document", 302),
+            ("none", "navigate", "document", 302),
+            ("same-origin", "navigate", "iframe", 302),
+            ("cross-site", "navigate", "iframe", 403),
+            ("same-site", "navigate", "frame", 403),
+            ("cross-site", "no-cors", "image", 403),
+            ("same-origin", "cors", "empty", 403),
+        ] {
+            let headers = [("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)];
+            let reply = service.request("GET", path, &headers, "");
+            assert_eq!(reply.status, status, "{path} {headers:?}");
+            assert_eq!(reply.header("set-cookie").is_empty(), status == 403);
+        }
+    }
+}
+
 #[test]
 fn what_is_missing_or_of_the_wrong_type_is_named() {
     let service = start(&Provider::start(), &[]);

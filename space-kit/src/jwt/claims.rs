@@ -99,18 +99,18 @@ fn times(claims: &Map<String, Value>, now: f64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A claim that is text, or not there.
+/// A claim that is text, or not there, or null.
 fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, Fault> {
     match claims.get(name) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(value) => value.as_str().map(Some).ok_or(Fault::Claim(name)),
     }
 }
 
-/// A claim that is a time in seconds since 1970, whole or not (RFC 7519 section 2), or not there.
+/// A claim that is a time in seconds since 1970, whole or not (RFC 7519 section 2), or not there, or null.
 fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, Fault> {
     match claims.get(name) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(value) => value.as_f64().map(Some).ok_or(Fault::Claim(name)),
     }
 }
@@ -204,6 +204,28 @@ mod tests {
             (json!({"nbf": [NOW]}), Some(Fault::Claim("nbf"))),
         ] {
             assert_eq!(with(changes.clone()).err(), outcome, "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_is_null_is_not_there() {
+        let with = |name: &str| {
+            let mut claims = valid();
+            claims[name] = Value::Null;
+            let claims = claims.as_object().unwrap();
+            Verified(claims).holder(&expected(), NOW).map(|holder| holder.subject.to_owned())
+        };
+        for optional in ["azp", "nbf"] {
+            assert_eq!(with(optional), Ok("ann".to_owned()), "{optional}");
+        }
+        for (needed, fault) in [
+            ("iss", Fault::Issuer),
+            ("aud", Fault::Claim("aud")),
+            ("sub", Fault::Claim("sub")),
+            ("exp", Fault::Claim("exp")),
+            ("iat", Fault::Claim("iat")),
+        ] {
+            assert_eq!(with(needed), Err(fault), "{needed}");
         }
     }
 

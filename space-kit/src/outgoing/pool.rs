@@ -1,4 +1,5 @@
-//! Requests over kept-alive connections. A connection that died while idle is replaced without a word.
+//! Requests over kept-alive connections. A connection that died while idle is replaced without a word, once: the
+//! request goes out again on a new connection and no further one.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use tokio::time::{Instant, sleep};
 
@@ -46,28 +47,43 @@ impl Pool {
         Pool { connector: Arc::new(connector), idle: Arc::default() }
     }
 
-    /// Sends a request and gives the head of its answer. `request` makes it anew for each connection that is tried;
-    /// its URI is the target alone (path and query); `Host` and `Content-Length` are set here. Dropping the future or
-    /// the body cancels the request on the other side: its connection closes.
+    /// Sends a request and gives the head of its answer. `request` makes it anew for each connection that is tried, two
+    /// at most; its URI is the target alone (path and query); `Host` and `Content-Length` are set here. Dropping the
+    /// future or the body cancels the request on the other side: its connection closes.
+    ///
+    /// A kept connection that breaks off before it answers was most likely closed while it was idle, but the other
+    /// side may have read the request (RFC 9112 section 9.3.1). What must not be read twice has the header
+    /// `Connection: close`: it goes over a connection of its own, and out once.
     pub fn send<'a>(&'a self, origin: &'a Origin, request: Making<'a>) -> Sending<'a> {
         Box::pin(self.send_now(origin, request))
     }
 
     async fn send_now(&self, origin: &Origin, request: Making<'_>) -> Result<Response<PooledBody>, String> {
-        while let Some(mut sender) = self.take(origin) {
-            if sender.ready().await.is_err() {
-                continue;
-            }
-            match sender.send_request(addressed(request(), origin)).await {
+        let mut next = addressed(request(), origin);
+        if !next.headers().contains_key(CONNECTION)
+            && let Some(mut sender) = self.kept(origin).await
+        {
+            match sender.send_request(next).await {
                 Ok(response) => return Ok(self.pooled(response, origin, sender)),
                 // The connection was closed while it was idle: that says nothing of the other side.
                 Err(error) if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => {}
                 Err(error) => return Err(broken(origin, &error)),
             }
+            next = addressed(request(), origin);
         }
         let mut sender = self.connector.connect(origin).await?;
-        let sent = sender.send_request(addressed(request(), origin)).await;
+        let sent = sender.send_request(next).await;
         Ok(self.pooled(sent.map_err(|error| broken(origin, &error))?, origin, sender))
+    }
+
+    /// A kept connection that is not known to be dead.
+    async fn kept(&self, origin: &Origin) -> Option<Sender> {
+        while let Some(mut sender) = self.take(origin) {
+            if sender.ready().await.is_ok() {
+                return Some(sender);
+            }
+        }
+        None
     }
 
     fn pooled(&self, response: Response<Incoming>, origin: &Origin, sender: Sender) -> Response<PooledBody> {
@@ -185,33 +201,4 @@ impl Body for PooledBody {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::outgoing::{Limits, Url, fetch};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-    use tokio::time::{pause, timeout};
-
-    #[tokio::test]
-    async fn a_connection_that_nobody_uses_is_closed_after_a_minute() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let origin = Url::parse(&url).unwrap().origin;
-        let server = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
-            stream
-        };
-        let (pool, limits) = (Pool::default(), Limits { bytes: 9, time: MAX_AGE });
-        let (mut stream, answer) =
-            tokio::join!(server, fetch(&pool, &origin, Request::new(Bytes::new()), limits));
-        assert_eq!(answer.unwrap().status(), 200);
-        pause(); // the clock moves on whenever nothing else does
-        let start = Instant::now();
-        assert_eq!(timeout(10 * MAX_AGE, stream.read(&mut [0])).await.unwrap().unwrap(), 0);
-        let took = start.elapsed();
-        assert!(took > MAX_AGE - SWEEP && took < MAX_AGE + 2 * SWEEP, "{took:?}");
-        assert!(pool.lock().is_empty());
-    }
-}
+mod tests;
