@@ -73,7 +73,7 @@ impl<S: BuildHasher> Limiter<S> {
     /// Full buckets for everybody. `hasher` must be keyed at random, such as `RandomState`, so that nobody
     /// can choose whose place to take.
     pub fn new(rate: Rate, start: Instant, hasher: S) -> Limiter<S> {
-        Limiter { rate, start, hasher, groups: Mutex::new(vec![[(0, 0); WAYS]; GROUPS]) }
+        Limiter { rate, start, hasher, groups: Mutex::default() }
     }
 
     /// Takes a request out of its bucket, or refuses it and takes nothing.
@@ -81,6 +81,9 @@ impl<S: BuildHasher> Limiter<S> {
         let now = nanos(now.saturating_duration_since(self.start));
         let hash = self.hasher.hash_one(bucket);
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if groups.is_empty() {
+            *groups = vec![[(0, 0); WAYS]; GROUPS]; // no start waits for that
+        }
         let group = groups.get_mut((hash % GROUPS as u64) as usize).map_or(&mut [][..], |group| group);
         let mut nowhere = (hash, 0);
         let (_, full_at) = place(group, hash).unwrap_or(&mut nowhere);

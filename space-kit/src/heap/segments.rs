@@ -15,7 +15,7 @@ pub(super) const SEGMENT: usize = 64 * 1024;
 
 /// Bytes of the block that is the first: enough for a start and a first answer, and no more, for dlmalloc writes to
 /// the end of each, which is a page. What a process allocates first is its list of variables: that fits.
-const FIRST: usize = 19 * 1024 + 512;
+const FIRST: usize = 15 * 1024 + 512;
 
 /// Where dlmalloc has its memory from.
 pub(super) struct Segments {
