@@ -14,7 +14,7 @@ SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, SCRIPTS)
 from hub_recorder import NEW, OLD, Recorder  # noqa: E402
-from space_deploy import env_file, folder  # noqa: E402
+from space_deploy import env_file, folder, trial  # noqa: E402
 from space_lint import __main__ as lint  # noqa: E402
 from space_lint import front_matter  # noqa: E402
 
@@ -162,6 +162,7 @@ class Deploy(unittest.TestCase):
             run = deploy(hub, "--dry-run", token=None)
             self.assertEqual((run.returncode, hub.calls, len(run.left)), (0, [], 1), run.stdout)
             self.assertIn("secrets: API_KEYS MODELS;", run.stdout)
+            self.assertIn("dry run: nothing was sent", run.stdout)
             self.assertEqual(deploy(hub, "--image", IMAGE).left, [], "a deploy cleans up")
 
     def test_the_staged_source_is_sent_as_it_is(self):
@@ -194,6 +195,23 @@ class Deploy(unittest.TestCase):
                 self.assertEqual((run.returncode, hub.calls), (2, []), run.stdout)
                 self.assertIn(word, run.stdout)
                 self.assertNotIn("hf_secret", run.stdout)
+
+    def test_settings_that_the_program_refuses_are_refused_before_anything_is_sent(self):
+        with tempfile.TemporaryDirectory() as root:
+            program = root + "/program"
+            self.assertEqual(trial.check(program, {"A": "b"}), [], "without a program nobody can tell")
+            for script, told in (
+                ('test "$1 $A $SPACE_ID" = "check b owner/space" && echo "x: the configuration is valid" && echo "  HF_TOKN is not known here"', ["HF_TOKN is not known here"]),
+                ('printf "x: 1 problem\\n  A: not accepted\\nTry: x --help\\n" >&2; exit 64', None),
+            ):
+                with open(program, "w", encoding="utf-8") as file:
+                    file.write("#!/bin/sh\n" + script + "\n")
+                os.chmod(program, 0o700)
+                if told is not None:
+                    self.assertEqual(trial.check(program, {"A": "b"}), told)
+                else:
+                    with self.assertRaisesRegex(trial.Refused, r"nothing was sent\n  A: not accepted$"):
+                        trial.check(program, {"A": "b"})
 
     def test_the_client_reads_from_both_readmes_what_the_preflight_reads(self):
         """The client's own reader, in the environment that a deploy before this test has made."""

@@ -10,7 +10,7 @@ import tempfile
 
 from space_lint.__main__ import check
 
-from . import env_file, folder
+from . import env_file, folder, trial
 from .failure import Failure
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -88,21 +88,27 @@ def main():
         secrets, variables, left_out = settings(options)
         # Longest first, so that a value within another one does not keep it from being found. Of very short ones nothing is given away.
         hidden.update({value: name for name, value in sorted(secrets.items(), key=lambda it: -len(it[1])) if len(value) > 3})
+        for line in trial.check(os.path.join(ROOT, "dist", options.backend), secrets | variables):
+            say(f"settings: {line}")
         to = tempfile.mkdtemp(prefix=f"{options.backend}-")
         sent = prepare(options, to)
         say(f"{len(sent)} files, {sum(sent.values())} bytes, in {to}")
         say(f"secrets: {' '.join(secrets) or 'none'}; variables: {' '.join(variables) or 'none'}; left out: {' '.join(left_out) or 'none'}")
-        if not options.dry_run:
+        if options.dry_run:
+            say("dry run: nothing was sent")
+            to = None # it is left, to be looked at
+        else:
             deploy(options, to, sent, secrets, variables, say, hidden)
-    except (env_file.Unreadable, folder.Unusable, OSError) as problem:
-        parser.exit(2, f"deploy: {problem}\n")
+    except (env_file.Unreadable, folder.Unusable, trial.Refused, OSError) as problem:
+        say(str(problem))
+        return 2
     except subprocess.CalledProcessError:
         return 2  # stage.sh has said why
     except Failure as problem:
         say(f"failed: {problem}")
         return 1
     finally:
-        if to and not options.dry_run:
+        if to:
             shutil.rmtree(to)
     return 0
 

@@ -39,6 +39,11 @@ def of_status(status, words):
     return Failure("the Hub failed", "wait, then run this again: it goes on where it stopped", f"it answered {status} {words}".strip())
 
 
+def no_token():
+    step = next(step for status, _, _, step in STATUSES if status == 401)
+    return Failure("no token was found here", step)
+
+
 def of_connection(detail):
     return Failure("the Hub could not be reached", "check the network and HF_ENDPOINT, then run this again", detail)
 

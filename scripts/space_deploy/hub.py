@@ -39,7 +39,7 @@ def token():
     except httpx2.HTTPError as error:
         raise failure.of_connection(type(error).__name__) from None
     if not found:
-        raise failure.of_status(401, "(no token was found here)")
+        raise failure.no_token()
     return found
 
 

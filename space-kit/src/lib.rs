@@ -29,6 +29,7 @@ pub mod jwt;
 mod listen;
 mod log;
 pub mod metrics;
+mod near;
 #[cfg(feature = "outgoing")]
 pub mod outgoing;
 pub mod parse;

@@ -1,6 +1,7 @@
 //! A service described as data, and what its `main` does with it.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use crate::config::vars::CORS_ORIGINS;
 use crate::config::{self, Config, SPACE_ID};
 use crate::env::{Defaults, Env, Groups, Var};
 use crate::error::Error;
+use crate::near::is_near;
 use crate::route::Route;
 use crate::{env_file, healthcheck, probes, serve};
 
@@ -57,7 +59,7 @@ impl<S: Send + Sync + 'static> Service<S> {
     }
 
     /// The kit's variables as this service has them, in the order of `--help`.
-    pub fn kit_vars(&self) -> impl Iterator<Item = &'static Var> + use<S> {
+    pub fn kit_vars(&self) -> impl Iterator<Item = &'static Var> + Clone + use<S> {
         let sites = self.sites;
         let own = move |var: &'static Var| if var.name == CORS_ORIGINS.name { sites } else { var };
         config::vars::ALL.iter().copied().map(own)
@@ -122,11 +124,30 @@ fn prepare<S: Send + Sync + 'static>(
     let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
     match (config, state) {
         (Some(_), Some(_)) if problems.is_empty() && invocation.command == Command::Check => {
-            Err(print(&format!("{}: the configuration is valid\n", service.name)))
+            let set =
+                process.iter().filter_map(|(name, _)| name.to_str()).chain(file.keys().map(String::as_str));
+            Err(print(&valid(service, set)))
         }
         (Some(config), Some(state)) if problems.is_empty() => Ok(App::new(service, state, config)),
         _ => Err(unusable(service.name, &problems)),
     }
+}
+
+/// What `check` says of a configuration that can be used, with names that are set and were probably meant for others.
+fn valid<'a, S: Send + Sync>(
+    service: &'static Service<S>,
+    set: impl Iterator<Item = &'a str> + Clone,
+) -> String {
+    let mut text = format!("{}: the configuration is valid\n", service.name);
+    let known = service.vars.iter().flat_map(|(_, vars)| vars.iter().copied()).chain(service.kit_vars());
+    for name in set.clone().filter(|name| !known.clone().any(|var| var.name == *name)) {
+        let meant =
+            known.clone().find(|var| is_near(name, var.name) && !set.clone().any(|set| set == var.name));
+        if let Some(var) = meant {
+            _ = writeln!(text, "  {name} is not known here; did you mean {}?", var.name);
+        }
+    }
+    text
 }
 
 /// Name, version, compiler and target: what `--version` prints.
@@ -157,7 +178,6 @@ fn unusable(name: &str, problems: &[String]) -> u8 {
 
 /// Prints to standard output, where a closed pipe is no error of ours.
 fn print(text: &str) -> u8 {
-    use std::io::Write;
-    _ = std::io::stdout().write_all(text.as_bytes());
+    _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
     FINE
 }

@@ -1,0 +1,46 @@
+//! Names that were probably meant for another: one letter is missing, too many, wrong, or stands before its neighbour.
+
+/// Whether the names differ by such a slip.
+pub(crate) fn is_near(name: &str, other: &str) -> bool {
+    let (mut one, mut other) = (name.as_bytes(), other.as_bytes());
+    while let ([first, rest @ ..], [second, others @ ..]) = (one, other)
+        && first == second
+    {
+        (one, other) = (rest, others);
+    }
+    while let ([rest @ .., last], [others @ .., second]) = (one, other)
+        && last == second
+    {
+        (one, other) = (rest, others);
+    }
+    match (one, other) {
+        ([], []) => false,
+        ([] | [_], [] | [_]) => true,
+        ([a, b], [c, d]) => (a, b) == (d, c),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_slip_is_near_and_two_are_not() {
+        for (name, other) in [
+            ("TRUSTED_ORGINS", "TRUSTED_ORIGINS"),
+            ("API_KEY", "API_KEYS"),
+            ("HF_TOEKN", "HF_TOKEN"),
+            ("HF_TOKENS", "HF_TOKEN"),
+            ("MODEL", "MODELS"),
+            ("PORD", "PORT"),
+        ] {
+            assert!(is_near(name, other) && is_near(other, name), "{name} {other}");
+        }
+        for (name, other) in
+            [("PORT", "PORT"), ("HOME", "HOST"), ("A_KEY", "API_KEYS"), ("", "AB"), ("ABCD", "BADC")]
+        {
+            assert!(!is_near(name, other) && !is_near(other, name), "{name} {other}");
+        }
+    }
+}
