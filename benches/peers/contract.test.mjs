@@ -10,7 +10,7 @@ import { start } from "./contract/subject.mjs"
 const peers = Object.fromEntries((process.env.PEERS ?? "").split("\n").filter(Boolean).map(line => line.split("\t")))
 const of = (ours, ...names) => ({ [ours]: process.env[ours.replace("-", "_").toUpperCase()], ...Object.fromEntries(names.map(name => [name, peers[name]])) })
 const gateways = of("python-backend", "fastapi"), signIns = of("nodejs-backend", "better-auth")
-const bare = Object.fromEntries(["nginx", "go", "node-http", "axum"].map(name => [name, peers[name]]))
+const bare = Object.fromEntries(["nginx", "go", "node-http", "axum", "hyper"].map(name => [name, peers[name]]))
 const SECRET = "q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA="
 
 const json = async response => {

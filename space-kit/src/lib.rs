@@ -62,7 +62,7 @@ pub use error::{Error, Refusal};
 pub use log::{Fields, Format, Level, Log, Value};
 pub use readiness::{Latch, Readiness, Status};
 pub use route::Route;
-pub use service::{Service, version};
+pub use service::{Service, main, version};
 
 pub use bytes::Bytes;
 pub use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};

@@ -72,7 +72,7 @@ pub(crate) const FAILED: u8 = 1;
 
 /// Does what the arguments say and gives the exit status: 0 fine, 1 cannot listen or not ready,
 /// 64 unusable arguments or configuration. `process` is the environment, each variable a name and a value.
-pub(crate) fn main<S: Send + Sync + 'static>(
+pub fn main<S: Send + Sync + 'static>(
     service: &'static Service<S>,
     args: impl Iterator<Item = &'static OsStr>,
     process: &[(&OsStr, &OsStr)],
