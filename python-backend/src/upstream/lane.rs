@@ -119,7 +119,7 @@ impl Lane {
             let left = job.deadline.saturating_duration_since(Instant::now());
             match step {
                 Step::Try(_) if left.is_zero() => break,
-                Step::Try(route) => match self.attempt(job, route, plan.has_more()).await {
+                Step::Try(route) => match self.attempt(job, route, &plan).await {
                     Ok(opened) => return Ok(opened),
                     Err(Failed(outcome, error)) => {
                         let is_final = !plan.note(route, outcome);
@@ -159,13 +159,14 @@ impl Lane {
         self.backends.iter().for_each(|backend| backend.upstream.hide_key(error));
     }
 
-    /// One try, counted. `has_more` tells whether another upstream could be tried after it.
-    async fn attempt(&self, job: &Job, route: Route, has_more: bool) -> Result<Opened, Failed> {
+    /// One try, counted. A request that fails three times is one failure to the breaker: two unlucky ones must not
+    /// shut a shaky upstream off for everybody.
+    async fn attempt(&self, job: &Job, route: Route, plan: &Plan) -> Result<Opened, Failed> {
         let Some(backend) = self.backends.get(route.upstream) else {
             return Err(Failed(Outcome::Skipped, unavailable("no upstream")));
         };
         let mut tried = match backend.breaker.admits(Instant::now()) {
-            true => self.try_once(job, route, &backend.upstream, has_more).await,
+            true => self.try_once(job, route, &backend.upstream, plan.has_more()).await,
             false => Err(Failed(Outcome::Skipped, unavailable("the upstream is left alone for a moment"))),
         };
         if let Err(Failed(_, error)) = &mut tried {
@@ -175,6 +176,7 @@ impl Lane {
         backend.tries.count(failure);
         let worked = match failure {
             Some(Outcome::Skipped) => return tried,
+            Some(_) if plan.repeats() => return tried,
             Some(Outcome::Asleep(_)) => None,
             // That time was up, which a client may make short, says nothing of the upstream.
             Some(Outcome::Silent) if Instant::now() >= job.deadline => None,

@@ -146,6 +146,11 @@ impl Plan {
         outcome.may_pass()
     }
 
+    /// Whether every upstream had its turn already.
+    pub(crate) fn repeats(&self) -> bool {
+        self.round > 0
+    }
+
     /// Whether another upstream is still to be tried in this round.
     pub(crate) fn has_more(&self) -> bool {
         self.queue.iter().any(|route| !route.relaxed)

@@ -70,7 +70,7 @@ class OpenAiClient(unittest.TestCase):
         request = stream.response.headers["x-request-id"]
         next(iter(stream))
         stream.close()
-        line = self.log_line(request)
+        line = self.log_line(f'"message":"request","request_id":"{request}"') # not that of its usage
         self.assertIn("aborted", line)
         self.assertEqual(line["status"], 200)
 

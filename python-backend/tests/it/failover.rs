@@ -208,3 +208,15 @@ fn s16_an_upstream_that_keeps_failing_is_spared_for_a_while() {
     assert_eq!((first.count(), second.count()), (5, 20));
     assert!(service.get("/metrics").text().contains(r#"outcome="skipped"} 15"#));
 }
+
+#[test]
+fn a_request_that_fails_three_times_is_one_failure_to_the_breaker() {
+    let only = refusing(500, "", "{}");
+    let service = before_all(&[&only], &[]);
+    for tries in [3, 6, 9, 12, 13] {
+        assert_eq!(chat(&service, &question(json!({}))).status, 500);
+        assert_eq!(only.count(), tries, "the fifth failure ends the fifth request's tries too");
+    }
+    assert_eq!(chat(&service, &question(json!({}))).status, 502);
+    assert_eq!(only.count(), 13, "now it is left alone");
+}
