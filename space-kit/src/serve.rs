@@ -33,8 +33,7 @@ pub(crate) fn run<S: Send + Sync + 'static>(app: Arc<App<S>>) -> Result<(), Stri
         let drain = Drain::new();
         let accepting = task::spawn(accept(app.clone(), listener, drain.guard()));
         settle(&app, address).await;
-        serve(&app, drain, accepting, signals.watch().map_err(no_signals)?).await;
-        Ok(())
+        serve(&app, drain, accepting, signals.watch().map_err(no_signals)?).await
     })
 }
 
@@ -73,10 +72,13 @@ async fn settle<S: Send + Sync + 'static>(app: &App<S>, address: io::Result<Sock
 async fn serve<S: Send + Sync + 'static>(
     app: &App<S>,
     drain: Drain,
-    accepting: JoinHandle<()>,
+    mut accepting: JoinHandle<()>,
     mut signals: Watch,
-) {
-    let signal = signals.next().await;
+) -> Result<(), String> {
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        _ = &mut accepting => return Err("nobody accepts connections any more".to_owned()),
+    };
     app.readiness.drain();
     drain.begin();
     _ = accepting.await; // until nobody is taken any more
@@ -92,6 +94,7 @@ async fn serve<S: Send + Sync + 'static>(
         () = sleep_until(deadline) => cut("DRAIN_TIMEOUT is over"),
         _ = signals.next() => cut("a second signal"),
     }
+    Ok(())
 }
 
 /// Accepts until the drain begins, then takes what waits and listens no more.
