@@ -69,13 +69,14 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
 
 type Connection<S> = http1::Connection<Io, Handler<S>>;
 
-/// hyper's part. Not inlined: while it is put together it takes two pages of the stack, in each start too.
+/// hyper's part. Not inlined: while it is put together it takes two pages of the stack, in each start too. Not boxed:
+/// of a thousand boxes a few would keep segments of the heap from going back.
 #[inline(never)]
 fn open<S: Send + Sync + 'static>(
     app: &Arc<App<S>>,
     stream: TcpStream,
     peer: IpAddr,
-) -> (Box<Connection<S>>, Arc<Shared>) {
+) -> (Connection<S>, Arc<Shared>) {
     let (io, shared) = Io::new(stream);
     let handler = Handler { app: app.clone(), shared: shared.clone(), peer };
     let conn = http1::Builder::new()
@@ -83,13 +84,13 @@ fn open<S: Send + Sync + 'static>(
         .half_close(true) // Io tells when a client leaves
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(io, handler);
-    (Box::new(conn), shared)
+    (conn, shared)
 }
 
 /// What a connection still gets that did not end by itself.
 async fn take_leave<S: Send + Sync + 'static>(
     app: &App<S>,
-    conn: Box<Connection<S>>,
+    conn: Connection<S>,
     peer: IpAddr,
     end: End,
     lingering: bool,

@@ -10,12 +10,9 @@ use dlmalloc::Allocator;
 
 use super::{PAGE, map, unmap};
 
-/// Bytes of a segment. It goes back when nothing of it is in use, so shorter ones go sooner.
+/// Bytes of a segment, and of the block that is the first: enough for a start and a first answer. A segment goes
+/// back when nothing of it is in use, so shorter ones go sooner. Untouched pages take no memory.
 pub(super) const SEGMENT: usize = 64 * 1024;
-
-/// Bytes of the block that is the first: enough for a start and a first answer, and no more, for dlmalloc writes to
-/// the end of each, which is a page. What a process allocates first is its list of variables: that fits.
-const FIRST: usize = 15 * 1024 + 512;
 
 /// Where dlmalloc has its memory from.
 pub(super) struct Segments {
@@ -29,12 +26,12 @@ impl Segments {
 }
 
 #[repr(C, align(64))]
-struct Block(UnsafeCell<[MaybeUninit<u8>; FIRST]>);
+struct Block(UnsafeCell<[MaybeUninit<u8>; SEGMENT]>);
 
 // SAFETY: no reference into it is ever made; whose bytes they are is decided by the one dlmalloc that takes it.
 unsafe impl Sync for Block {}
 
-static START: Block = Block(UnsafeCell::new([MaybeUninit::uninit(); FIRST]));
+static START: Block = Block(UnsafeCell::new([MaybeUninit::uninit(); SEGMENT]));
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// dlmalloc's EXTERN_BIT: not to be given back.
@@ -45,7 +42,7 @@ const STATIC: u32 = 1;
 unsafe impl Allocator for Segments {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
         if size <= SEGMENT && !TAKEN.swap(true, Relaxed) {
-            return (START.0.get().cast(), FIRST, STATIC);
+            return (START.0.get().cast(), SEGMENT, STATIC);
         }
         // Segments of different flags are not joined: each can go back alone. Bit 0 has a meaning.
         let flags = self.given.fetch_add(2, Relaxed);
