@@ -1,16 +1,18 @@
 //! The smallest honest server of axum: what the tables call "axum".
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::fd::{FromRawFd, RawFd};
 use std::time::Instant;
 
 use axum::{Json, Router, routing::get};
 use serde_json::json;
 
+#[path = "../../listen.rs"]
+mod listen;
+
 fn main() -> std::io::Result<()> {
     let started = Instant::now();
-    let listener = listen()?;
+    let listener = listen::listen()?;
     listener.set_nonblocking(true)?;
     let health = move || async move {
         let uptime = started.elapsed().as_secs();
@@ -18,23 +20,10 @@ fn main() -> std::io::Result<()> {
     };
     tokio::runtime::Builder::new_multi_thread().enable_io().build()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        if let Some(fd) = var("READY_FD").and_then(|fd| fd.parse::<RawFd>().ok()) {
+        if let Some(fd) = listen::var("READY_FD").and_then(|fd| fd.parse::<RawFd>().ok()) {
             // SAFETY: the harness made this descriptor for this process, and it is taken once.
             unsafe { std::fs::File::from_raw_fd(fd) }.write_all(b"\n")?;
         }
         axum::serve(listener, Router::new().route("/health", get(health))).await
     })
-}
-
-fn listen() -> std::io::Result<TcpListener> {
-    if var("LISTEN_FDS").as_deref() == Some("1") {
-        // SAFETY: the harness handed a listening socket over as descriptor 3, and it is taken once.
-        return Ok(unsafe { TcpListener::from_raw_fd(3) });
-    }
-    let (host, port) = (var("HOST").unwrap_or_default(), var("PORT").unwrap_or_default());
-    TcpListener::bind(format!("{host}:{port}"))
-}
-
-fn var(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

@@ -1,7 +1,6 @@
 //! The smallest honest server of hyper: what the tables call "hyper". What ours adds to it is seen beside it.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::fd::{FromRawFd, RawFd};
 use std::time::Instant;
 
@@ -13,13 +12,16 @@ use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 
+#[path = "../../listen.rs"]
+mod listen;
+
 fn main() -> std::io::Result<()> {
     let started = Instant::now();
-    let listener = listen()?;
+    let listener = listen::listen()?;
     listener.set_nonblocking(true)?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        if let Some(fd) = var("READY_FD").and_then(|fd| fd.parse::<RawFd>().ok()) {
+        if let Some(fd) = listen::var("READY_FD").and_then(|fd| fd.parse::<RawFd>().ok()) {
             // SAFETY: the harness made this descriptor for this process, and it is taken once.
             unsafe { std::fs::File::from_raw_fd(fd) }.write_all(b"\n")?;
         }
@@ -41,17 +43,4 @@ fn answer<B>(request: &hyper::Request<B>, started: Instant) -> hyper::http::Resu
     let body =
         json!({"status": "ok", "service": "hyper", "version": "1", "uptime_seconds": uptime}).to_string();
     Response::builder().header("content-type", "application/json").body(Full::from(body))
-}
-
-fn listen() -> std::io::Result<TcpListener> {
-    if var("LISTEN_FDS").as_deref() == Some("1") {
-        // SAFETY: the harness handed a listening socket over as descriptor 3, and it is taken once.
-        return Ok(unsafe { TcpListener::from_raw_fd(3) });
-    }
-    let (host, port) = (var("HOST").unwrap_or_default(), var("PORT").unwrap_or_default());
-    TcpListener::bind(format!("{host}:{port}"))
-}
-
-fn var(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
