@@ -1,27 +1,28 @@
-//! What the benches time. It is here, because it calls what no other crate can see.
-#![allow(clippy::expect_used)] // a bench of a wrong result is none
+//! What the benchmarks measure. It is here because it calls private items.
+#![allow(clippy::expect_used)] // a benchmark of a wrong result is worthless
 
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 
-use crate::chat_body::{Changes, ChatBody};
-use crate::choices::Choices;
-use crate::sse::{Event, Scanner};
-use crate::{chunk, headers, json_scan, sse};
+use crate::json;
+use crate::wire::chat_body::{Changes, ChatBody};
+use crate::wire::choices::Choices;
+use crate::wire::sse::{Event, Scanner};
+use crate::wire::{chunk, headers, sse};
 
-/// The members of a JSON object: how many.
+/// Finds members of a JSON object. Returns how many members it has.
 pub fn json_scan(text: &[u8]) -> usize {
-    json_scan::members(text, ["model", "stream", "messages"]).expect("an object").count()
+    json::members(text, ["model", "stream", "messages"]).expect("an object").count()
 }
 
-/// A chat's body as it goes to an upstream that has another name for the model.
+/// Changes the body of a chat for an upstream that has another name for the model.
 pub fn chat_body(text: Bytes, model: &str) -> Vec<u8> {
     let body = ChatBody::read(text).expect("a chat");
     body.with(Changes { model: Some(model), usage: true, floats: false }).into_bytes().to_vec()
 }
 
-/// What a relay does with a piece of a stream, but for the sockets: finds, inspects and writes its events. Gives
-/// how many had content.
+/// Does what a relay does with part of a stream, without the sockets: finds, inspects and writes its events. Returns how
+/// many had content.
 pub fn events(piece: &[u8], out: &mut Vec<u8>) -> usize {
     let mut scanner = Scanner::new(1 << 20);
     scanner.push(piece).expect("small events");
@@ -35,12 +36,12 @@ pub fn events(piece: &[u8], out: &mut Vec<u8>) -> usize {
     events.map(&mut write).sum()
 }
 
-/// A request's headers as an upstream gets them.
+/// Filters the headers of a request for the upstream.
 pub fn to_upstream(sent: &HeaderMap) -> HeaderMap {
     headers::to_upstream(sent)
 }
 
-/// An answer's headers as a client gets them.
+/// Filters the headers of a response for the client.
 pub fn to_client(sent: &HeaderMap) -> HeaderMap {
     headers::to_client(sent)
 }

@@ -1,35 +1,36 @@
-//! What the fuzz targets assert. It is here, because it looks at what no other crate can see.
+//! The assertions of the fuzz targets. They are here because they use private items.
 #![allow(clippy::indexing_slicing)] // a panic is what a fuzz target is for
 
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::chat_body::{Changes, ChatBody};
-use crate::choices::Choices;
-use crate::retry_after::retry_after;
-use crate::sse::{Event, Rest, Scanner};
-use crate::{chunk, headers, json_scan, sse, upstream_error};
+use crate::upstream::retry_after;
+use crate::wire::chat_body::{Changes, ChatBody};
+use crate::wire::choices::Choices;
+use crate::wire::sse::{Event, Rest, Scanner};
+use crate::wire::{chunk, headers, sse};
+use crate::{errors, json};
 
-/// The JSON scanner accepts what `serde_json` does; a body's edits and a chunk are those of its tree.
+/// The JSON scanner accepts the same texts as `serde_json`; edits of a body and the facts of a chunk match its tree.
 pub fn json_scan(text: &[u8]) {
     let tree = serde_json::from_slice::<Value>(text).ok();
     let object = tree.as_ref().filter(|tree| tree.is_object());
-    assert_eq!(json_scan::members(text, []).is_ok(), object.is_some(), "accepted by one of the two");
+    assert_eq!(json::members(text, []).is_ok(), object.is_some(), "accepted by one of the two");
     if std::str::from_utf8(text).is_ok() {
-        let items = json_scan::items_in(text, &(0..text.len()), &mut |item| {
+        let items = json::items_in(text, &(0..text.len()), &mut |item| {
             assert!(text.get(item).is_some_and(|item| serde_json::from_slice::<Value>(item).is_ok()));
         });
         assert_eq!(items.is_ok(), tree.as_ref().is_some_and(Value::is_array));
     }
-    assert!(!upstream_error::from_event(text).message.is_empty());
-    if let Ok(seen) = chunk::inspect(text, &mut Choices::new(1)) {
+    assert!(!errors::upstream::from_event(text).message.is_empty());
+    if let Ok(chunk) = chunk::inspect(text, &mut Choices::new(1)) {
         let cleaned = chunk::without_null_error(&Bytes::copy_from_slice(text));
         let cleaned = serde_json::from_slice::<Value>(&cleaned).ok();
         let no_error = cleaned.is_some_and(|cleaned| cleaned["error"].is_null());
-        assert_eq!(no_error, !seen.error || vllm(object));
+        assert_eq!(no_error, !chunk.error || vllm(object));
         assert_eq!(
-            seen.choices_empty,
+            chunk.choices_empty,
             object.is_some_and(|tree| tree["choices"] == Value::Array(Vec::new()))
         );
     }
@@ -47,12 +48,12 @@ pub fn json_scan(text: &[u8]) {
     assert_eq!(serde_json::from_slice::<Value>(&changed).ok().map(without_nulls), Some(without_nulls(tree)));
 }
 
-/// An error that is one by its `object`.
+/// Whether it is an error by its `object`.
 fn vllm(object: Option<&Value>) -> bool {
     object.is_some_and(|tree| tree["error"].is_null() && tree["object"] == "error")
 }
 
-/// Without the nulls that reading a missing member of a tree by `[]` would leave.
+/// The tree without the nulls that reading a missing member with `[]` inserts.
 fn without_nulls(mut tree: Value) -> Value {
     if let Some(fields) = tree.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
@@ -60,8 +61,8 @@ fn without_nulls(mut tree: Value) -> Value {
     tree
 }
 
-/// Any split of a stream gives the same events, and what is written is read again. The first byte is the
-/// limit; the bits of the second say where the input is split.
+/// Any split of a stream gives the same events, and written events are read back. The first byte is the limit; the bits of
+/// the second select where the input is split.
 pub fn sse(input: &[u8]) {
     let [limit, cuts, input @ ..] = input else { return };
     let limit = usize::from(*limit) * 4;
@@ -79,7 +80,7 @@ pub fn sse(input: &[u8]) {
     assert_eq!(scan(usize::MAX, [&written[..]].into_iter()), (whole.0, Some(Rest::Nothing)), "written");
 }
 
-/// The events of an input in parts, and what was left, unless an event was too large.
+/// The events of an input in parts, and the rest, unless an event was too large.
 fn scan<'a>(limit: usize, parts: impl Iterator<Item = &'a [u8]>) -> (Vec<Event>, Option<Rest>) {
     let (mut scanner, mut events) = (Scanner::new(limit), Vec::new());
     for part in parts {
@@ -93,7 +94,7 @@ fn scan<'a>(limit: usize, parts: impl Iterator<Item = &'a [u8]>) -> (Vec<Event>,
     (events, Some(rest))
 }
 
-/// Nothing secret travels on and no value changes. The input is header lines.
+/// No secret is forwarded and no value changes. The input is header lines.
 pub fn headers(input: &[u8]) {
     let mut sent = HeaderMap::new();
     for line in input.split(|&b| b == b'\n').take(100) {
@@ -134,7 +135,11 @@ pub fn headers(input: &[u8]) {
         }
     }
     let body = input.split_at_checked(input.len() / 2).map_or(input, |(_, body)| body);
-    let error =
-        upstream_error::normalise(hyper::StatusCode::SERVICE_UNAVAILABLE, &sent, body, retry_after(&sent, 0));
+    let error = errors::upstream::normalise(
+        hyper::StatusCode::SERVICE_UNAVAILABLE,
+        &sent,
+        body,
+        retry_after(&sent, 0),
+    );
     assert_eq!(error.status, hyper::StatusCode::BAD_GATEWAY);
 }

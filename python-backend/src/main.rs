@@ -1,4 +1,4 @@
-//! Makes the service the process's `main`.
+//! The process's `main`.
 #![no_main]
 
 space_kit::program!(python_backend::SERVICE);

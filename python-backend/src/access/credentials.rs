@@ -1,40 +1,42 @@
-//! What a request brings to show who it is from: `Authorization: Bearer …`, `x-api-key: …`, or both.
+//! The credentials of a request: `Authorization: Bearer …`, `x-api-key: …`, or both.
 
 use space_kit::header::{AUTHORIZATION, HeaderName};
 use space_kit::{HeaderMap, HeaderValue};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// The credentials of a request: unchecked, and never shown.
+/// The credentials of a request, not yet checked. There is no `Debug`, so that they are never shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Credentials<'a> {
-    api_key: Result<&'a str, Lack>,
-    bearer: Result<&'a str, Lack>,
+    api_key: Result<&'a str, CredentialsError>,
+    bearer: Result<&'a str, CredentialsError>,
 }
 
-/// Why a header brings no credential.
+/// Why a header has no usable credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lack {
+pub(crate) enum CredentialsError {
     Missing,
     Scheme,
     Malformed,
     Repeated,
 }
 
-impl Lack {
-    /// What was wrong and what to send, in words for the client.
+impl CredentialsError {
+    /// What is wrong and what to send, for the client.
     pub(crate) fn message(self) -> &'static str {
         match self {
-            Lack::Missing => {
+            CredentialsError::Missing => {
                 "no credentials were sent; send the header Authorization: Bearer KEY, or x-api-key: KEY"
             }
-            Lack::Scheme => {
+            CredentialsError::Scheme => {
                 "the header Authorization does not begin with Bearer; send Authorization: Bearer KEY"
             }
-            Lack::Malformed => {
-                "the credentials are empty or not visible ASCII; send Authorization: Bearer KEY, with the key alone"
+            CredentialsError::Malformed => {
+                "the credentials are empty or not visible ASCII; send Authorization: Bearer KEY, with nothing after the key"
             }
-            Lack::Repeated => "the credentials were sent more than once; send one Authorization header",
+            CredentialsError::Repeated => {
+                "the credentials were sent more than once; send one Authorization header"
+            }
         }
     }
 }
@@ -44,43 +46,44 @@ impl<'a> Credentials<'a> {
     pub(crate) fn of(headers: &'a HeaderMap) -> Credentials<'a> {
         let api_key = single(headers, &X_API_KEY).and_then(|value| visible(value.as_bytes()));
         let bearer = single(headers, &AUTHORIZATION).and_then(|value| {
-            let (scheme, rest) = value.as_bytes().split_at_checked(6).ok_or(Lack::Scheme)?;
+            let (scheme, rest) = value.as_bytes().split_at_checked(6).ok_or(CredentialsError::Scheme)?;
             match rest {
-                _ if !scheme.eq_ignore_ascii_case(b"bearer") => Err(Lack::Scheme),
-                [] => Err(Lack::Malformed),
+                _ if !scheme.eq_ignore_ascii_case(b"bearer") => Err(CredentialsError::Scheme),
+                [] => Err(CredentialsError::Malformed),
                 [b' ', rest @ ..] => visible(rest.trim_ascii()),
-                _ => Err(Lack::Scheme),
+                _ => Err(CredentialsError::Scheme),
             }
         });
         Credentials { api_key, bearer }
     }
 
-    /// The credentials to try. A private Space takes the caller's Hub token in `Authorization`, so that a
-    /// key in `x-api-key` goes first.
+    /// The credentials to try, in order. The key in `x-api-key` comes first, because a private Space needs the caller's
+    /// Hub token in `Authorization`.
     pub(crate) fn offered(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         [self.api_key.ok(), self.bearer.ok()].into_iter().flatten()
     }
 
-    /// Why there are none to try.
-    pub(crate) fn lack(&self) -> Lack {
-        let lacks = [self.bearer.err(), self.api_key.err()];
-        lacks.into_iter().flatten().find(|lack| *lack != Lack::Missing).unwrap_or(Lack::Missing)
+    /// Why there are no credentials to try.
+    pub(crate) fn error(&self) -> CredentialsError {
+        let errors = [self.bearer.err(), self.api_key.err()];
+        let specific = errors.into_iter().flatten().find(|error| *error != CredentialsError::Missing);
+        specific.unwrap_or(CredentialsError::Missing)
     }
 }
 
-/// The header's value, if it was sent once: of two, readers along the way may take either.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a HeaderValue, Lack> {
+/// The header's value, if it was sent once. Of two values, different readers may use different ones.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a HeaderValue, CredentialsError> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
-        (None, _) => Err(Lack::Missing),
+        (None, _) => Err(CredentialsError::Missing),
         (Some(value), None) => Ok(value),
-        (Some(_), Some(_)) => Err(Lack::Repeated),
+        (Some(_), Some(_)) => Err(CredentialsError::Repeated),
     }
 }
 
-fn visible(value: &[u8]) -> Result<&str, Lack> {
+fn visible(value: &[u8]) -> Result<&str, CredentialsError> {
     let visible = !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
-    str::from_utf8(value).ok().filter(|_| visible).ok_or(Lack::Malformed)
+    str::from_utf8(value).ok().filter(|_| visible).ok_or(CredentialsError::Malformed)
 }
 
 #[cfg(test)]
@@ -96,15 +99,15 @@ mod tests {
         headers
     }
 
-    fn offered(list: &[(&'static str, &str)]) -> Result<Vec<String>, Lack> {
+    fn offered(list: &[(&'static str, &str)]) -> Result<Vec<String>, CredentialsError> {
         let headers = headers(list);
         let credentials = Credentials::of(&headers);
         let found: Vec<String> = credentials.offered().map(str::to_owned).collect();
-        if found.is_empty() { Err(credentials.lack()) } else { Ok(found) }
+        if found.is_empty() { Err(credentials.error()) } else { Ok(found) }
     }
 
     #[test]
-    fn both_headers_are_read_and_the_key_goes_first() {
+    fn both_headers_are_read_and_x_api_key_comes_first() {
         let both = [("authorization", "Bearer hf_token"), ("x-api-key", "key")];
         assert_eq!(offered(&both), Ok(vec!["key".to_owned(), "hf_token".to_owned()]));
         for spelling in ["Bearer key", "bearer key", "BEARER   key", "Bearer key "] {
@@ -113,28 +116,28 @@ mod tests {
     }
 
     #[test]
-    fn each_way_to_bring_none_has_its_own_reason() {
-        for (list, lack) in [
-            (&[][..], Lack::Missing),
-            (&[("authorization", "Basic YTpi")], Lack::Scheme),
-            (&[("authorization", "key")], Lack::Scheme),
-            (&[("authorization", "Bearerkey")], Lack::Scheme),
-            (&[("authorization", "")], Lack::Scheme),
-            (&[("authorization", "Bearer")], Lack::Malformed),
-            (&[("authorization", "Bearer  ")], Lack::Malformed),
-            (&[("authorization", "Bearer two words")], Lack::Malformed),
-            (&[("authorization", "Bearer schlüssel")], Lack::Malformed),
-            (&[("x-api-key", "")], Lack::Malformed),
-            (&[("x-api-key", "a b")], Lack::Malformed),
-            (&[("authorization", "Bearer a"), ("authorization", "Bearer b")], Lack::Repeated),
-            (&[("x-api-key", "a"), ("x-api-key", "a")], Lack::Repeated),
+    fn each_way_to_send_no_credential_has_its_own_error() {
+        for (list, error) in [
+            (&[][..], CredentialsError::Missing),
+            (&[("authorization", "Basic YTpi")], CredentialsError::Scheme),
+            (&[("authorization", "key")], CredentialsError::Scheme),
+            (&[("authorization", "Bearerkey")], CredentialsError::Scheme),
+            (&[("authorization", "")], CredentialsError::Scheme),
+            (&[("authorization", "Bearer")], CredentialsError::Malformed),
+            (&[("authorization", "Bearer  ")], CredentialsError::Malformed),
+            (&[("authorization", "Bearer two words")], CredentialsError::Malformed),
+            (&[("authorization", "Bearer schlüssel")], CredentialsError::Malformed),
+            (&[("x-api-key", "")], CredentialsError::Malformed),
+            (&[("x-api-key", "a b")], CredentialsError::Malformed),
+            (&[("authorization", "Bearer a"), ("authorization", "Bearer b")], CredentialsError::Repeated),
+            (&[("x-api-key", "a"), ("x-api-key", "a")], CredentialsError::Repeated),
         ] {
-            assert_eq!(offered(list), Err(lack), "{list:?}");
+            assert_eq!(offered(list), Err(error), "{list:?}");
         }
     }
 
     #[test]
-    fn one_good_header_is_enough() {
+    fn one_valid_header_is_enough() {
         let list = [("authorization", "Basic YTpi"), ("x-api-key", "key")];
         assert_eq!(offered(&list), Ok(vec!["key".to_owned()]));
     }
@@ -143,7 +146,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
-        fn what_is_offered_is_visible_ascii(
+        fn offered_credentials_are_visible_ascii(
             bearer in prop::collection::vec(any::<u8>(), 0..20), key in "(bearer|Bearer )?[ -~é漢]{0,10}",
         ) {
             let mut headers = HeaderMap::new();

@@ -1,22 +1,22 @@
-//! `API_KEYS`: the keys that open the service, each under a label. Only their digests stay in memory.
+//! `API_KEYS`: the keys that callers may use, each with a label. Only their digests stay in memory.
 
 use std::fmt;
 
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
-/// The shortest key, in characters: one that cannot be guessed.
+/// The shortest key, in characters, so that it cannot be guessed.
 const MIN_KEY: usize = 20;
 
 /// The longest label, in characters.
 const MAX_LABEL: usize = 32;
 
-/// Labels that logs and counters use for callers without a key.
+/// Labels that logs and metrics use for callers without a key.
 const RESERVED: [&str; 2] = ["anonymous", "jwt"];
 
 /// The keys, as SHA-256 digests.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Keys(Vec<Key>);
+pub(crate) struct ApiKeys(Vec<Key>);
 
 #[derive(PartialEq, Eq)]
 struct Key {
@@ -24,41 +24,73 @@ struct Key {
     digest: [u8; SHA256_OUTPUT_LEN],
 }
 
-impl Keys {
-    /// Reads `label:key` entries separated by commas. The error names entries by their number and repeats
-    /// neither key nor label: whoever mixes the two up has the key where the label belongs.
-    pub(crate) fn parse(text: &str) -> Result<Keys, String> {
+/// Why `API_KEYS` cannot be used. Entries count from 1. The message repeats neither keys nor labels, because an operator
+/// who swaps the two has put the key in the place of the label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ApiKeysError {
+    NotLabelAndKey { entry: usize },
+    Label { entry: usize },
+    Key { entry: usize },
+    SameLabel { first: usize, second: usize },
+    SameKey { first: usize, second: usize },
+}
+
+impl fmt::Display for ApiKeysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ApiKeysError::NotLabelAndKey { entry } => write!(f, "entry {entry} must be label:key"),
+            ApiKeysError::Label { entry } => write!(
+                f,
+                "entry {entry}: the label before the colon must be 1 to {MAX_LABEL} of A-Z a-z 0-9 . _ - and not \
+                 anonymous or jwt"
+            ),
+            ApiKeysError::Key { entry } => write!(
+                f,
+                "entry {entry}: the key after the colon must be {MIN_KEY} or more visible ASCII characters"
+            ),
+            ApiKeysError::SameLabel { first, second } => {
+                write!(f, "entries {first} and {second} have the same label")
+            }
+            ApiKeysError::SameKey { first, second } => {
+                write!(f, "entries {first} and {second} have the same key")
+            }
+        }
+    }
+}
+
+impl ApiKeys {
+    /// Reads `label:key` entries separated by commas.
+    ///
+    /// # Errors
+    ///
+    /// If an entry is malformed, or if two entries have the same label or key.
+    pub(crate) fn parse(text: &str) -> Result<ApiKeys, ApiKeysError> {
         let mut keys: Vec<Key> = Vec::new();
-        for (at, entry) in text.split(',').enumerate() {
-            let number = at + 1;
-            let Some((label, key)) = entry.trim().split_once(':') else {
-                return Err(format!("entry {number} is not label:key"));
+        for (at, text) in text.split(',').enumerate() {
+            let entry = at + 1;
+            let Some((label, key)) = text.trim().split_once(':') else {
+                return Err(ApiKeysError::NotLabelAndKey { entry });
             };
             if !is_label(label) {
-                return Err(format!(
-                    "entry {number}: the label before the colon must be 1 to {MAX_LABEL} of A-Z a-z 0-9 . _ - \
-                     and not anonymous or jwt"
-                ));
+                return Err(ApiKeysError::Label { entry });
             }
             if key.len() < MIN_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(format!(
-                    "entry {number}: the key after the colon must be {MIN_KEY} or more visible ASCII characters"
-                ));
+                return Err(ApiKeysError::Key { entry });
             }
             let key = Key { label: label.to_owned(), digest: hash(key) };
-            if let Some(same) = keys.iter().position(|other| other.label == key.label) {
-                return Err(format!("entries {} and {number} have the same label", same + 1));
+            if let Some(at) = keys.iter().position(|other| other.label == key.label) {
+                return Err(ApiKeysError::SameLabel { first: at + 1, second: entry });
             }
-            if let Some(same) = keys.iter().position(|other| other.digest == key.digest) {
-                return Err(format!("entries {} and {number} have the same key", same + 1));
+            if let Some(at) = keys.iter().position(|other| other.digest == key.digest) {
+                return Err(ApiKeysError::SameKey { first: at + 1, second: entry });
             }
             keys.push(key);
         }
-        Ok(Keys(keys))
+        Ok(ApiKeys(keys))
     }
 
-    /// The label of a key. It takes as long for a wrong key as for any right one: each digest is compared
-    /// whole, and all of them are.
+    /// The label of a key. The time it takes does not depend on the key, because the whole digest is compared with
+    /// every stored one.
     pub(crate) fn label(&self, offered: &str) -> Option<&str> {
         let offered = hash(offered);
         let mut found = u64::MAX;
@@ -81,8 +113,8 @@ fn hash(key: &str) -> [u8; SHA256_OUTPUT_LEN] {
     bytes
 }
 
-/// The labels alone.
-impl fmt::Debug for Keys {
+/// Shows only the labels.
+impl fmt::Debug for ApiKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.iter().map(|key| &key.label)).finish()
     }
@@ -97,8 +129,8 @@ mod tests {
     const BOB: &str = "sk-bob-0123456789abcdef";
 
     #[test]
-    fn a_key_opens_under_its_label_and_nothing_else_opens() {
-        let keys = Keys::parse(&format!("ann:{ANN}, bob:{BOB}")).unwrap();
+    fn a_key_has_its_label_and_anything_else_has_none() {
+        let keys = ApiKeys::parse(&format!("ann:{ANN}, bob:{BOB}")).unwrap();
         assert_eq!((keys.label(ANN), keys.label(BOB)), (Some("ann"), Some("bob")));
         for wrong in ["", "ann", &ANN[1..], &ANN[..22], &format!("{ANN} "), &ANN.to_uppercase()] {
             assert_eq!(keys.label(wrong), None, "{wrong}");
@@ -107,17 +139,20 @@ mod tests {
     }
 
     #[test]
-    fn a_key_may_hold_colons() {
-        assert_eq!(Keys::parse("a:b:c:0123456789abcdefg").unwrap().label("b:c:0123456789abcdefg"), Some("a"));
+    fn a_key_may_contain_colons() {
+        assert_eq!(
+            ApiKeys::parse("a:b:c:0123456789abcdefg").unwrap().label("b:c:0123456789abcdefg"),
+            Some("a")
+        );
     }
 
     #[test]
-    fn what_is_wrong_is_told_by_number_without_the_key() {
+    fn an_error_names_the_entry_without_the_key() {
         let long = "x".repeat(33);
         for (text, problem) in [
-            (ANN.to_owned(), "entry 1 is not"),
-            (String::new(), "entry 1 is not"),
-            (format!("ann:{ANN},"), "entry 2 is not"),
+            (ANN.to_owned(), "entry 1 must be"),
+            (String::new(), "entry 1 must be"),
+            (format!("ann:{ANN},"), "entry 2 must be"),
             (format!("ann:{ANN},bob:short"), "entry 2: the key"),
             ("ann:0123456789abcdefghé".to_owned(), "entry 1: the key"),
             ("ann:0123456789 abcdefgh".to_owned(), "entry 1: the key"),
@@ -129,36 +164,37 @@ mod tests {
             (format!("ann:{ANN},ann:{BOB}"), "entries 1 and 2 have the same label"),
             (format!("ann:{ANN},bob:{ANN}"), "entries 1 and 2 have the same key"),
         ] {
-            let told = Keys::parse(&text).unwrap_err();
-            assert!(told.contains(problem), "{text}: {told}");
-            assert!(!told.contains(ANN) && !told.contains("short"), "{told}");
+            let message = ApiKeys::parse(&text).unwrap_err().to_string();
+            assert!(message.contains(problem), "{text}: {message}");
+            assert!(!message.contains(ANN) && !message.contains("short"), "{message}");
         }
     }
 
     #[test]
-    fn neither_keys_nor_digests_are_shown() {
-        assert_eq!(format!("{:?}", Keys::parse(&format!("ann:{ANN}")).unwrap()), "{\"ann\"}");
+    fn debug_shows_neither_keys_nor_digests() {
+        assert_eq!(format!("{:?}", ApiKeys::parse(&format!("ann:{ANN}")).unwrap()), "{\"ann\"}");
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
-        fn a_problem_repeats_nothing_of_the_text(entries in prop::collection::vec("[ -~é]{0,9}:?[!-~é]{8,30}", 1..4)) {
-            if let Err(told) = Keys::parse(&entries.join(",")) {
+        fn an_error_repeats_nothing_of_the_text(entries in prop::collection::vec("[ -~é]{0,9}:?[!-~é]{8,30}", 1..4)) {
+            if let Err(error) = ApiKeys::parse(&entries.join(",")) {
+                let message = error.to_string();
                 for piece in entries.iter().flat_map(|entry| entry.split([',', ':', ' '])) {
-                    prop_assert!(piece.len() < 8 || !told.contains(piece), "{}", told);
+                    prop_assert!(piece.len() < 8 || !message.contains(piece), "{}", message);
                 }
             }
         }
 
         #[test]
-        fn of_all_keys_exactly_the_offered_one_is_found(
+        fn exactly_the_offered_key_is_found(
             keys in prop::collection::btree_set("[!-+\\--~]{20,24}", 1..8), other in "[!-~]{20,24}",
         ) {
             let keys: Vec<String> = keys.into_iter().collect();
             let text: Vec<String> = keys.iter().enumerate().map(|(at, key)| format!("l{at}:{key}")).collect();
-            let parsed = Keys::parse(&text.join(",")).unwrap();
+            let parsed = ApiKeys::parse(&text.join(",")).unwrap();
             for (at, key) in keys.iter().enumerate() {
                 prop_assert_eq!(parsed.label(key).map(str::to_owned), Some(format!("l{at}")));
             }

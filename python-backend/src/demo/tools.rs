@@ -1,24 +1,28 @@
-//! Tool calls of the demo model: where the request demands a call (`tool_choice` `required`, or a function by
-//! name), it makes one, with arguments made from the function's schema.
+//! Tool calls of the demo model. It makes one if the request demands it (`tool_choice` is `required` or names a function),
+//! with arguments made from the function's schema.
 
 use serde_json::{Map, Value, json};
 use space_kit::Error;
 use space_kit::respond::to_json;
 
-use crate::error::invalid;
+use crate::errors::openai::invalid;
 
 /// A call of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ToolCall {
-    pub(crate) name: String,
-    /// JSON, as OpenAI has it: text.
-    pub(crate) arguments: String,
+pub(super) struct ToolCall {
+    pub(super) name: String,
+    /// JSON as text, as in OpenAI's API.
+    pub(super) arguments: String,
 }
 
-/// How deep a schema is followed.
+/// How many levels of a schema are followed.
 const MAX_DEPTH: u8 = 8;
 
-/// The call that the request demands, if it does.
+/// The call that the request demands, if any.
+///
+/// # Errors
+///
+/// 400 if `tools` or `tool_choice` is invalid.
 pub(super) fn demanded(body: &Value) -> Result<Option<ToolCall>, Error> {
     let tools = functions(body.get("tools"))?;
     let wanted = match body.get("tool_choice") {
@@ -27,7 +31,7 @@ pub(super) fn demanded(body: &Value) -> Result<Option<ToolCall>, Error> {
             "none" | "auto" => return Ok(None),
             "required" => tools
                 .first()
-                .ok_or_else(|| invalid("tool_choice", "tool_choice is required, but there are no tools"))?,
+                .ok_or_else(|| invalid("tool_choice", "tool_choice is required, but tools is empty"))?,
             _ => {
                 return Err(invalid(
                     "tool_choice",
@@ -40,7 +44,7 @@ pub(super) fn demanded(body: &Value) -> Result<Option<ToolCall>, Error> {
             let name =
                 name.ok_or_else(|| invalid("tool_choice", "tool_choice.function.name must be a string"))?;
             let named = tools.iter().find(|(known, _)| *known == name);
-            named.ok_or_else(|| invalid("tool_choice", format!("no function of tools is called {name:?}")))?
+            named.ok_or_else(|| invalid("tool_choice", format!("tools has no function named {name:?}")))?
         }
     };
     let (name, schema) = wanted;
@@ -71,7 +75,7 @@ fn functions<'a>(tools: Option<&'a Value>) -> Result<Vec<Function<'a>>, Error> {
     list.iter().enumerate().map(function).collect()
 }
 
-/// A value that a JSON Schema allows, for the usual keywords.
+/// A value that matches a JSON Schema, for the usual keywords.
 fn example(schema: &Value, depth: u8) -> Value {
     for keyword in ["const", "default", "example"] {
         if let Some(value) = schema.get(keyword) {
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_demanded_call_fits_its_schema() {
+    fn a_demanded_call_matches_its_schema() {
         let call = ask(json!("required")).unwrap().unwrap();
         let arguments: Value = serde_json::from_str(&call.arguments).unwrap();
         assert_eq!(call.name, "weather");
@@ -139,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn no_call_is_made_unless_it_is_demanded() {
+    fn no_call_is_made_unless_the_request_demands_it() {
         for choice in [json!(null), json!("auto"), json!("none")] {
             assert_eq!(ask(choice).unwrap(), None);
         }
     }
 
     #[test]
-    fn a_demand_that_cannot_be_met_is_named() {
+    fn a_demand_that_cannot_be_met_is_rejected() {
         for choice in [json!("always"), json!({"function": {"name": "other"}}), json!(7)] {
             assert_eq!(ask(choice).unwrap_err().param.as_deref(), Some("tool_choice"));
         }
@@ -155,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_without_end_is_followed_only_so_far() {
+    fn a_deep_schema_is_followed_only_to_a_limit() {
         let mut schema = json!({"type": "object"});
         for _ in 0..100 {
             schema = json!({"type": "object", "properties": {"a": schema}});

@@ -1,4 +1,4 @@
-//! `BODY_MEMORY`: the bytes that all request bodies may take together while they are held.
+//! `BODY_MEMORY`: the bytes that all request bodies may use together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use space_kit::header::RETRY_AFTER;
 use space_kit::{Error, StatusCode};
 
-/// A body is held until its answer begins, or is there where it is not streamed. When the next one goes nobody knows;
-/// to ask again costs little.
+/// A body is held until its response begins, or is complete if it is not streamed. That moment is unknown, and a retry
+/// costs little.
 const RETRY_SECONDS: u64 = 1;
 
-/// The bytes that are left for bodies. Clones share them.
+/// The memory for request bodies. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Budget(Arc<Shared>);
+pub(crate) struct BodyMemory(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -20,7 +20,7 @@ struct Shared {
     used: AtomicUsize,
 }
 
-/// Bytes taken from the budget, given back when it is dropped: keep it as long as the body.
+/// Bytes of the memory that are in use. Dropping it releases them: keep it as long as the body.
 #[derive(Debug)]
 #[must_use = "the bytes are free again when this is dropped"]
 pub(crate) struct Reservation {
@@ -28,13 +28,13 @@ pub(crate) struct Reservation {
     bytes: usize,
 }
 
-impl Budget {
-    /// A budget of `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Budget {
-        Budget(Arc::new(Shared { limit, used: AtomicUsize::new(0) }))
+impl BodyMemory {
+    /// A memory of `limit` bytes.
+    pub(crate) fn new(limit: usize) -> BodyMemory {
+        BodyMemory(Arc::new(Shared { limit, used: AtomicUsize::new(0) }))
     }
 
-    /// A reservation of nothing yet.
+    /// An empty reservation.
     pub(crate) fn reserve(&self) -> Reservation {
         Reservation { shared: self.0.clone(), bytes: 0 }
     }
@@ -46,8 +46,12 @@ impl Budget {
 }
 
 impl Reservation {
-    /// Takes `more` bytes, for those that have come. Where they are not to be had nothing is taken, and the
-    /// request is told to come back: to wait here for other bodies could last for ever.
+    /// Reserves `more` bytes, for a chunk that has arrived. It does not wait, because a wait for other bodies could last
+    /// forever.
+    ///
+    /// # Errors
+    ///
+    /// 429 with `Retry-After` if the memory is in use. Nothing is reserved then.
     pub(crate) fn grow(&mut self, more: usize) -> Result<(), Error> {
         let Shared { limit, used } = &*self.shared;
         let take = |used: usize| used.checked_add(more).filter(|used| used <= limit);
@@ -73,64 +77,64 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn beyond_the_budget_a_body_is_refused_and_nothing_is_taken() {
-        let budget = Budget::new(100);
-        let (mut one, mut other) = (budget.reserve(), budget.reserve());
+    fn beyond_the_limit_a_body_is_rejected_and_nothing_is_reserved() {
+        let memory = BodyMemory::new(100);
+        let (mut one, mut other) = (memory.reserve(), memory.reserve());
         one.grow(60).unwrap();
         let error = other.grow(41).unwrap_err();
         assert_eq!((error.status.as_u16(), error.code), (429, "overloaded"));
         assert_eq!(error.headers, [(RETRY_AFTER, 1_u64.into())]);
-        assert_eq!((budget.used(), other.bytes), (60, 0));
+        assert_eq!((memory.used(), other.bytes), (60, 0));
         other.grow(40).unwrap();
         drop(one);
-        assert_eq!(budget.used(), 40);
+        assert_eq!(memory.used(), 40);
         other.grow(60).unwrap();
-        assert_eq!((budget.used(), other.bytes), (100, 100));
+        assert_eq!((memory.used(), other.bytes), (100, 100));
     }
 
     #[test]
-    fn a_number_beyond_all_bounds_is_refused() {
-        let budget = Budget::new(usize::MAX);
-        let mut one = budget.reserve();
+    fn a_huge_number_is_rejected() {
+        let memory = BodyMemory::new(usize::MAX);
+        let mut one = memory.reserve();
         one.grow(1).unwrap();
         assert!(one.grow(usize::MAX).is_err());
-        assert_eq!(budget.used(), 1);
+        assert_eq!(memory.used(), 1);
     }
 
     #[test]
-    fn bodies_on_many_threads_stay_within_the_budget() {
-        let budget = Budget::new(1000);
+    fn bodies_on_many_threads_stay_within_the_limit() {
+        let memory = BodyMemory::new(1000);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for round in 0..10_000 {
-                        let mut one = budget.reserve();
+                        let mut one = memory.reserve();
                         _ = one.grow(round % 400);
-                        assert!(budget.used() <= 1000);
+                        assert!(memory.used() <= 1000);
                     }
                 });
             }
         });
-        assert_eq!(budget.used(), 0);
+        assert_eq!(memory.used(), 0);
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
-        fn the_bytes_in_use_are_those_of_the_living_reservations(
+        fn the_bytes_in_use_are_those_of_the_live_reservations(
             limit in 0..500_usize, acts in prop::collection::vec((0..5_usize, 0..3_u8, 0..200_usize), 1..60),
         ) {
-            let budget = Budget::new(limit);
-            let mut all: Vec<Reservation> = (0..5).map(|_| budget.reserve()).collect();
-            for (who, act, bytes) in acts {
-                let before = budget.used();
+            let memory = BodyMemory::new(limit);
+            let mut all: Vec<Reservation> = (0..5).map(|_| memory.reserve()).collect();
+            for (which, act, bytes) in acts {
+                let before = memory.used();
                 match act {
-                    0 | 1 => prop_assert_eq!(all[who].grow(bytes).is_ok(), before + bytes <= limit),
-                    _ => all[who] = budget.reserve(),
+                    0 | 1 => prop_assert_eq!(all[which].grow(bytes).is_ok(), before + bytes <= limit),
+                    _ => all[which] = memory.reserve(),
                 }
-                prop_assert_eq!(budget.used(), all.iter().map(|one| one.bytes).sum::<usize>());
-                prop_assert!(budget.used() <= limit);
+                prop_assert_eq!(memory.used(), all.iter().map(|one| one.bytes).sum::<usize>());
+                prop_assert!(memory.used() <= limit);
             }
         }
     }

@@ -1,12 +1,11 @@
-//! What a client is told of its rate limit: OpenAI's `x-ratelimit-*`, and the pair of
-//! draft-ietf-httpapi-ratelimit-headers, which `huggingface_hub` reads.
+//! The headers of the rate limit: OpenAI's `x-ratelimit-*`, and the two of draft-ietf-httpapi-ratelimit-headers, which
+//! `huggingface_hub` reads.
 
 use std::time::Duration;
 
 use space_kit::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use space_kit::{Error, StatusCode};
-
 use space_kit::rate_limit::Verdict;
+use space_kit::{Error, StatusCode};
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
@@ -14,13 +13,13 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// The longest `Retry-After`, in seconds: clients give up, or do not listen, beyond it.
+/// The longest `Retry-After`, in seconds. Clients give up on a longer one, or ignore it.
 const LONGEST_RETRY: u64 = 60;
 
-/// The headers that go with every answer, whatever became of the request.
+/// The headers for every response, success or error.
 pub(crate) fn headers(verdict: &Verdict) -> [(HeaderName, HeaderValue); 5] {
     let (count, remaining) = (verdict.rate.count(), verdict.remaining);
-    // The time at which the client has something to gain.
+    // When more requests are allowed again.
     let next = seconds(if remaining == 0 { verdict.wait } else { verdict.reset });
     [
         (LIMIT, count.into()),
@@ -31,16 +30,17 @@ pub(crate) fn headers(verdict: &Verdict) -> [(HeaderName, HeaderValue); 5] {
     ]
 }
 
-/// The refusal of a request that was not admitted. The headers are in it.
-pub(crate) fn refusal(verdict: &Verdict) -> Error {
+/// The error for a request beyond the limit. It has the headers.
+pub(crate) fn rejected(verdict: &Verdict) -> Error {
     let wait = seconds(verdict.wait).max(1);
-    let message = format!("the limit of {} requests is reached; try again in {}", verdict.rate, span(wait));
+    let message =
+        format!("the limit of {} requests has been reached; try again in {}", verdict.rate, span(wait));
     let error = Error::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message)
         .header(RETRY_AFTER, wait.min(LONGEST_RETRY).into());
     headers(verdict).into_iter().fold(error, |error, (name, value)| error.header(name, value))
 }
 
-/// Whole seconds, rounded up: not too early.
+/// Whole seconds, rounded up, so that a retry is not too early.
 fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_tells_the_limit_what_is_left_and_until_when() {
+    fn every_response_has_the_limit_the_rest_and_the_reset() {
         assert_eq!(
             shown(&headers(&after("60/min", 3))),
             [
@@ -91,20 +91,20 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_when_to_come_back_and_never_later_than_in_a_minute() {
-        let error = refusal(&after("10/min", 11));
+    fn a_rejection_has_a_retry_after_of_at_most_a_minute() {
+        let error = rejected(&after("10/min", 11));
         assert_eq!((error.status.as_u16(), error.code), (429, "rate_limit_exceeded"));
-        assert_eq!(error.message, "the limit of 10/min requests is reached; try again in 6s");
+        assert_eq!(error.message, "the limit of 10/min requests has been reached; try again in 6s");
         assert_eq!(shown(&error.headers)[0], "retry-after: 6");
         assert_eq!(shown(&error.headers)[4], "ratelimit: \"api\";r=0;t=6");
-        let error = refusal(&after("1/h", 2));
+        let error = rejected(&after("1/h", 2));
         assert_eq!(shown(&error.headers)[0], "retry-after: 60");
         assert_eq!(shown(&error.headers)[4], "ratelimit: \"api\";r=0;t=3600");
-        assert_eq!(shown(&refusal(&after("1000/s", 1001)).headers)[0], "retry-after: 1");
+        assert_eq!(shown(&rejected(&after("1000/s", 1001)).headers)[0], "retry-after: 1");
     }
 
     #[test]
-    fn a_span_has_the_parts_that_it_needs() {
+    fn a_span_has_only_the_parts_it_needs() {
         let spans =
             [(0, "0s"), (59, "59s"), (60, "1m0s"), (363, "6m3s"), (3600, "1h0m0s"), (86_399, "23h59m59s")];
         for (seconds, text) in spans {
@@ -116,10 +116,10 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
-        fn a_refusal_waits_from_1_to_60_seconds(count in 1..20_u32, unit in "s|min|h|day") {
+        fn a_rejection_waits_from_1_to_60_seconds(count in 1..20_u32, unit in "s|min|h|day") {
             let verdict = after(&format!("{count}/{unit}"), count + 1);
             prop_assert!(!verdict.admitted);
-            let error = refusal(&verdict);
+            let error = rejected(&verdict);
             let (name, value) = &error.headers[0];
             prop_assert_eq!(name, RETRY_AFTER);
             let seconds: u64 = value.to_str().unwrap().parse().unwrap();

@@ -1,5 +1,5 @@
-//! `MAX_CONCURRENT`: how many requests are at the upstreams at once, with a short queue before it. A request
-//! that finds the queue full, or waits too long, is told to come back: that is better than a late answer.
+//! `MAX_CONCURRENT`: how many requests are at the upstreams at once, with a short queue in front. A request that
+//! finds the queue full or waits too long gets 429 with `Retry-After`, which is better than a late response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use space_kit::{Error, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// The slots of a service.
+/// The slots of the service.
 #[derive(Debug)]
 pub(crate) struct Slots {
     free: Arc<Semaphore>,
@@ -20,22 +20,26 @@ pub(crate) struct Slots {
     queue_timeout: Duration,
 }
 
-/// A slot that is in use until it is dropped: keep it with the answer's body.
+/// A slot in use. Dropping it frees the slot: keep it as long as the response body.
 #[derive(Debug)]
-#[must_use = "a slot is free again when it is dropped"]
+#[must_use = "dropping a slot frees it"]
 pub(crate) struct Slot(#[allow(dead_code)] OwnedSemaphorePermit);
 
 impl Slots {
-    /// `count` slots, and a queue of `queue_length` requests that wait `queue_timeout` at most.
+    /// `count` slots, and a queue of `queue_length` requests that wait for at most `queue_timeout`.
     pub(crate) fn new(count: usize, queue_length: usize, queue_timeout: Duration) -> Slots {
         let count = count.min(Semaphore::MAX_PERMITS);
         let free = Arc::new(Semaphore::new(count));
         Slots { free, count, waiting: AtomicUsize::new(0), queue_length, queue_timeout }
     }
 
-    /// A slot: at once, or in the order of asking. Who stops waiting leaves the queue.
+    /// Takes a slot, at once or in the order of the queue. Dropping the future leaves the queue.
+    ///
+    /// # Errors
+    ///
+    /// 429 with `Retry-After` if the queue is full, or if no slot is free within the queue timeout.
     pub(crate) async fn acquire(&self) -> Result<Slot, Error> {
-        // The semaphore hands a free slot to whoever waits first, so that this cannot jump the queue.
+        // The semaphore gives a free slot to the first waiter, so this cannot jump the queue.
         if let Ok(permit) = self.free.clone().try_acquire_owned() {
             return Ok(Slot(permit));
         }
@@ -46,7 +50,7 @@ impl Slots {
         let _place = Place(&self.waiting);
         match timeout(self.queue_timeout, self.free.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Slot(permit)),
-            _ => Err(self.overloaded("all slots stayed in use for as long as a request may wait")),
+            _ => Err(self.overloaded("all slots stayed in use for the longest time that a request may wait")),
         }
     }
 
@@ -60,10 +64,10 @@ impl Slots {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// After the time that a request may wait, everybody who is in the queue now has gone on.
-    fn overloaded(&self, why: &'static str) -> Error {
+    /// After the queue timeout, every request that is in the queue now has left it.
+    fn overloaded(&self, reason: &'static str) -> Error {
         let seconds = self.queue_timeout.as_secs_f64().ceil().clamp(1.0, 60.0) as u64;
-        Error::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", format!("{why}; try again in {seconds} s"))
+        Error::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", format!("{reason}; try again in {seconds} s"))
             .header(RETRY_AFTER, seconds.into())
     }
 }

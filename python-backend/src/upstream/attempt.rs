@@ -1,141 +1,147 @@
-//! One try at one upstream, read as far as it takes to know that the answer has begun well.
+//! One attempt at one upstream. Its response is read only as far as needed to know that the attempt succeeded.
 
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::header::{CONTENT_ENCODING, HeaderMap};
+use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
 use space_kit::Error;
-use space_kit::outgoing::{PooledBody, collect};
+use space_kit::outgoing::{Pool, PooledBody, collect};
 use tokio::time::timeout_at;
 
-use super::plan::{Outcome, Route};
-use super::{Job, Lane, Upstream, Want, wake};
-use crate::chat_body::with_model;
-use crate::chunk::Usage;
-use crate::headers::{is_event_stream, upstream_request_id};
-use crate::retry_after::retry_after;
-use crate::sse::{Event, Rest, Scanner};
-use crate::{chunk, upstream_error};
+use super::address::Upstream;
+use super::answer::{Answer, EventStream, WholeAnswer};
+use super::failover::AttemptErrorKind;
+use super::request::{Expect, UpstreamRequest};
+use super::retry_after::retry_after;
+use super::wake;
+use crate::clock::Clock;
+use crate::errors;
+use crate::wire::chat_body::with_model;
+use crate::wire::chunk;
+use crate::wire::headers::{is_event_stream, upstream_request_id};
+use crate::wire::sse::{Event, Rest, Scanner};
 
-/// The longest event of a stream that is passed on, in bytes.
+/// The longest event of a stream that is forwarded, in bytes.
 const MAX_EVENT_BYTES: usize = 16 << 20;
-/// The longest answer that is held whole, in bytes.
+/// The longest response that is held whole, in bytes.
 const MAX_WHOLE_BYTES: usize = 64 << 20;
-/// As much of an error's body as is read, in bytes.
+/// How much of an error response is read, in bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
-/// An answer that has begun well.
-pub(crate) enum Opened {
-    /// A stream, with the events that came so far.
-    Events(Stream),
-    /// A whole answer.
-    Whole(Whole),
-    /// A head with its body still to come.
-    Head(Response<PooledBody>),
+const X_HF_BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
+
+/// One attempt at one upstream.
+pub(super) struct Attempt<'a> {
+    pub(super) request: &'a UpstreamRequest,
+    pub(super) upstream: &'a Upstream,
+    pub(super) pool: &'a Pool,
+    /// The account that Hugging Face bills.
+    pub(super) bill_to: Option<&'a HeaderValue>,
+    /// Send the model's name without its provider's pin.
+    pub(super) without_pin: bool,
+    pub(super) clock: Clock,
 }
 
-/// A stream of events.
-pub(crate) struct Stream {
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: PooledBody,
-    pub(crate) scanner: Scanner,
-    pub(crate) first: Event,
+/// A failed attempt.
+pub(super) struct AttemptError {
+    /// For failover.
+    pub(super) kind: AttemptErrorKind,
+    /// For the client, if this is the last attempt.
+    pub(super) error: Error,
 }
 
-/// A whole answer: a JSON object that is no error.
-pub(crate) struct Whole {
-    pub(crate) head: Parts,
-    pub(crate) body: Bytes,
-    pub(crate) usage: Option<Usage>,
-}
-
-impl Whole {
-    /// Its text alone.
-    pub(crate) fn into_body(self) -> Bytes {
-        self.body
-    }
-}
-
-/// A try that failed: what the plan makes of it, and what the client is told if it was the last.
-pub(super) struct Failed(pub(super) Outcome, pub(super) Error);
-
-impl Lane {
-    pub(super) async fn try_once(
-        &self,
-        job: &Job,
-        route: Route,
-        upstream: &Upstream,
-        has_more: bool,
-    ) -> Result<Opened, Failed> {
-        let until = self.patience(job, has_more).into();
-        let tried = timeout_at(until, self.send(job, route, upstream)).await;
-        tried.unwrap_or_else(|_| Err(silent(upstream)))
+impl Attempt<'_> {
+    /// Runs the attempt, until this time at the latest.
+    pub(super) async fn run(&self, until: Instant) -> Result<Answer, AttemptError> {
+        timeout_at(until.into(), self.send()).await.unwrap_or_else(|_| Err(silent(self.upstream)))
     }
 
-    async fn send(&self, job: &Job, route: Route, upstream: &Upstream) -> Result<Opened, Failed> {
-        let request = || self.request(job, route, upstream);
-        let response = self.pool.send(&upstream.origin, &request).await.map_err(broken)?;
+    async fn send(&self) -> Result<Answer, AttemptError> {
+        let (upstream, expect) = (self.upstream, self.request.expect);
+        let response = self.pool.send(&upstream.origin, &|| self.http_request()).await.map_err(broken)?;
         let headers = response.headers();
         if !response.status().is_success() {
             let (head, body) = response.into_parts();
             let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
-            return Err(judged(&head, &body, upstream, &job.path));
+            return Err(self.error_response(&head, &body, &self.request.path));
         }
-        if job.want != Want::Head && headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity")
+        if expect != Expect::Head && headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity")
         {
-            return Err(broken(format!("{upstream:?} answered in a coding that was not asked for")));
+            return Err(broken(format!("{upstream:?} used a content coding that was not requested")));
         }
         let is_events = is_event_stream(headers);
-        match job.want {
-            Want::Head => Ok(Opened::Head(response)),
-            Want::Events if is_events => first(response, upstream).await.map(Opened::Events),
-            Want::Whole if is_events => {
-                Err(unfit(upstream, "the upstream streamed, though a whole answer was asked for"))
+        match expect {
+            Expect::Head => Ok(Answer::Head(response)),
+            Expect::Events if is_events => first_event(response, upstream).await.map(Answer::Events),
+            Expect::Whole if is_events => {
+                Err(unfit(upstream, "the upstream streamed, but the request was for a whole response"))
             }
-            Want::Events | Want::Whole => {
-                let answer = whole(response, upstream).await?;
-                if job.want == Want::Events {
+            Expect::Events | Expect::Whole => {
+                let whole = self.whole(response).await?;
+                if expect == Expect::Events {
                     return Err(unfit(
                         upstream,
-                        "the upstream did not stream, though a stream was asked for",
+                        "the upstream did not stream, but the request was for a stream",
                     ));
                 }
-                Ok(Opened::Whole(answer))
+                Ok(Answer::Whole(whole))
             }
         }
     }
 
-    /// Until when a try is waited for. A whole answer shows nothing before it is made: it may take all the
-    /// time there is, or half of it where another upstream is left.
-    fn patience(&self, job: &Job, has_more: bool) -> Instant {
-        let now = Instant::now();
-        let left = job.deadline.saturating_duration_since(now);
-        match job.want {
-            Want::Events => (now + self.waits.first_event).min(job.deadline),
-            Want::Whole | Want::Head if has_more => now + self.waits.first_event.max(left / 2).min(left),
-            Want::Whole | Want::Head => job.deadline,
+    fn http_request(&self) -> Request<Bytes> {
+        let UpstreamRequest { method, path, headers, body, model_without_pin, .. } = self.request;
+        let mut request = Request::new(match model_without_pin.as_deref().filter(|_| self.without_pin) {
+            Some(model) => with_model(body, model), // the body is copied only in this case
+            None => body.clone(),
+        });
+        *request.method_mut() = method.clone();
+        let target = [self.upstream.base.as_str(), path].concat();
+        *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
+        *request.headers_mut() = headers.clone();
+        if let Some(authorization) = &self.upstream.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
+        if let (Some(bill_to), true) = (self.bill_to, self.upstream.is_hugging_face()) {
+            request.headers_mut().insert(X_HF_BILL_TO, bill_to.clone());
+        }
+        request
+    }
+
+    async fn whole(&self, response: Response<PooledBody>) -> Result<WholeAnswer, AttemptError> {
+        let (head, body) = response.into_parts();
+        let body = collect(body, MAX_WHOLE_BYTES).await;
+        let body = body.map_err(|cause| broken(format!("{:?} {cause}", self.upstream)))?;
+        match chunk::inspect_whole(&body) {
+            Ok(chunk) if chunk.error => Err(error_in_success(&head.headers, &body)),
+            Ok(chunk) => Ok(WholeAnswer { head, body, usage: chunk.usage }),
+            Err(_) => Err(self.error_response(&head, &body, "")),
         }
     }
 
-    fn request(&self, job: &Job, route: Route, upstream: &Upstream) -> Request<Bytes> {
-        let mut request = Request::new(match job.relaxed.as_deref().filter(|_| route.relaxed) {
-            Some(model) => with_model(&job.body, model), // a copy: made only where it comes to that
-            None => job.body.clone(),
-        });
-        *request.method_mut() = job.method.clone();
-        let target = [upstream.base.as_str(), &job.path].concat();
-        *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
-        *request.headers_mut() = job.headers.clone();
-        self.sign(request.headers_mut(), upstream);
-        request
+    /// The error for a response with an error status, or whose body is not JSON.
+    fn error_response(&self, head: &Parts, body: &[u8], path: &str) -> AttemptError {
+        let upstream = self.upstream;
+        let wait = retry_after(&head.headers, self.clock.unix());
+        let error = errors::upstream::normalise(head.status, &head.headers, body, wait);
+        let path = path.split('?').next().unwrap_or_default();
+        let is_unusual_base = head.status == StatusCode::NOT_FOUND && !upstream.base.ends_with("/v1");
+        let hint = if is_unusual_base { "; base URLs usually end in /v1" } else { "" };
+        let mut error = error.cause(format!("{upstream:?}{path} answered {}{hint}", head.status));
+        error.headers.extend(upstream_request_id(&head.headers));
+        let asleep = wake::asleep(upstream, head.status, &head.headers, body);
+        AttemptError { kind: asleep.unwrap_or(AttemptErrorKind::Status(error.status, wait)), error }
     }
 }
 
 /// Reads a stream up to its first event.
-async fn first(response: Response<PooledBody>, upstream: &Upstream) -> Result<Stream, Failed> {
+async fn first_event(
+    response: Response<PooledBody>,
+    upstream: &Upstream,
+) -> Result<EventStream, AttemptError> {
     let (head, mut body) = response.into_parts();
     let mut scanner = Scanner::new(MAX_EVENT_BYTES);
     loop {
@@ -156,60 +162,42 @@ async fn first(response: Response<PooledBody>, upstream: &Upstream) -> Result<St
     }
 }
 
-/// A stream that begins with an error has not begun.
-fn begin(headers: HeaderMap, body: PooledBody, scanner: Scanner, first: Event) -> Result<Stream, Failed> {
-    let is_error = first.is_error() || chunk::inspect_whole(&first.data).is_ok_and(|seen| seen.error);
+/// A stream whose first event is an error is a failed attempt.
+fn begin(
+    headers: HeaderMap,
+    body: PooledBody,
+    scanner: Scanner,
+    first: Event,
+) -> Result<EventStream, AttemptError> {
+    let is_error = first.is_error() || chunk::inspect_whole(&first.data).is_ok_and(|chunk| chunk.error);
     if is_error {
-        return Err(told(&headers, &first.data));
+        return Err(error_in_success(&headers, &first.data));
     }
-    Ok(Stream { headers, body, scanner, first })
+    Ok(EventStream { headers, body, scanner, first })
 }
 
-async fn whole(response: Response<PooledBody>, upstream: &Upstream) -> Result<Whole, Failed> {
-    let (head, body) = response.into_parts();
-    let body = collect(body, MAX_WHOLE_BYTES).await;
-    let body = body.map_err(|cause| broken(format!("{upstream:?} {cause}")))?;
-    match chunk::inspect_whole(&body) {
-        Ok(seen) if seen.error => Err(told(&head.headers, &body)),
-        Ok(seen) => Ok(Whole { head, body, usage: seen.usage }),
-        Err(_) => Err(judged(&head, &body, upstream, "")),
-    }
-}
-
-/// An error in an answer whose status says that all is well.
-fn told(headers: &HeaderMap, data: &[u8]) -> Failed {
-    let mut error = upstream_error::from_event(data);
+/// An error in a response whose status is a success.
+fn error_in_success(headers: &HeaderMap, data: &[u8]) -> AttemptError {
+    let mut error = errors::upstream::from_event(data);
     error.headers.extend(upstream_request_id(headers));
-    Failed(Outcome::Refused(error.status, None), error)
+    AttemptError { kind: AttemptErrorKind::Status(error.status, None), error }
 }
 
-/// What an answer is that is none.
-fn judged(head: &Parts, body: &[u8], upstream: &Upstream, path: &str) -> Failed {
-    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let wait = retry_after(&head.headers, unix);
-    let error = upstream_error::normalise(head.status, &head.headers, body, wait);
-    let path = path.split('?').next().unwrap_or_default();
-    let lost = head.status == StatusCode::NOT_FOUND && !upstream.base.ends_with("/v1");
-    let hint = if lost { "; base addresses usually end in /v1" } else { "" };
-    let mut error = error.cause(format!("{upstream:?}{path} answered {}{hint}", head.status));
-    error.headers.extend(upstream_request_id(&head.headers));
-    let asleep = wake::sleeps(upstream, head.status, &head.headers, body);
-    Failed(asleep.unwrap_or(Outcome::Refused(error.status, wait)), error)
+fn broken(cause: String) -> AttemptError {
+    let message = "the upstream is unreachable, closed the connection, or sent an unreadable response";
+    AttemptError {
+        kind: AttemptErrorKind::Broken,
+        error: errors::upstream::bad_gateway(message).cause(cause),
+    }
 }
 
-fn broken(cause: String) -> Failed {
-    let message = "the upstream could not be reached, broke off or answered what cannot be read";
-    Failed(Outcome::Broken, Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message).cause(cause))
+/// A valid response of another kind than requested. Another attempt would return the same, and cost the same again.
+fn unfit(upstream: &Upstream, message: &'static str) -> AttemptError {
+    let error = errors::upstream::bad_gateway(message).cause(format!("{upstream:?}: {message}"));
+    AttemptError { kind: AttemptErrorKind::Unfit, error }
 }
 
-/// An answer that is good, but not what was asked for: it would be the same again, and paid for again.
-fn unfit(upstream: &Upstream, message: &'static str) -> Failed {
-    let error = Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message);
-    Failed(Outcome::Unfit, error.cause(format!("{upstream:?}: {message}")))
-}
-
-fn silent(upstream: &Upstream) -> Failed {
-    let message = "the upstream did not answer in time";
-    let error = Error::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message);
-    Failed(Outcome::Silent, error.cause(format!("{upstream:?} was silent")))
+fn silent(upstream: &Upstream) -> AttemptError {
+    let error = errors::upstream::timed_out("the upstream did not answer in time");
+    AttemptError { kind: AttemptErrorKind::Silent, error: error.cause(format!("{upstream:?} was silent")) }
 }

@@ -1,47 +1,46 @@
-//! A circuit breaker: an upstream that failed several times in a row is left alone for a while, then tried
-//! by one request.
+//! A circuit breaker: after several failures in a row an upstream gets no requests for a while, and then one probe.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Failures in a row that open the breaker.
 const FAILURES: u32 = 5;
-/// How long it stays open.
+/// How long it stays open before a probe.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// The state of one upstream.
+/// The circuit breaker of one upstream.
 #[derive(Debug, Default)]
-pub(super) struct Breaker(Mutex<State>);
+pub(super) struct Breaker(Mutex<Failures>);
 
 #[derive(Debug, Default)]
-struct State {
-    failures: u32,
-    /// While open: when the next request may try.
+struct Failures {
+    in_a_row: u32,
+    /// While open: when the next probe is allowed.
     retry_at: Option<Instant>,
 }
 
 impl Breaker {
-    /// Whether a request may go there now. While the breaker is open, one a pause may.
-    pub(crate) fn admits(&self, now: Instant) -> bool {
+    /// Whether a request is allowed now. While the breaker is open, one probe per pause is allowed.
+    pub(super) fn allows(&self, now: Instant) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match state.retry_at {
             Some(at) if now < at => false,
             Some(_) => {
-                state.retry_at = Some(now + PAUSE); // this one is the probe
+                state.retry_at = Some(now + PAUSE); // this request is the probe
                 true
             }
             None => true,
         }
     }
 
-    /// Notes how a request went; `None`: it says nothing, and if it was the probe, the next one may be.
-    pub(crate) fn note(&self, worked: Option<bool>, now: Instant) {
+    /// Records whether a request worked. `None` means that it shows nothing; if it was the probe, the next request may be.
+    pub(super) fn record(&self, worked: Option<bool>, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match worked {
-            Some(true) => *state = State::default(),
+            Some(true) => *state = Failures::default(),
             Some(false) => {
-                state.failures = state.failures.saturating_add(1);
-                if state.failures >= FAILURES {
+                state.in_a_row = state.in_a_row.saturating_add(1);
+                if state.in_a_row >= FAILURES {
                     state.retry_at = Some(now + PAUSE);
                 }
             }
@@ -55,30 +54,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_in_a_row_open_it_and_one_probe_closes_it() {
+    fn failures_in_a_row_open_it_and_a_probe_closes_it() {
         let (breaker, start) = (Breaker::default(), Instant::now());
         for _ in 0..FAILURES - 1 {
-            breaker.note(Some(false), start);
-            assert!(breaker.admits(start));
+            breaker.record(Some(false), start);
+            assert!(breaker.allows(start));
         }
-        breaker.note(Some(false), start);
-        assert!(!breaker.admits(start + PAUSE / 2));
+        breaker.record(Some(false), start);
+        assert!(!breaker.allows(start + PAUSE / 2));
         let later = start + PAUSE;
-        assert!(breaker.admits(later), "the probe");
-        assert!(!breaker.admits(later), "one probe, no more");
-        breaker.note(None, later);
-        assert!(breaker.admits(later) && !breaker.admits(later), "a probe that says nothing is none");
-        breaker.note(Some(true), later);
-        assert!(breaker.admits(later) && breaker.admits(later));
+        assert!(breaker.allows(later), "the probe");
+        assert!(!breaker.allows(later), "only one probe");
+        breaker.record(None, later);
+        assert!(breaker.allows(later) && !breaker.allows(later), "a probe that shows nothing does not count");
+        breaker.record(Some(true), later);
+        assert!(breaker.allows(later) && breaker.allows(later));
     }
 
     #[test]
-    fn a_success_in_between_starts_the_count_anew() {
+    fn a_success_resets_the_count() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         for _ in 0..20 {
-            breaker.note(Some(false), now);
-            breaker.note(Some(true), now);
+            breaker.record(Some(false), now);
+            breaker.record(Some(true), now);
         }
-        assert!(breaker.admits(now));
+        assert!(breaker.allows(now));
     }
 }

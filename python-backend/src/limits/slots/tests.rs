@@ -1,4 +1,4 @@
-//! Slots and queue, under a clock that stands still between the steps.
+//! Slots and queue, with a clock that stands still between the steps.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ fn slots(count: usize, queue: usize) -> Arc<Slots> {
     Arc::new(Slots::new(count, queue, SECOND))
 }
 
-/// Asks for a slot in a task of its own.
+/// Acquires a slot in its own task.
 fn ask(slots: &Arc<Slots>) -> JoinHandle<Result<Slot, Error>> {
     let slots = slots.clone();
     tokio::spawn(async move { slots.acquire().await })
@@ -29,7 +29,7 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_slot_goes_to_whoever_waits_first() {
+async fn a_dropped_slot_goes_to_the_first_waiter() {
     let slots = slots(1, 2);
     let held = slots.acquire().await.unwrap();
     let first = ask(&slots);
@@ -46,7 +46,7 @@ async fn a_dropped_slot_goes_to_whoever_waits_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_sheds_at_once() {
+async fn a_full_queue_rejects_at_once() {
     let slots = slots(1, 1);
     let _held = slots.acquire().await.unwrap();
     let _waits = ask(&slots);
@@ -58,14 +58,14 @@ async fn a_full_queue_sheds_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_queue_nobody_waits() {
+async fn without_a_queue_no_request_waits() {
     let slots = slots(1, 0);
     let _held = slots.acquire().await.unwrap();
     assert!(slots.acquire().await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_is_over_sheds_and_leaves_the_queue() {
+async fn a_wait_that_times_out_is_rejected_and_leaves_the_queue() {
     let slots = slots(1, 1);
     let _held = slots.acquire().await.unwrap();
     let started = tokio::time::Instant::now();
@@ -76,12 +76,12 @@ async fn a_wait_that_is_over_sheds_and_leaves_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiter_that_goes_away_leaves_the_queue_and_takes_no_slot() {
+async fn a_cancelled_waiter_leaves_the_queue_and_takes_no_slot() {
     let slots = slots(1, 1);
     let held = slots.acquire().await.unwrap();
-    let gone = ask(&slots);
+    let cancelled = ask(&slots);
     settle().await;
-    gone.abort();
+    cancelled.abort();
     settle().await;
     assert_eq!(slots.waiting(), 0);
     let next = ask(&slots);
@@ -92,89 +92,89 @@ async fn a_waiter_that_goes_away_leaves_the_queue_and_takes_no_slot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_late_does_not_pass_the_queue() {
+async fn a_late_request_does_not_jump_the_queue() {
     let slots = slots(1, 1);
     let held = slots.acquire().await.unwrap();
     let waits = ask(&slots);
     settle().await;
     drop(held);
-    // The one who waits has not run yet, and has the slot already.
+    // The waiter has not run yet, but it has the slot already.
     assert!(slots.free.clone().try_acquire_owned().is_err());
     assert!(waits.await.unwrap().is_ok());
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Act {
+enum Step {
     Ask,
     Release(usize),
-    GoAway(usize),
-    Pass(u64),
+    Cancel(usize),
+    Wait(u64),
 }
 
-fn any_act() -> impl Strategy<Value = Act> {
+fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => Just(Act::Ask),
-        3 => (0..8_usize).prop_map(Act::Release),
-        1 => (0..8_usize).prop_map(Act::GoAway),
-        1 => (1..600_u64).prop_map(Act::Pass),
+        4 => Just(Step::Ask),
+        3 => (0..8_usize).prop_map(Step::Release),
+        1 => (0..8_usize).prop_map(Step::Cancel),
+        1 => (1..600_u64).prop_map(Step::Wait),
     ]
 }
 
-/// Who got what, by the number of the request.
+/// Outcomes, by the number of the request.
 #[derive(Default)]
 struct Seen {
     held: Vec<(usize, Slot)>,
-    refused: Vec<usize>,
+    rejected: Vec<usize>,
 }
 
-async fn run(count: usize, queue: usize, acts: Vec<Act>) {
+async fn run(count: usize, queue: usize, steps: Vec<Step>) {
     let (slots, seen) = (slots(count, queue), Arc::new(Mutex::new(Seen::default())));
     let mut tasks = Vec::new();
-    // The same by hand: who holds, who waits and until when, who was refused.
-    let (mut held, mut waiting, mut refused) = (Vec::new(), VecDeque::<(usize, u64)>::new(), Vec::new());
+    // A model: the requests that hold a slot, wait (and until when), and were rejected.
+    let (mut held, mut waiting, mut rejected) = (Vec::new(), VecDeque::<(usize, u64)>::new(), Vec::new());
     let mut now = 0;
-    for act in acts {
-        match act {
-            Act::Ask => {
+    for step in steps {
+        match step {
+            Step::Ask => {
                 let (number, slots, seen) = (tasks.len(), slots.clone(), seen.clone());
                 tasks.push(tokio::spawn(async move {
                     let outcome = slots.acquire().await;
                     let mut seen = seen.lock().unwrap();
                     match outcome {
                         Ok(slot) => seen.held.push((number, slot)),
-                        Err(_) => seen.refused.push(number),
+                        Err(_) => seen.rejected.push(number),
                     }
                 }));
                 match (held.len() < count, waiting.len() < queue) {
                     (true, _) => held.push(number),
                     (false, true) => waiting.push_back((number, now + 1000)),
-                    (false, false) => refused.push(number),
+                    (false, false) => rejected.push(number),
                 }
             }
-            Act::Release(pick) if !held.is_empty() => {
+            Step::Release(pick) if !held.is_empty() => {
                 let number = held.remove(pick % held.len());
                 let mut seen = seen.lock().unwrap();
                 let at = seen.held.iter().position(|(n, _)| *n == number).unwrap();
                 drop(seen.held.remove(at));
                 held.extend(waiting.pop_front().map(|(number, _)| number));
             }
-            Act::GoAway(pick) if !waiting.is_empty() => {
+            Step::Cancel(pick) if !waiting.is_empty() => {
                 let (number, _) = waiting.remove(pick % waiting.len()).unwrap();
                 tasks[number].abort();
             }
-            Act::Pass(millis) => {
+            Step::Wait(millis) => {
                 advance(Duration::from_millis(millis)).await;
                 now += millis;
                 while waiting.front().is_some_and(|(_, until)| *until <= now) {
-                    refused.extend(waiting.pop_front().map(|(number, _)| number));
+                    rejected.extend(waiting.pop_front().map(|(number, _)| number));
                 }
             }
-            Act::Release(_) | Act::GoAway(_) => {}
+            Step::Release(_) | Step::Cancel(_) => {}
         }
         settle().await;
         let seen = seen.lock().unwrap();
         let numbers: Vec<usize> = seen.held.iter().map(|(number, _)| *number).collect();
-        assert_eq!((numbers, &seen.refused), (held.clone(), &refused));
+        assert_eq!((numbers, &seen.rejected), (held.clone(), &rejected));
         assert_eq!((slots.in_use(), slots.waiting()), (held.len(), waiting.len()));
     }
 }
@@ -183,10 +183,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
-    fn whatever_happens_the_slots_are_as_counted_by_hand(
-        count in 1..4_usize, queue in 0..4_usize, acts in prop::collection::vec(any_act(), 1..30),
+    fn slots_match_a_model_whatever_happens(
+        count in 1..4_usize, queue in 0..4_usize, steps in prop::collection::vec(any_step(), 1..30),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        runtime.unwrap().block_on(run(count, queue, acts));
+        runtime.unwrap().block_on(run(count, queue, steps));
     }
 }

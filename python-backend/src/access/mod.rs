@@ -1,0 +1,14 @@
+//! Who may use the service: everyone, callers with an API key, callers with a token, or no one until the operator
+//! decides.
+
+mod allow;
+mod caller;
+mod credentials;
+mod keys;
+mod policy;
+
+pub(crate) use allow::AllowList;
+pub(crate) use caller::Caller;
+pub(crate) use credentials::Credentials;
+pub(crate) use keys::ApiKeys;
+pub(crate) use policy::{Access, AccessRule, TokenRule, not_configured};

@@ -1,0 +1,147 @@
+//! The access rule, and the decision on a request's credentials.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use space_kit::header::{HeaderValue, WWW_AUTHENTICATE};
+use space_kit::jwks::{Fetch, Location, Source};
+use space_kit::jwt::{Expected, Fault, Token};
+use space_kit::{Error, StatusCode};
+
+use super::allow::AllowList;
+use super::caller::{Caller, CallerKind};
+use super::credentials::Credentials;
+use super::keys::ApiKeys;
+use crate::clock::Now;
+
+/// The operator's rule.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum AccessRule {
+    /// No rule is set, but there is an upstream token to protect. Only the demo model is served.
+    NotConfigured,
+    /// At least one of these is on.
+    Allow { open: bool, keys: Option<ApiKeys>, tokens: Option<TokenRule> },
+}
+
+/// Which tokens are valid, and which of their holders are allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TokenRule {
+    pub(crate) expected: Expected,
+    pub(crate) origin: Location,
+    pub(crate) allow: AllowList,
+}
+
+/// The access rule, with the issuer's keys for checking tokens.
+#[derive(Debug)]
+pub(crate) struct Access {
+    rule: AccessRule,
+    issuer_keys: Option<Source>,
+}
+
+impl Access {
+    /// The rule, with a function that fetches an issuer's keys. Nothing is fetched before the first token.
+    pub(crate) fn new(rule: AccessRule, fetch: Fetch) -> Access {
+        let issuer_keys = match &rule {
+            AccessRule::Allow { tokens: Some(tokens), .. } => Some(Source::new(tokens.origin.clone(), fetch)),
+            _ => None,
+        };
+        Access { rule, issuer_keys }
+    }
+
+    /// Whether the operator set a rule. Without one, only the demo model is served, to everyone.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.rule != AccessRule::NotConfigured
+    }
+
+    /// Identifies the caller of a request. It waits only if an issuer's keys must be fetched first.
+    ///
+    /// # Errors
+    ///
+    /// 401 if no credential is valid, 403 if a token is valid but its holder is not allowed, and the error of the
+    /// fetch if the issuer's keys are unavailable.
+    pub(crate) async fn authenticate(
+        &self,
+        credentials: &Credentials<'_>,
+        now: Now,
+    ) -> Result<Caller, Error> {
+        let AccessRule::Allow { open, keys, tokens } = &self.rule else { return Err(not_configured()) };
+        let mut first_error = None;
+        for offered in credentials.offered() {
+            if let Some(label) = keys.as_ref().and_then(|keys| keys.label(offered)) {
+                return Ok(Caller { label: label.to_owned(), kind: CallerKind::Key });
+            }
+            let after_label = || keys.as_ref()?.label(offered.split_once(':')?.1);
+            let outcome = match (tokens, &self.issuer_keys) {
+                _ if after_label().is_some() => {
+                    Err(unauthorized("send only the key: the part after the label and the colon in API_KEYS"))
+                }
+                (Some(rule), Some(source)) if Token::is_like(offered) => {
+                    check(offered, rule, source, now).await
+                }
+                (Some(_), _) => {
+                    Err(unauthorized("the credential is neither a known API key nor a token (JWT)"))
+                }
+                (None, _) => Err(unauthorized("the API key is unknown")),
+            };
+            match outcome {
+                Ok(caller) => return Ok(caller),
+                Err(error) => _ = first_error.get_or_insert(error),
+            }
+        }
+        // Many clients always send a key, so open access ignores an invalid one.
+        if *open {
+            return Ok(Caller::anonymous());
+        }
+        Err(first_error.unwrap_or_else(|| unauthorized(credentials.error().message())))
+    }
+}
+
+async fn check(text: &str, rule: &TokenRule, source: &Source, now: Now) -> Result<Caller, Error> {
+    let token = Token::parse(text).map_err(invalid)?;
+    let keys = source.keys(now.instant).await?;
+    let newer;
+    let verified = match token.verify(&keys) {
+        Err(Fault::NoKey) => {
+            newer = source.keys_after(&keys, now.instant).await?;
+            if Arc::ptr_eq(&keys, &newer) { Err(Fault::NoKey) } else { token.verify(&newer) }
+        }
+        outcome => outcome,
+    };
+    let holder = verified.and_then(|verified| verified.holder(&rule.expected, now.unix)).map_err(invalid)?;
+    if rule.allow.allows(&holder) {
+        return Ok(Caller { label: holder.subject.to_owned(), kind: CallerKind::Token });
+    }
+    let message = "the token is valid, but its holder is not allowed to use this service";
+    Err(Error::new(StatusCode::FORBIDDEN, "access_denied", message)
+        .cause(format_args!("JWT_ALLOW does not name sub:{}", holder.subject)))
+}
+
+fn invalid(fault: Fault) -> Error {
+    unauthorized_with("Bearer error=\"invalid_token\"", format!("the token is invalid: {}", fault.message()))
+}
+
+fn unauthorized(message: &'static str) -> Error {
+    unauthorized_with("Bearer", message)
+}
+
+/// A 401 names the scheme to use (RFC 9110, section 11.6.1) and, for a token, that it is invalid (RFC 6750,
+/// section 3.1).
+fn unauthorized_with(challenge: &'static str, message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
+        .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+}
+
+/// The error for every request other than one to the demo model, until the operator sets a rule.
+pub(crate) fn not_configured() -> Error {
+    Error::new(
+        StatusCode::UNAUTHORIZED,
+        "access_not_configured",
+        "the operator has not configured access yet, so only the demo model is available; set one of: \
+         ACCESS=open (everyone), API_KEYS=label:key,... (callers with a key), or JWT_ISSUER, JWT_AUDIENCE and \
+         JWT_ALLOW (callers with a token)",
+    )
+    .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Every other path under `/v1`: passed to the upstream and back unchanged.
+
+use bytes::Bytes;
+use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Parts;
+use space_kit::{Answer as HandlerResult, Call, Error, StatusCode};
+
+use crate::catalogue::DEMO_MODEL;
+use crate::demo;
+use crate::request::{Admitted, Exchange, admission, body};
+use crate::response::passthrough;
+use crate::state::State;
+use crate::upstream::{Expect, UpstreamRequest, path_and_query};
+use crate::usage::UsageRecord;
+use crate::wire::chat_body::ChatBody;
+use crate::wire::headers;
+
+/// Paths whose requests or responses the gateway reads. Other spellings of them are rejected.
+const READ_PATHS: &[&str] =
+    &["/chat/completions", "/completions", "/embeddings", "/messages", "/models", "/responses"];
+
+/// Passes a request to the upstream.
+///
+/// # Errors
+///
+/// An error of admission, 400 or 404 if the path is not accepted, or the upstream's error.
+pub(crate) async fn pass(mut call: Call<State>) -> HandlerResult {
+    let now = call.app.state.clock.now();
+    let admitted = admission::admit(&call, now).await?;
+    let result = forward(&mut call, &admitted).await;
+    admitted.with_rate_headers(result)
+}
+
+async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
+    let app = call.app.clone();
+    let state = &app.state;
+    let path = path(&call.head)?;
+    let Some(group) = state.upstreams.main() else {
+        let message = "no upstream is configured, so only /v1/models and /v1/chat/completions of the demo model are \
+                       available";
+        return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
+    };
+    let (text, reservation) = body::read(call, app.config.max_body_bytes, state.clock).await?;
+    let (body, model) = checked(state, text)?;
+    let slot = state.limits.slots.acquire().await?;
+    let mut headers = headers::to_upstream(&call.head.headers);
+    if body.is_empty() {
+        headers.remove(CONTENT_TYPE);
+    }
+    let request = UpstreamRequest {
+        method: call.head.method.clone(),
+        path: path_and_query(&path, call.head.uri.query()),
+        headers,
+        body,
+        model_without_pin: None,
+        expect: Expect::Head,
+        deadline: state.clock.instant() + group.timeouts().total,
+    };
+    let model = if model.is_empty() { "unknown" } else { model.as_str() };
+    let caller = &admitted.caller.label;
+    let usage = UsageRecord::new(state.usage.clone(), app.log, call.id.clone(), caller, model);
+    let group = group.clone();
+    let exchange = Exchange { group, request, usage, slot, reservation, hide_usage: false, choices: 1 };
+    passthrough::respond(exchange, &path, state.clock).await
+}
+
+/// The path below `/v1`. It is rejected if another reader could resolve it to another path: the upstream's key is sent
+/// with it, and a request that the gateway must read must not bypass it under another spelling.
+fn path(head: &Parts) -> Result<String, Error> {
+    let path = head.uri.path();
+    let below = path.strip_prefix("/v1").unwrap_or(path);
+    let escapes = below.split('/').any(|segment| matches!(segment, "." | ".."));
+    if escapes || below.contains('\\') || below.split('%').skip(1).any(is_plain) {
+        let message = "the path has . or .. segments, or percent-encodes a character that needs no encoding: send it unencoded";
+        return Err(Error::new(StatusCode::BAD_REQUEST, "invalid_path", message));
+    }
+    let mut usual = String::new();
+    for segment in below.split('/').filter(|segment| !segment.is_empty()) {
+        usual.extend(["/", segment]);
+    }
+    usual.make_ascii_lowercase();
+    if usual != below && READ_PATHS.contains(&usual.as_str()) {
+        let message = format!("no route has this path; use /v1{usual}");
+        return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
+    }
+    Ok(below.to_owned())
+}
+
+/// Whether the text after a % is not a code, or is the code of a character that needs no encoding (RFC 3986, section 2.3)
+/// or that some readers treat as the end of a segment.
+fn is_plain(code: &str) -> bool {
+    let digit = |at| char::from(*code.as_bytes().get(at)?).to_digit(16);
+    let byte = digit(0).zip(digit(1)).and_then(|(high, low)| char::from_u32(high << 4 | low));
+    byte.is_none_or(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '/' | '\\'))
+}
+
+/// The body with the model of its alias, and the name that the caller used.
+fn checked(state: &State, text: Bytes) -> Result<(Bytes, String), Error> {
+    if text.is_empty() {
+        return Ok((text, String::new()));
+    }
+    let is_json = text.trim_ascii_start().starts_with(b"{");
+    if !is_json && state.catalogue.is_limited() {
+        let message = "this service limits the models (MODELS), so it accepts only JSON bodies, whose model it can check";
+        return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
+    }
+    if !is_json {
+        return Ok((text, String::new()));
+    }
+    let body = ChatBody::read(text.clone())?;
+    let asked = body.model.as_deref().or(state.catalogue.default_model());
+    if asked.is_none() && !state.catalogue.is_limited() {
+        return Ok((text, String::new()));
+    }
+    let model = state.catalogue.resolve(asked)?;
+    let asked = asked.unwrap_or_default().to_owned();
+    if model == DEMO_MODEL && !state.catalogue.is_alias(&asked) {
+        return Err(demo::only_chats(""));
+    }
+    Ok((
+        if body.model.as_deref() == Some(model.as_str()) {
+            text
+        } else {
+            body.with_model(&model).into_bytes()
+        },
+        asked,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn below(uri: &str) -> Result<String, Error> {
+        path(&hyper::Request::get(uri).body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn a_path_cannot_leave_the_base_path() {
+        assert_eq!(below("/v1/files/a.b/content?x=..").unwrap(), "/files/a.b/content");
+        for escaping in
+            ["/v1/../admin", "/v1/a/./b", "/v1/%2e%2E/x", "/v1/.%2e/x", "/v1/a%2Fb", "/v1/a%5cb", "/v1/.."]
+        {
+            assert_eq!(below(escaping).unwrap_err().code, "invalid_path", "{escaping}");
+        }
+    }
+
+    #[test]
+    fn another_spelling_of_a_known_path_is_rejected_with_the_usual_one() {
+        for odd in [
+            "/v1/chat/completions/",
+            "/v1//chat/completions",
+            "/v1/chat//completions//",
+            "/v1/Chat/Completions",
+            "/v1/responses/",
+            "/v1/MESSAGES",
+            "/v1/models/",
+        ] {
+            let error = below(odd).unwrap_err();
+            let usual = odd.to_ascii_lowercase().replace("//", "/");
+            assert_eq!((error.status.as_u16(), error.code), (404, "unknown_url"), "{odd}");
+            assert!(error.message.ends_with(usual.trim_end_matches('/')), "{}", error.message);
+        }
+        for odd in ["/v1/chat/completion%73", "/v1/%72esponses", "/v1/messages%", "/v1/messages%4"] {
+            assert_eq!(below(odd).unwrap_err().code, "invalid_path", "{odd}");
+        }
+        for other in ["/v1/responses", "/v1/messages/count_tokens", "/v1/files/", "/v1/files/a%20b%C3%A9"] {
+            assert!(below(other).is_ok(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Reads the service's variables and makes its state.
+
+mod access;
+mod limits;
+mod models;
+mod upstreams;
+pub(crate) mod vars;
+
+use std::hash::RandomState;
+use std::sync::Arc;
+
+use space_kit::rate_limit::Limiter;
+use space_kit::{Config, Env, Log, jwks, parse};
+
+use crate::access::Access;
+use crate::clock::Clock;
+use crate::state::State;
+use crate::usage::UsageTotals;
+
+/// The state of the service; `None` means that `env` has the problems, all of them.
+pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
+    let clock = Clock::system();
+    let upstreams = upstreams::read(env, clock);
+    // If the upstreams cannot be read, the settings that depend on them are checked as if there were a token.
+    let access = access::read(env, upstreams.as_ref().is_none_or(|upstreams| upstreams.has_key));
+    let limits = limits::read(env, kit);
+    let catalogue = models::read(env);
+    let demo_delay = env.read(&vars::DEMO_DELAY, parse::duration_or_zero);
+    let (Some(upstreams), Some(access), Some(limits), Some(catalogue), Some(demo_delay)) =
+        (upstreams, access, limits, catalogue, demo_delay)
+    else {
+        return None; // one exit, because each one drops all that was read: less code
+    };
+    if let Some(warning) = access.warning() {
+        Log::new(kit.log_level, kit.log_format).warn(warning, &[]);
+    }
+    Some(State {
+        access: Access::new(access.rule, jwks::over(upstreams.pool.clone())),
+        limiter: access.rate.map(|rate| Limiter::new(rate, clock.instant(), RandomState::new())),
+        upstreams,
+        limits,
+        catalogue,
+        usage: Arc::new(UsageTotals::default()),
+        demo_delay,
+        clock,
+    })
+}

@@ -1,0 +1,175 @@
+//! The settings of upstreams: their addresses, keys and timeouts.
+
+use std::time::Duration;
+
+use space_kit::header::HeaderValue;
+use space_kit::outgoing::{Connector, Pool};
+use space_kit::{Env, Var, parse};
+
+use super::vars::{
+    COMPLETIONS_API_KEYS, COMPLETIONS_URL, EMBEDDINGS_API_KEYS, EMBEDDINGS_URL, EVENT_TIMEOUT,
+    FIRST_EVENT_TIMEOUT, HEARTBEAT, HF_BILL_TO, HF_TOKEN, UPSTREAM_API_KEYS, UPSTREAM_TIMEOUT, UPSTREAM_URL,
+    WAKE_TIMEOUT,
+};
+use crate::clock::Clock;
+use crate::upstream::{GroupSettings, Timeouts, Upstream, Upstreams};
+
+const ROUTER: &str = "https://router.huggingface.co/v1";
+
+/// Reads the variables; `None` means that `env` has the problems.
+pub(super) fn read(env: &mut Env<'_>, clock: Clock) -> Option<Upstreams> {
+    let pool = Connector::configure(env).map(Pool::new);
+    let token = env.optional(&HF_TOKEN, key);
+    let bill_to = env.optional(&HF_BILL_TO, |text| HeaderValue::try_from(text).ok());
+    let timeouts = timeouts(env);
+    let known = token.as_ref().and_then(Option::as_deref);
+    let main = list(env, &UPSTREAM_URL, &UPSTREAM_API_KEYS, known);
+    let embeddings = list(env, &EMBEDDINGS_URL, &EMBEDDINGS_API_KEYS, known);
+    let completions = list(env, &COMPLETIONS_URL, &COMPLETIONS_API_KEYS, known);
+    let (Some(mut main), Some(embeddings), Some(completions)) = (main, embeddings, completions) else {
+        return None;
+    };
+    if main.is_empty() && known.is_some() {
+        main.extend(Upstream::parse(ROUTER).map(|router| with_token(router, known)));
+    }
+    token.as_ref()?;
+    let (Some(pool), Some(bill_to), Some(timeouts)) = (pool, bill_to, timeouts) else { return None };
+    let settings = GroupSettings { pool, bill_to, timeouts, clock, random };
+    Some(Upstreams::new(main, embeddings, completions, settings))
+}
+
+/// A number from 0 to 1 for jitter. No secret depends on it.
+fn random() -> f64 {
+    use std::hash::BuildHasher;
+    let bits = std::collections::hash_map::RandomState::new().hash_one(0_u8);
+    f64::from((bits >> 32) as u32) / f64::from(u32::MAX)
+}
+
+fn timeouts(env: &mut Env<'_>) -> Option<Timeouts> {
+    let mut time = |var: &'static Var, parse: fn(&str) -> Option<Duration>| env.read(var, parse);
+    let total = time(&UPSTREAM_TIMEOUT, parse::duration);
+    let first_event = time(&FIRST_EVENT_TIMEOUT, parse::duration);
+    let between_events = time(&EVENT_TIMEOUT, parse::duration);
+    let wake = time(&WAKE_TIMEOUT, parse::duration_or_zero);
+    let heartbeat = time(&HEARTBEAT, parse::duration);
+    Some(Timeouts {
+        total: total?,
+        first_event: first_event?,
+        between_events: between_events?,
+        wake: wake?,
+        heartbeat: heartbeat?,
+    })
+}
+
+/// The upstreams of one variable, with the keys of another or, if that is unset, with Hugging Face's token.
+fn list(
+    env: &mut Env<'_>,
+    urls: &'static Var,
+    keys: &'static Var,
+    token: Option<&str>,
+) -> Option<Vec<Upstream>> {
+    let given =
+        env.optional(urls, |text| Some(text.split(',').map(|url| Upstream::parse(url.trim())).collect()));
+    let keys_given =
+        env.optional(keys, |text| text.split(',').map(|one| key(one.trim())).collect::<Option<Vec<_>>>());
+    let (Some(given), Some(keys_given)) = (given, keys_given) else { return None };
+    let given: Vec<Option<Upstream>> = given.unwrap_or_default();
+    if let Some(at) = given.iter().position(Option::is_none) {
+        // The address is not shown, because the mistake may be a key in it.
+        let (number, keys, accepts) = (at + 1, keys.name, urls.accepts);
+        let problem = format!("address {number} is not accepted; accepted: {accepts}; put keys into {keys}");
+        env.problem(urls, problem);
+        return None;
+    }
+    let upstreams: Vec<Upstream> = given.into_iter().flatten().collect();
+    let Some(list) = keys_given else {
+        return Some(upstreams.into_iter().map(|one| with_token(one, token)).collect());
+    };
+    if list.len() != upstreams.len() {
+        let problem = match (list.len(), upstreams.len()) {
+            (_, 0) => format!("is set, but {} is not: set both or neither", urls.name),
+            (have, want) => {
+                format!(
+                    "has {have} keys, but {} has {want} addresses: set one key for each address",
+                    urls.name
+                )
+            }
+        };
+        env.problem(keys, problem);
+        return None;
+    }
+    let keyed = upstreams.into_iter().zip(list);
+    keyed
+        .map(|(upstream, key)| if key == "none" { Some(upstream) } else { upstream.with_key(&key) })
+        .collect()
+}
+
+fn with_token(upstream: Upstream, token: Option<&str>) -> Upstream {
+    match token {
+        Some(token) if upstream.is_hugging_face() => upstream.clone().with_key(token).unwrap_or(upstream),
+        _ => upstream,
+    }
+}
+
+fn key(text: &str) -> Option<String> {
+    (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    fn read_with(set: &[(&str, &str)]) -> Result<Upstreams, String> {
+        let lookup =
+            |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
+        let mut env = Env::new(&lookup, &[]);
+        let upstreams = read(&mut env, Clock::system());
+        let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
+        assert_eq!(upstreams.is_some(), problems.is_empty(), "{problems:?}");
+        upstreams.ok_or(problems.concat())
+    }
+
+    #[test]
+    fn the_token_is_used_only_without_keys_and_never_for_a_space() {
+        const TOKEN: (&str, &str) = ("HF_TOKEN", "hf_secret");
+        const SPACE: (&str, &str) = ("UPSTREAM_URL", "https://me-app.hf.space/v1");
+        let has_key = |set: &[(&str, &str)]| read_with(set).unwrap().has_key;
+        assert!(has_key(&[TOKEN]));
+        assert!(has_key(&[TOKEN, ("UPSTREAM_URL", "https://x.aws.endpoints.huggingface.cloud/v1")]));
+        assert!(!has_key(&[TOKEN, SPACE]));
+        assert!(has_key(&[TOKEN, SPACE, ("UPSTREAM_API_KEYS", "hf_secret")]));
+        let router = ("UPSTREAM_URL", ROUTER);
+        assert!(has_key(&[TOKEN, router]) && !has_key(&[TOKEN, router, ("UPSTREAM_API_KEYS", "none")]));
+    }
+
+    #[test]
+    fn keys_without_addresses_are_named() {
+        for (set, expected) in [
+            (
+                &[("UPSTREAM_API_KEYS", "a")][..],
+                "UPSTREAM_API_KEYS: is set, but UPSTREAM_URL is not: set both or neither",
+            ),
+            (
+                &[("EMBEDDINGS_API_KEYS", "a")],
+                "EMBEDDINGS_API_KEYS: is set, but EMBEDDINGS_URL is not: set both or neither",
+            ),
+            (
+                &[("UPSTREAM_URL", "https://a/v1"), ("UPSTREAM_API_KEYS", "a,b")],
+                "UPSTREAM_API_KEYS: has 2 keys, but UPSTREAM_URL has 1 addresses: set one key for each address",
+            ),
+        ] {
+            assert_eq!(read_with(set).err().as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_rejected_address_is_not_shown() {
+        for address in ["http://user:pa55word@127.0.0.1/v1", "https://a/v1?key=pa55word", "pa55word"] {
+            let message = read_with(&[("UPSTREAM_URL", &format!("https://a/v1,{address}"))]).err().unwrap();
+            assert!(message.starts_with("UPSTREAM_URL: address 2 is not accepted; "), "{message}");
+            assert!(message.ends_with("; put keys into UPSTREAM_API_KEYS"), "{message}");
+            assert!(!message.contains("pa55word"), "{message}");
+        }
+    }
+}

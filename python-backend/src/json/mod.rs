@@ -1,0 +1,12 @@
+//! JSON text (RFC 8259) without a tree: checked, searched and edited in place.
+
+mod scan;
+mod splice;
+mod text;
+
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub(crate) use scan::{Member, Members, items_in, last_members_in, members, members_in, string};
+pub(crate) use splice::{Pieces, Splice, quoted};
+pub(crate) use text::{ScanError, Span, check_utf8};

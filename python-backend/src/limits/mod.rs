@@ -1,0 +1,30 @@
+//! How much the service does at once, and how often for one caller.
+
+mod memory;
+pub(crate) mod rate_headers;
+mod slots;
+
+use std::fmt::Write;
+
+pub(crate) use memory::{BodyMemory, Reservation};
+pub(crate) use slots::{Slot, Slots};
+
+/// What requests must share.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) slots: Slots,
+    pub(crate) body_memory: BodyMemory,
+}
+
+impl Limits {
+    /// Appends what is in use, in the Prometheus text format.
+    pub(crate) fn render(&self, out: &mut String) {
+        for (name, help, value) in [
+            ("gateway_slots_in_use", "Requests at the upstreams", self.slots.in_use()),
+            ("gateway_queue_length", "Requests that wait for a slot", self.slots.waiting()),
+            ("gateway_body_bytes", "Bytes of request bodies held", self.body_memory.used()),
+        ] {
+            _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+        }
+    }
+}

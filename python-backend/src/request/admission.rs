@@ -1,0 +1,59 @@
+//! Admission: who a request is from, and whether it is within the rate limit.
+
+use space_kit::{Answer, Call, Error, HeaderName, HeaderValue};
+
+use crate::access::{Caller, Credentials};
+use crate::clock::Now;
+use crate::limits::rate_headers;
+use crate::state::State;
+
+/// An admitted caller, with the headers of the rate limit for the response.
+pub(crate) struct Admitted {
+    pub(crate) caller: Caller,
+    rate_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Admitted {
+    /// The response or the error, with the headers of the rate limit.
+    pub(crate) fn with_rate_headers(self, mut result: Answer) -> Answer {
+        for (name, value) in self.rate_headers {
+            match &mut result {
+                Ok(response) => _ = response.headers_mut().insert(name, value),
+                Err(error) if error.headers.iter().any(|(set, _)| *set == name) => {}
+                Err(error) => error.headers.push((name, value)),
+            }
+        }
+        result
+    }
+}
+
+/// Identifies the caller and counts the request. It waits only if an issuer's keys must be fetched first.
+///
+/// # Errors
+///
+/// 401 or 403 if the caller may not use the service, 429 if the caller is over the rate limit, and the error of the fetch
+/// if the issuer's keys are unavailable.
+pub(crate) async fn admit(call: &Call<State>, now: Now) -> Result<Admitted, Error> {
+    let caller = call.app.state.access.authenticate(&Credentials::of(&call.head.headers), now).await?;
+    count(call, caller, now)
+}
+
+/// Admits an anonymous caller to the demo model, while access is not configured.
+///
+/// # Errors
+///
+/// 429 if the caller is over the rate limit.
+pub(crate) fn admit_to_demo(call: &Call<State>, now: Now) -> Result<Admitted, Error> {
+    count(call, Caller::anonymous(), now)
+}
+
+fn count(call: &Call<State>, caller: Caller, now: Now) -> Result<Admitted, Error> {
+    let Some(limiter) = &call.app.state.limiter else {
+        return Ok(Admitted { caller, rate_headers: Vec::new() });
+    };
+    let verdict = limiter.take(caller.bucket(call.client), now.instant);
+    if !verdict.admitted {
+        return Err(rate_headers::rejected(&verdict));
+    }
+    Ok(Admitted { caller, rate_headers: rate_headers::headers(&verdict).into() })
+}

@@ -1,0 +1,94 @@
+//! Reads a request body, within the memory for bodies and at a minimum rate.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use space_kit::header::CONNECTION;
+use space_kit::{Call, Error, HeaderValue, Refusal, StatusCode};
+use tokio::time::timeout_at;
+
+use crate::clock::Clock;
+use crate::limits::Reservation;
+use crate::state::State;
+
+/// This many bytes of a body, or its end, must arrive within `STRETCH_TIME`: 8.7 KiB a second. A body of 20 MiB must be
+/// faster than that, because of `REQUEST_TIMEOUT`.
+const STRETCH: usize = 256 * 1024;
+const STRETCH_TIME: Duration = Duration::from_secs(30);
+
+/// Reads the whole body, of at most `limit` bytes. The reservation grows with the bytes that have arrived, because any
+/// client can announce a long body. Keep it as long as the body.
+///
+/// # Errors
+///
+/// 413 if the body is too long, 429 if the memory for bodies is in use, 408 if the body arrives too slowly, and 400 if the
+/// client's framing is wrong.
+pub(crate) async fn read(
+    call: &mut Call<State>,
+    limit: usize,
+    clock: Clock,
+) -> Result<(Bytes, Reservation), Error> {
+    let mut reservation = call.app.state.limits.body_memory.reserve();
+    let mut whole = BytesMut::with_capacity(call.body.announced().min(limit).min(64 * 1024));
+    let mut pace = Pace::from(clock.instant());
+    loop {
+        let chunk = timeout_at(pace.until.into(), call.body.chunk()).await;
+        let Some(chunk) = chunk.map_err(|_| too_slow())? else { return Ok((whole.freeze(), reservation)) };
+        let chunk = chunk?;
+        if whole.len() + chunk.len() > limit {
+            return Err(Refusal::BodyTooLarge(limit).into());
+        }
+        reservation.grow(chunk.len())?;
+        whole.extend_from_slice(&chunk);
+        pace.record(whole.len(), clock.instant());
+    }
+}
+
+/// When the next stretch of a body, or its end, must have arrived. Slow uploads must not hold memory that other requests
+/// wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pace {
+    until: Instant,
+    due: usize,
+}
+
+impl Pace {
+    fn from(now: Instant) -> Pace {
+        Pace { until: now + STRETCH_TIME, due: STRETCH }
+    }
+
+    /// Records the number of bytes that have arrived.
+    fn record(&mut self, bytes: usize, now: Instant) {
+        if bytes >= self.due {
+            *self = Pace { until: now + STRETCH_TIME, due: bytes + STRETCH };
+        }
+    }
+}
+
+fn too_slow() -> Error {
+    let message =
+        "the request body arrived too slowly: its end, or 256 KiB more of it, must arrive within 30 s";
+    Error::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
+        .header(CONNECTION, HeaderValue::from_static("close"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_must_keep_its_pace_and_a_fast_start_is_no_credit() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut pace = Pace::from(start);
+        pace.record(STRETCH - 1, after(29));
+        assert_eq!(pace.until, after(30), "not a stretch yet");
+        pace.record(STRETCH, after(29));
+        assert_eq!(pace.until, after(59));
+        pace.record(20 * STRETCH, after(30));
+        assert_eq!(pace.until, after(60));
+        pace.record(21 * STRETCH - 1, after(59));
+        assert_eq!(pace.until, after(60));
+        assert!(too_slow().message.contains("256 KiB") && STRETCH == 256 * 1024);
+    }
+}

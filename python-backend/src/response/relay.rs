@@ -1,0 +1,150 @@
+//! Forwards an upstream's stream of events to the client, with heartbeats while the upstream is silent. The client's
+//! stream ends cleanly only if the upstream's response was complete.
+
+use std::time::{Duration, Instant};
+
+use http_body_util::BodyExt;
+use space_kit::outgoing::collect;
+use space_kit::{BoxError, Error, Sender, task};
+use tokio::time::{timeout, timeout_at};
+
+use crate::clock::Clock;
+use crate::errors;
+use crate::errors::upstream::{bad_gateway, timed_out};
+use crate::upstream::{EventStream, Timeouts, UpstreamGroup};
+use crate::usage::UsageRecord;
+use crate::wire::choices::Choices;
+use crate::wire::sse::{Event, Rest, Scanner};
+use crate::wire::{chunk, sse};
+
+/// Time for what may follow the last event of a response, such as `[DONE]`. Some upstreams send nothing and keep the
+/// connection open.
+pub(super) const FINISH: Duration = Duration::from_secs(2);
+
+/// How much may follow `[DONE]`, in bytes.
+const MAX_REST: usize = 64 << 10;
+
+/// The relay of one stream.
+pub(super) struct Relay<'a> {
+    /// The group whose keys must not appear in an error.
+    pub(super) group: &'a UpstreamGroup,
+    pub(super) timeouts: Timeouts,
+    pub(super) deadline: Instant,
+    /// The gateway requested the usage and the client did not: the chunk with the usage is not forwarded.
+    pub(super) hide_usage: bool,
+    pub(super) choices: Choices,
+    pub(super) usage: &'a mut UsageRecord,
+    pub(super) clock: Clock,
+}
+
+impl Relay<'_> {
+    /// Forwards a stream to its end.
+    ///
+    /// # Errors
+    ///
+    /// If the stream fails. The error is sent as an event first, and then it aborts the connection.
+    pub(super) async fn run(&mut self, sender: &mut Sender, stream: EventStream) -> Result<(), BoxError> {
+        let Err(mut error) = self.forward(sender, stream).await else { return Ok(()) };
+        self.group.hide_keys(&mut error);
+        sender.send(sse::data_event(&errors::openai::body(&error))).await;
+        Err(error.into_reason().into())
+    }
+
+    async fn forward(&mut self, sender: &mut Sender, stream: EventStream) -> Result<(), Error> {
+        let EventStream { mut body, mut scanner, first, .. } = stream;
+        let mut out = Vec::new();
+        let mut done = self.event(first, &mut out)?;
+        // When the last event arrived, and when something was last sent. An upstream's comments change neither.
+        let (mut received, mut sent) = (self.clock.instant(), self.clock.instant());
+        loop {
+            let has_events = self.events(&mut scanner, &mut done, &mut out);
+            if !out.is_empty() {
+                sender.send(std::mem::take(&mut out)).await;
+                sent = self.clock.instant();
+            }
+            if has_events? {
+                received = self.clock.instant();
+            }
+            if done {
+                // Read the end of the framing, so that the connection can be used again.
+                task::spawn(async move {
+                    _ = timeout(Duration::from_secs(1), collect(body, MAX_REST)).await;
+                });
+                break;
+            }
+            let (finished, between) = (self.choices.have_ended(), self.timeouts.between_events);
+            // A client that requested the usage must get it, and some upstreams take their time to count.
+            let is_complete = finished && (self.hide_usage || self.usage.reported.is_some());
+            let patience = if is_complete { FINISH.min(between) } else { between };
+            let until = self.deadline.min(received + patience);
+            match timeout_at(until.min(sent + self.timeouts.heartbeat).into(), body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    let data = frame.into_data().unwrap_or_default(); // trailers have no data
+                    scanner.push(&data).map_err(|error| broken(&error))?;
+                }
+                // Some upstreams break off after the response is complete. Nothing is lost then.
+                Ok(Some(Err(error))) if !finished => return Err(broken(&error)),
+                Ok(_) => {
+                    if let Rest::Event(last) = scanner.finish() {
+                        done = self.event(last, &mut out)?;
+                    }
+                    break;
+                }
+                Err(_) if self.clock.instant() < until => {
+                    sender.send(sse::HEARTBEAT).await;
+                    sent = self.clock.instant();
+                }
+                Err(_) if finished => break,
+                Err(_) if until == self.deadline => {
+                    return Err(timed_out("the response took longer than the time limit"));
+                }
+                Err(_) => return Err(timed_out("the upstream stopped sending events")),
+            }
+        }
+        if !done && !self.choices.have_ended() {
+            return Err(broken(&"it ended without a finish_reason or [DONE]"));
+        }
+        out.extend_from_slice(sse::DONE.as_bytes());
+        sender.send(out).await;
+        Ok(())
+    }
+
+    /// Handles the events that are complete. Returns whether there were any.
+    fn events(&mut self, scanner: &mut Scanner, done: &mut bool, out: &mut Vec<u8>) -> Result<bool, Error> {
+        let mut any = false;
+        while let Some(event) = scanner.next_event().filter(|_| !*done) {
+            *done = self.event(event, out)?;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    /// Records, cleans and forwards one event. Returns whether it is `[DONE]`.
+    fn event(&mut self, event: Event, out: &mut Vec<u8>) -> Result<bool, Error> {
+        if chunk::is_done(&event.data) {
+            return Ok(true);
+        }
+        if event.is_error() {
+            return Err(errors::upstream::from_event(&event.data));
+        }
+        let chunk = chunk::inspect(&event.data, &mut self.choices).map_err(|error| broken(&error))?;
+        if chunk.error {
+            return Err(errors::upstream::from_event(&event.data));
+        }
+        self.usage.content_chunks += u64::from(chunk.has_content);
+        if let Some(usage) = chunk.usage {
+            self.usage.reported = Some(usage);
+            if self.hide_usage && chunk.choices_empty {
+                return Ok(false);
+            }
+        }
+        let data = if chunk.null_error { chunk::without_null_error(&event.data) } else { event.data };
+        sse::write(&Event { name: event.name, data }, out);
+        Ok(false)
+    }
+}
+
+fn broken(cause: &dyn std::fmt::Display) -> Error {
+    let message = "the upstream broke off in the middle of the response";
+    bad_gateway(message).cause(format!("the upstream's stream: {cause}"))
+}

@@ -1,0 +1,86 @@
+//! A streamed response, from the first attempt to its end. The status is held back for one heartbeat, so that an early
+//! failure is still an HTTP error. After that, comments keep the client's connection alive while attempts go on.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use space_kit::{Answer as HandlerResult, Body, BoxError, Error, Response, Sender};
+use tokio::time::timeout;
+
+use super::relay::Relay;
+use crate::clock::Clock;
+use crate::errors;
+use crate::errors::upstream::bad_gateway;
+use crate::request::Exchange;
+use crate::upstream::{Answer, EventStream, Timeouts};
+use crate::wire::choices::Choices;
+use crate::wire::{headers, sse};
+
+type Opening = Pin<Box<dyn Future<Output = (Exchange, Result<EventStream, Error>)> + Send>>;
+
+/// Sends the request and responds with events.
+///
+/// # Errors
+///
+/// The upstream's error, if it arrives within one heartbeat. A later error is an event in the stream.
+pub(crate) async fn respond(exchange: Exchange, clock: Clock) -> HandlerResult {
+    let timeouts = exchange.group.timeouts();
+    let mut opening: Opening = Box::pin(open(exchange));
+    let mut response = Response::new(Body::empty());
+    let begun = match timeout(timeouts.heartbeat, &mut opening).await {
+        Ok((exchange, stream)) => {
+            let stream = stream?;
+            *response.headers_mut() = headers::to_client(&stream.headers);
+            Begun::Open(Box::new((exchange, stream)))
+        }
+        Err(_) => Begun::Opening(opening),
+    };
+    sse::set_headers(response.headers_mut());
+    *response.body_mut() = Body::produce(move |sender| relay(sender, begun, timeouts, clock));
+    Ok(response)
+}
+
+/// How far a stream is when its status is sent.
+enum Begun {
+    Open(Box<(Exchange, EventStream)>),
+    Opening(Opening),
+}
+
+async fn open(mut exchange: Exchange) -> (Exchange, Result<EventStream, Error>) {
+    let answer = exchange.group.send(&exchange.request).await;
+    let stream = answer.and_then(|answer| match answer {
+        Answer::Events(stream) => Ok(stream),
+        Answer::Whole(_) | Answer::Head(_) => Err(bad_gateway("the upstream did not stream")),
+    });
+    exchange.usage.begun = stream.is_ok();
+    (exchange, stream)
+}
+
+async fn relay(mut sender: Sender, begun: Begun, timeouts: Timeouts, clock: Clock) -> Result<(), BoxError> {
+    let (exchange, mut stream) = match begun {
+        Begun::Open(open) => *open,
+        Begun::Opening(mut opening) => {
+            sender.send(sse::HEARTBEAT).await;
+            let (exchange, stream) = loop {
+                match timeout(timeouts.heartbeat, &mut opening).await {
+                    Ok(opened) => break opened,
+                    Err(_) => sender.send(sse::HEARTBEAT).await,
+                }
+            };
+            match stream {
+                Ok(stream) => (exchange, stream),
+                Err(error) => {
+                    sender.send(sse::data_event(&errors::openai::body(&error))).await;
+                    return Err(error.into_reason().into());
+                }
+            }
+        }
+    };
+    let Exchange { group, mut usage, slot: _slot, request, reservation, hide_usage, choices } = exchange;
+    let deadline = request.deadline;
+    drop((request, reservation, std::mem::take(&mut stream.headers))); // they hold the buffers they were read into
+    let choices = Choices::new(choices);
+    let mut relay =
+        Relay { group: &group, timeouts, deadline, hide_usage, choices, usage: &mut usage, clock };
+    relay.run(&mut sender, stream).await
+}

@@ -1,0 +1,27 @@
+//! A whole response, which is sent when it is complete.
+
+use space_kit::{Answer as HandlerResult, Body, Response};
+
+use super::embeddings;
+use crate::errors::upstream::bad_gateway;
+use crate::request::Exchange;
+use crate::upstream::Answer;
+use crate::wire::headers;
+
+/// Sends the request and responds with the whole answer. `base64` converts the numbers of embeddings to base64.
+///
+/// # Errors
+///
+/// The upstream's error, or 502 if its embeddings cannot be converted.
+pub(crate) async fn respond(mut exchange: Exchange, base64: bool) -> HandlerResult {
+    let Answer::Whole(answer) = exchange.group.send(&exchange.request).await? else {
+        return Err(bad_gateway("the upstream did not send a whole response"));
+    };
+    exchange.usage.begun = true;
+    exchange.usage.reported = answer.usage;
+    let body = if base64 { embeddings::to_base64(&answer.body)? } else { answer.body };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = answer.head.status;
+    *response.headers_mut() = headers::to_client(&answer.head.headers);
+    Ok(response)
+}

@@ -1,0 +1,35 @@
+//! What all requests share.
+
+use std::hash::RandomState;
+use std::sync::Arc;
+use std::time::Duration;
+
+use space_kit::rate_limit::Limiter;
+
+use crate::access::Access;
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::limits::Limits;
+use crate::upstream::Upstreams;
+use crate::usage::UsageTotals;
+
+/// What all requests share.
+pub struct State {
+    pub(crate) upstreams: Upstreams,
+    pub(crate) access: Access,
+    /// `None`: no limit.
+    pub(crate) limiter: Option<Limiter<RandomState>>,
+    pub(crate) limits: Limits,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) usage: Arc<UsageTotals>,
+    /// Pause between the words of the demo model.
+    pub(crate) demo_delay: Duration,
+    pub(crate) clock: Clock,
+}
+
+/// Appends the service's own metrics in the Prometheus text format.
+pub(crate) fn render_metrics(state: &State, out: &mut String) {
+    state.upstreams.render(out);
+    state.limits.render(out);
+    state.usage.render(out);
+}

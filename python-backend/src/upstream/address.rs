@@ -1,0 +1,131 @@
+//! The address of an upstream, with its key.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use space_kit::Error;
+use space_kit::client::is_private;
+use space_kit::header::HeaderValue;
+use space_kit::outgoing::{Origin, Url};
+
+/// Hosts that get Hugging Face's token by default, with their subdomains. Spaces (`hf.space`) are not among them, because
+/// a Space runs other people's code.
+const HUGGING_FACE: [&str; 2] = ["router.huggingface.co", ENDPOINTS];
+const ENDPOINTS: &str = "endpoints.huggingface.cloud";
+
+/// One OpenAI-compatible API. Its key is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Upstream {
+    pub(crate) origin: Origin,
+    /// The path before `/chat/completions`, such as `/v1`, without a slash at its end.
+    pub(crate) base: String,
+    /// `Bearer …`, marked sensitive.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.base)
+    }
+}
+
+impl Upstream {
+    /// Parses `https://host[:port]/base`, or `http://` with a host that may be private. `None` for anything else,
+    /// including a URL with credentials, a query or a fragment.
+    pub(crate) fn parse(text: &str) -> Option<Upstream> {
+        let Url { origin, target } = Url::parse(text)?;
+        // Without TLS the key is readable on the way, so plain http is only for addresses that may be private.
+        let is_public = origin.host.parse::<IpAddr>().is_ok_and(|address| !is_private(address));
+        if target.contains('?') || (!origin.tls && is_public) {
+            return None;
+        }
+        let base = target.trim_end_matches('/').to_owned();
+        Some(Upstream { origin, base, authorization: None })
+    }
+
+    /// The upstream with a key. `None` if the key is not valid in a header.
+    pub(crate) fn with_key(mut self, key: &str) -> Option<Upstream> {
+        let mut value = HeaderValue::try_from(format!("Bearer {key}")).ok()?;
+        value.set_sensitive(true);
+        self.authorization = Some(value);
+        Some(self)
+    }
+
+    /// Removes the key from an error, because some upstreams repeat a key that they reject.
+    pub(crate) fn hide_key(&self, error: &mut Error) {
+        let shown =
+            self.authorization.as_ref().and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        // A shorter key is not secret, and may be an ordinary word.
+        let Some(key) = shown.filter(|key| key.len() >= 8) else { return };
+        let hide = |text: &str| text.replace(key, "***");
+        error.message = hide(&error.message).into();
+        error.param = error.param.as_deref().map(|param| hide(param).into());
+        error.cause = error.cause.as_deref().map(hide);
+    }
+
+    /// Whether it gets a Hugging Face token by default: it is one of their hosts, reached over TLS.
+    pub(crate) fn is_hugging_face(&self) -> bool {
+        self.origin.tls && HUGGING_FACE.into_iter().any(|domain| self.is_under(domain))
+    }
+
+    /// Whether it is an Inference Endpoint. Its 503 means that a replica is starting.
+    pub(super) fn is_inference_endpoint(&self) -> bool {
+        self.is_under(ENDPOINTS)
+    }
+
+    /// Whether it is a Space. A web page from it means that it is asleep.
+    pub(super) fn is_space(&self) -> bool {
+        self.is_under("hf.space")
+    }
+
+    fn is_under(&self, domain: &str) -> bool {
+        let before = self.origin.host.strip_suffix(domain);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_parsed_and_displayed() {
+        let shown = |text| Upstream::parse(text).map(|upstream| format!("{upstream:?}"));
+        assert_eq!(
+            shown("https://Router.huggingface.co/v1/").as_deref(),
+            Some("https://router.huggingface.co/v1")
+        );
+        assert_eq!(shown("http://[::1]:8080").as_deref(), Some("http://[::1]:8080"));
+    }
+
+    #[test]
+    fn an_address_that_would_leak_or_mislead_is_rejected() {
+        for rejected in [
+            "ftp://a/v1",
+            "https://user:pw@a/v1",
+            "https://a/v1?key=x",
+            "https://a/#x",
+            "http://8.8.8.8/v1",
+            "a",
+            "/v1",
+        ] {
+            assert_eq!(Upstream::parse(rejected), None, "{rejected}");
+        }
+    }
+
+    #[test]
+    fn a_hugging_face_token_goes_only_to_hugging_face() {
+        let is = |text: &str| Upstream::parse(text).unwrap().is_hugging_face();
+        assert!(is("https://router.huggingface.co/v1"));
+        assert!(is("https://x.eu-west-1.aws.endpoints.huggingface.cloud/v1"));
+        assert!(!is("https://me-app.hf.space/v1"), "a Space runs other people's code");
+        assert!(!is("https://evilrouter.huggingface.co/v1") && !is("https://router.huggingface.co.evil/v1"));
+        assert!(!is("http://router.huggingface.co/v1"), "plain http would expose it");
+    }
+
+    #[test]
+    fn a_key_is_never_shown() {
+        let upstream = Upstream::parse("https://a/v1").unwrap().with_key("hf_secret").unwrap();
+        assert!(!format!("{upstream:?} {:?}", upstream.authorization).contains("secret"));
+    }
+}

@@ -1,0 +1,35 @@
+//! What an upstream returned when an attempt succeeded.
+
+use bytes::Bytes;
+use hyper::Response;
+use hyper::header::HeaderMap;
+use hyper::http::response::Parts;
+use space_kit::outgoing::PooledBody;
+
+use crate::usage::Usage;
+use crate::wire::sse::{Event, Scanner};
+
+/// What an upstream returned. It has the form that the request expects.
+pub(crate) enum Answer {
+    /// A stream of events, with those that have arrived.
+    Events(EventStream),
+    /// A whole response.
+    Whole(WholeAnswer),
+    /// A head whose body has not been read.
+    Head(Response<PooledBody>),
+}
+
+/// A stream of events.
+pub(crate) struct EventStream {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: PooledBody,
+    pub(crate) scanner: Scanner,
+    pub(crate) first: Event,
+}
+
+/// A whole response: a JSON object that is not an error.
+pub(crate) struct WholeAnswer {
+    pub(crate) head: Parts,
+    pub(crate) body: Bytes,
+    pub(crate) usage: Option<Usage>,
+}

@@ -1,0 +1,24 @@
+//! Upstreams: OpenAI-compatible APIs that requests are forwarded to, with failover between the endpoints of a group.
+
+mod address;
+mod answer;
+mod attempt;
+mod attempt_counts;
+mod breaker;
+mod endpoint;
+mod failover;
+mod group;
+mod groups;
+mod request;
+mod retry_after;
+mod timeouts;
+mod wake;
+
+pub(crate) use address::Upstream;
+pub(crate) use answer::{Answer, EventStream};
+pub(crate) use group::{GroupSettings, UpstreamGroup};
+pub(crate) use groups::Upstreams;
+pub(crate) use request::{Expect, UpstreamRequest, path_and_query, without_pin};
+#[cfg(feature = "fuzzing")]
+pub(crate) use retry_after::retry_after;
+pub(crate) use timeouts::Timeouts;

@@ -1,0 +1,62 @@
+//! A request as it is sent to an upstream.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::Method;
+use hyper::header::HeaderMap;
+
+/// Suffixes of a model's name that select how the Hugging Face router chooses a provider. They are not pins.
+const POLICIES: [&str; 3] = ["fastest", "cheapest", "preferred"];
+
+/// A request as it is sent to any upstream of a group.
+pub(crate) struct UpstreamRequest {
+    pub(crate) method: Method,
+    /// The path below the upstream's base path, and the query: `/chat/completions`.
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// The model in `body` without its provider's pin, if it has one.
+    pub(crate) model_without_pin: Option<String>,
+    pub(crate) expect: Expect,
+    /// For the whole response, all attempts together.
+    pub(crate) deadline: Instant,
+}
+
+/// The kind of response that is expected. It decides how much of a response is read before the attempt has succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expect {
+    /// Events of a chat or a completion: read up to the first event.
+    Events,
+    /// A JSON response: read to its end.
+    Whole,
+    /// Anything: read the head.
+    Head,
+}
+
+/// A path with the query of the client's request.
+pub(crate) fn path_and_query(path: &str, query: Option<&str>) -> String {
+    match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    }
+}
+
+/// A model's name without the provider's pin at its end, if it has one.
+pub(crate) fn without_pin(model: &str) -> Option<&str> {
+    let (bare, pin) = model.rsplit_once(':')?;
+    (!bare.is_empty() && !pin.is_empty() && !POLICIES.contains(&pin)).then_some(bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_a_provider_and_not_a_policy() {
+        assert_eq!(without_pin("org/model:groq"), Some("org/model"));
+        for whole in ["org/model", "org/model:fastest", "org/model:cheapest", "org/model:", ":groq"] {
+            assert_eq!(without_pin(whole), None, "{whole}");
+        }
+    }
+}

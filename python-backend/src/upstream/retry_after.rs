@@ -1,0 +1,38 @@
+//! `Retry-After` of an upstream (RFC 9110, section 10.2.3), in seconds or as a date.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use hyper::header::{HeaderMap, RETRY_AFTER};
+
+use crate::wire::headers::seconds;
+
+/// The delay that the header asks for. `now` is the time in seconds since 1970.
+pub(crate) fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {
+    let date = || httpdate::parse_http_date(headers.get(RETRY_AFTER)?.to_str().ok()?).ok();
+    let until = || date()?.duration_since(UNIX_EPOCH).ok();
+    seconds(headers, &RETRY_AFTER).or_else(|| Some(until()?.saturating_sub(Duration::from_secs(now))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn a_retry_after_is_a_number_of_seconds_or_a_date() {
+        let delay = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+            retry_after(&headers, 784_111_777).map(|wait| wait.as_secs())
+        };
+        assert_eq!(delay("30"), Some(30));
+        for date in
+            ["Sun, 06 Nov 1994 08:50:07 GMT", "Sunday, 06-Nov-94 08:50:07 GMT", "Sun Nov  6 08:50:07 1994"]
+        {
+            assert_eq!(delay(date), Some(30), "{date}");
+        }
+        assert_eq!(delay("Sun, 06 Nov 1994 08:49:00 GMT"), Some(0), "in the past");
+        for ignored in ["soon", "a b c d e f g GMT", "Sun, 06 Nov 1994", "-1"] {
+            assert_eq!(delay(ignored), None, "{ignored}");
+        }
+    }
+}

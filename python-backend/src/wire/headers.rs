@@ -1,0 +1,286 @@
+//! The headers that are forwarded in each direction. Both lists are allow-lists: a deny-list would have to name
+//! every header that carries a credential, selects an account, sets state in a browser or steers a proxy.
+
+use std::time::Duration;
+
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+
+/// Request headers for the upstream. The gateway sets `Host`, `Content-Length`, `Authorization` and billing itself.
+/// `Accept-Encoding` is not forwarded, because the gateway reads the responses.
+const REQUEST: &[&str] = &[
+    "accept",
+    "anthropic-beta",
+    "anthropic-version",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "idempotency-key",
+    "openai-beta",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "x-amzn-trace-id",
+    "x-client-request-id",
+];
+
+/// Response headers for the client: how to read the body, when to retry, and the id for support requests.
+const RESPONSE: &[&str] = &[
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "server-timing",
+    "x-error-message",
+    "x-should-retry",
+];
+
+const EVENT_STREAM: &[u8] = b"text/event-stream";
+
+/// Prefixes of further response headers: rate limits, and where and how long the model ran.
+const RESPONSE_PREFIXES: &[&str] = &[
+    "anthropic-ratelimit-",
+    "openai-processing-",
+    "ratelimit",
+    "x-compute-",
+    "x-inference-",
+    "x-ratelimit-",
+];
+
+/// The headers of a client's request that are forwarded to the upstream.
+pub(crate) fn to_upstream(headers: &HeaderMap) -> HeaderMap {
+    filtered(headers, |name| REQUEST.contains(&name.as_str()).then(|| name.clone()))
+}
+
+/// The headers of an upstream's response that are forwarded to the client. The upstream's `x-request-id` becomes
+/// `x-upstream-request-id`, next to the gateway's own.
+pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
+    filtered(headers, |name| {
+        if name == X_REQUEST_ID {
+            return Some(X_UPSTREAM_REQUEST_ID);
+        }
+        let text = name.as_str();
+        let wanted =
+            RESPONSE.contains(&text) || RESPONSE_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+        wanted.then(|| name.clone())
+    })
+}
+
+/// The upstream's id of the request, as a header for an error response.
+pub(crate) fn upstream_request_id(headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
+    Some((X_UPSTREAM_REQUEST_ID, headers.get(X_REQUEST_ID)?.clone()))
+}
+
+/// Whether a response is a stream of events.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().get(..EVENT_STREAM.len()));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM))
+}
+
+fn filtered(headers: &HeaderMap, rename: impl Fn(&HeaderName) -> Option<HeaderName>) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for (name, value) in headers {
+        if let Some(new_name) = rename(name).filter(|_| !is_hop_by_hop(headers, name)) {
+            kept.append(new_name, value.clone());
+        }
+    }
+    kept
+}
+
+/// Whether `Connection` names the header, so that it must not be forwarded (RFC 9110, section 7.6.1). The headers
+/// that are always hop-by-hop are in neither list.
+fn is_hop_by_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
+    let named =
+        headers.get_all(CONNECTION).into_iter().flat_map(|value| value.as_bytes().split(|&b| b == b','));
+    named.map(<[u8]>::trim_ascii).any(|named| named.eq_ignore_ascii_case(name.as_str().as_bytes()))
+}
+
+/// The value of a header in seconds, whole or with a fraction, as some servers and clients send it. `None` for a date.
+pub(crate) fn seconds(headers: &HeaderMap, name: &HeaderName) -> Option<Duration> {
+    duration(headers.get(name)?.as_bytes())
+}
+
+/// Seconds, whole or with a fraction. serde_json parses them because it is linked anyway; std's float parser would
+/// add 15 KB.
+pub(crate) fn duration(seconds: &[u8]) -> Option<Duration> {
+    Duration::try_from_secs_f64(serde_json::from_slice(seconds).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::RETRY_AFTER;
+    use proptest::prelude::*;
+
+    fn map(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
+        }
+        headers
+    }
+
+    const SECRET: &[&str] = &[
+        "authorization",
+        "proxy-authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-hf-authorization",
+        "cookie",
+        "set-cookie",
+        "www-authenticate",
+        "proxy-authenticate",
+        "x-hf-bill-to",
+        "openai-organization",
+        "openai-project",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "expect",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "keep-alive",
+        "connection",
+        "host",
+        "content-length",
+        "accept-encoding",
+        "x-scale-up-timeout",
+        "access-control-allow-origin",
+        "strict-transport-security",
+        "alt-svc",
+        "server",
+        "content-security-policy",
+        "clear-site-data",
+        "refresh",
+        "x-accel-redirect",
+    ];
+
+    #[test]
+    fn seconds_may_have_a_fraction_and_other_values_are_ignored() {
+        let parsed = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+            seconds(&headers, &RETRY_AFTER)
+        };
+        assert_eq!([parsed("30"), parsed("0")], [Some(Duration::from_secs(30)), Some(Duration::ZERO)]);
+        assert_eq!(parsed("0.25"), Some(Duration::from_millis(250)));
+        for ignored in ["", "-1", "soon", "inf", "NaN", "1e300", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+            assert_eq!(parsed(ignored), None, "{ignored}");
+        }
+        assert_eq!(seconds(&HeaderMap::new(), &RETRY_AFTER), None);
+    }
+
+    #[test]
+    fn a_request_keeps_the_headers_that_upstreams_read() {
+        let sent = map(&[
+            ("Content-Type", "application/json"),
+            ("ACCEPT", "*/*"),
+            ("user-agent", "openai/3"),
+            ("anthropic-version", "2023-06-01"),
+            ("traceparent", "00-1-2-01"),
+            ("connection", "keep-alive"),
+            ("x-stainless-os", "Linux"),
+            ("accept-encoding", "gzip"),
+        ]);
+        let kept = to_upstream(&sent);
+        assert_eq!(kept.len(), 5);
+        assert_eq!(kept["content-type"], "application/json");
+    }
+
+    #[test]
+    fn a_response_keeps_the_headers_that_clients_read() {
+        let sent = map(&[
+            ("content-type", "text/event-stream; charset=utf-8"),
+            ("retry-after", "7"),
+            ("x-ratelimit-remaining-tokens", "5"),
+            ("RateLimit-Policy", "\"a\";q=1"),
+            ("ratelimit", "\"a\";r=0;t=7"),
+            ("anthropic-ratelimit-requests-limit", "1"),
+            ("x-request-id", "Root=1;2"),
+            ("x-upstream-request-id", "forged"),
+            ("x-compute-time", "0.1"),
+            ("set-cookie", "a=b"),
+        ]);
+        let kept = to_client(&sent);
+        assert_eq!(kept.len(), 8);
+        assert_eq!(kept.get_all("x-upstream-request-id").iter().collect::<Vec<_>>(), ["Root=1;2"]);
+        assert!(!kept.contains_key("x-request-id"));
+    }
+
+    #[test]
+    fn headers_named_by_connection_are_not_forwarded() {
+        let sent = map(&[
+            ("connection", "close, Traceparent"),
+            ("connection", " USER-AGENT ,,"),
+            ("traceparent", "1"),
+            ("user-agent", "x"),
+            ("x-request-id", "1"),
+            ("accept", "*/*"),
+        ]);
+        assert_eq!(to_upstream(&sent).keys().collect::<Vec<_>>(), ["accept"]);
+        assert_eq!(to_client(&map(&[("connection", "x-request-id"), ("x-request-id", "1")])).len(), 0);
+    }
+
+    /// A name in any mixture of cases.
+    fn any_case(names: &'static [&'static str]) -> impl Strategy<Value = String> {
+        (prop::sample::select(names), any::<u64>()).prop_map(|(name, cases)| {
+            let upper = |at: usize| cases >> (at % 64) & 1 == 1;
+            name.char_indices().map(|(at, c)| if upper(at) { c.to_ascii_uppercase() } else { c }).collect()
+        })
+    }
+
+    fn field() -> impl Strategy<Value = (String, Vec<u8>)> {
+        let name = prop_oneof![
+            any_case(SECRET),
+            any_case(REQUEST),
+            any_case(RESPONSE),
+            Just("x-request-id".to_owned()),
+            "x-[a-z-]{1,12}",
+            "(x-ratelimit-|ratelimit|x-hf-|x-forwarded-|proxy-|access-control-)[a-z]{1,5}",
+        ];
+        let value = prop::collection::vec(prop_oneof![0x20..0x7F_u8, 0x80..=0xFF_u8], 0..12);
+        let listed = prop::collection::vec(prop_oneof![any_case(SECRET), any_case(REQUEST)], 0..4);
+        prop_oneof![
+            4 => (name, value),
+            1 => listed.prop_map(|names| ("Connection".to_owned(), names.join(" , ").into_bytes())),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn no_secret_is_forwarded_and_no_value_changes(fields in prop::collection::vec(field(), 0..12)) {
+            let mut sent = HeaderMap::new();
+            for (name, value) in &fields {
+                sent.append(HeaderName::try_from(name).unwrap(), HeaderValue::from_bytes(value).unwrap());
+            }
+            for kept in [to_upstream(&sent), to_client(&sent)] {
+                for name in kept.keys() {
+                    prop_assert!(!SECRET.contains(&name.as_str()), "{}", name);
+                    let banned = ["x-hf-", "x-forwarded-", "proxy-", "access-control-"];
+                    prop_assert!(!banned.iter().any(|prefix| name.as_str().starts_with(prefix)), "{}", name);
+                    let origin = if name == X_UPSTREAM_REQUEST_ID { X_REQUEST_ID } else { name.clone() };
+                    let before: Vec<_> = sent.get_all(origin).iter().collect();
+                    prop_assert_eq!(kept.get_all(name).iter().collect::<Vec<_>>(), before);
+                }
+                let listed = fields.iter().filter(|(name, _)| name == "Connection");
+                for named in listed.flat_map(|(_, value)| value.split(|&b| b == b',')) {
+                    // A name that is not text names no header.
+                    let Ok(named) = str::from_utf8(named.trim_ascii()) else { continue };
+                    prop_assert!(!kept.contains_key(named), "{}", named);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What goes over the wire, in both directions: request bodies, events of a stream, headers.
+
+pub(crate) mod chat_body;
+pub(crate) mod choices;
+pub(crate) mod chunk;
+pub(crate) mod headers;
+pub(crate) mod sse;
