@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use space_kit::header::HeaderName;
-use space_kit::{Answer as HandlerResult, Call};
+use space_kit::{Call, HandlerResult};
 
 use crate::access::not_configured;
 use crate::catalogue::{DEMO_MODEL, model_not_found};
@@ -59,22 +59,22 @@ impl Inference {
 ///
 /// An error of admission, 400 or 404 for the request's body, or the upstream's error.
 pub(crate) async fn respond(call: Call<State>, kind: Inference) -> HandlerResult {
-    if !call.app.state.access.is_configured() {
+    if !call.state.access.is_configured() {
         return demo_only(call, kind).await;
     }
-    let admitted = admission::admit(&call, call.app.state.clock.now()).await?;
+    let admitted = admission::admit(&call, call.state.clock.now()).await?;
     let result = serve(call, kind, &admitted).await;
     admitted.with_rate_headers(result)
 }
 
 /// Access is not configured: only the demo model is served.
 async fn demo_only(mut call: Call<State>, kind: Inference) -> HandlerResult {
-    let clock = call.app.state.clock;
+    let clock = call.state.clock;
     if kind == Inference::Chat && call.body.announced() <= MAX_DEMO_BYTES {
         let admitted = admission::admit_to_demo(&call, clock.now())?;
         let (text, _reservation) = body::read(&mut call, MAX_DEMO_BYTES, clock).await?;
         let model = ChatBody::read(text.clone()).map(|body| body.model).unwrap_or_default();
-        if model.as_deref().or(call.app.state.catalogue.default_model()) == Some(DEMO_MODEL) {
+        if model.as_deref().or(call.state.catalogue.default_model()) == Some(DEMO_MODEL) {
             let result = demo_model(&call, &admitted, &text);
             return admitted.with_rate_headers(result);
         }
@@ -83,9 +83,9 @@ async fn demo_only(mut call: Call<State>, kind: Inference) -> HandlerResult {
 }
 
 async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> HandlerResult {
-    let app = call.app.clone();
-    let state = &app.state;
-    let (text, reservation) = body::read(&mut call, app.config.max_body_bytes, state.clock).await?;
+    let running = call.running.clone();
+    let state = &running.state;
+    let (text, reservation) = body::read(&mut call, running.kit.config.max_body_bytes, state.clock).await?;
     let body = ChatBody::read(text.clone())?;
     let model = state.catalogue.resolve(body.model.as_deref())?;
     let requested = body.model.as_deref().unwrap_or(&model);
@@ -111,7 +111,8 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         expect: if streamed { Expect::Events } else { Expect::Whole },
         deadline: state.clock.instant() + patience(&call, group, streamed),
     };
-    let usage = UsageRecord::new(state.usage.clone(), app.log, call.id, &admitted.caller.label, requested);
+    let usage =
+        UsageRecord::new(state.usage.clone(), running.kit.log, call.id, &admitted.caller.label, requested);
     let hide_usage = streamed && body.include_usage != Some(true);
     let base64 = kind == Inference::Embedding && body.encoding_format.as_deref() == Some("base64");
     let (group, choices) = (group.clone(), body.choices);
@@ -124,9 +125,9 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
 }
 
 fn demo_model(call: &Call<State>, admitted: &Admitted, body: &[u8]) -> HandlerResult {
-    let state = &call.app.state;
+    let state = &call.state;
     let id = call.id.clone();
-    let usage = UsageRecord::new(state.usage.clone(), call.app.log, id, &admitted.caller.label, DEMO_MODEL);
+    let usage = UsageRecord::new(state.usage.clone(), call.kit.log, id, &admitted.caller.label, DEMO_MODEL);
     let chatcmpl_id = format!("chatcmpl-{}", call.id.to_str().unwrap_or_default());
     demo::chat(body, chatcmpl_id, state.clock.unix(), state.demo_delay, usage)
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::Method;
-use space_kit::{Answer as HandlerResult, Body, Call, Error, Response, StatusCode, respond};
+use space_kit::{Body, Call, Error, HandlerResult, Response, StatusCode, respond};
 
 use super::passthrough;
 use crate::catalogue::{DEMO_MODEL, model_not_found};
@@ -19,7 +19,7 @@ use crate::wire::headers;
 ///
 /// An error of admission, or the upstream's error.
 pub(crate) async fn list(call: Call<State>) -> HandlerResult {
-    let state = &call.app.state;
+    let state = &call.state;
     if !state.access.is_configured() {
         return Ok(json_response(list_of(&[entry(DEMO_MODEL)])));
     }
@@ -29,7 +29,7 @@ pub(crate) async fn list(call: Call<State>) -> HandlerResult {
 }
 
 async fn available(call: &Call<State>) -> Result<String, Error> {
-    let state = &call.app.state;
+    let state = &call.state;
     let mut data: Vec<String> = state.catalogue.names().into_iter().map(entry).collect();
     if let Some(group) = state.upstreams.main().filter(|_| !state.catalogue.is_limited()) {
         let _slot = state.limits.slots.acquire().await?;
@@ -62,7 +62,7 @@ async fn fetch(call: &Call<State>, group: &UpstreamGroup) -> Result<Bytes, Error
         body: Bytes::new(),
         model_without_pin: None,
         expect: Expect::Whole,
-        deadline: call.app.state.clock.instant() + group.timeouts().total,
+        deadline: call.state.clock.instant() + group.timeouts().total,
     };
     match group.send(&request).await? {
         Answer::Whole(answer) => Ok(answer.body),
@@ -76,7 +76,7 @@ async fn fetch(call: &Call<State>, group: &UpstreamGroup) -> Result<Bytes, Error
 ///
 /// An error of admission, 404 if the model is not available, or the upstream's error.
 pub(crate) async fn retrieve(call: Call<State>) -> HandlerResult {
-    let state = &call.app.state;
+    let state = &call.state;
     let name = call.param("model").unwrap_or_default().to_owned();
     if name == DEMO_MODEL && !state.access.is_configured() {
         return Ok(json_response(entry(DEMO_MODEL)));

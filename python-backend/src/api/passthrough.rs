@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
-use space_kit::{Answer as HandlerResult, Call, Error, StatusCode};
+use space_kit::{Call, Error, HandlerResult, StatusCode};
 
 use crate::catalogue::DEMO_MODEL;
 use crate::demo;
@@ -25,22 +25,22 @@ const READ_PATHS: &[&str] =
 ///
 /// An error of admission, 400 or 404 if the path is not accepted, or the upstream's error.
 pub(crate) async fn pass(mut call: Call<State>) -> HandlerResult {
-    let now = call.app.state.clock.now();
+    let now = call.state.clock.now();
     let admitted = admission::admit(&call, now).await?;
     let result = forward(&mut call, &admitted).await;
     admitted.with_rate_headers(result)
 }
 
 async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
-    let app = call.app.clone();
-    let state = &app.state;
+    let running = call.running.clone();
+    let state = &running.state;
     let path = path(&call.head)?;
     let Some(group) = state.upstreams.main() else {
         let message = "no upstream is configured, so only /v1/models and /v1/chat/completions of the demo model are \
                        available";
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
-    let (text, reservation) = body::read(call, app.config.max_body_bytes, state.clock).await?;
+    let (text, reservation) = body::read(call, running.kit.config.max_body_bytes, state.clock).await?;
     let (body, model) = checked(state, text)?;
     let slot = state.limits.slots.acquire().await?;
     let mut headers = headers::to_upstream(&call.head.headers);
@@ -58,7 +58,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     };
     let model = if model.is_empty() { "unknown" } else { model.as_str() };
     let caller = &admitted.caller.label;
-    let usage = UsageRecord::new(state.usage.clone(), app.log, call.id.clone(), caller, model);
+    let usage = UsageRecord::new(state.usage.clone(), running.kit.log, call.id.clone(), caller, model);
     let group = group.clone();
     let exchange = Exchange { group, request, usage, slot, reservation, hide_usage: false, choices: 1 };
     passthrough::respond(exchange, &path, state.clock).await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use space_kit::respond::to_json;
-use space_kit::{Answer as HandlerResult, Body, BoxError, Error, Response, Sender, StatusCode, respond};
+use space_kit::{Body, BoxError, Error, HandlerResult, Response, Sender, StatusCode, respond};
 
 use super::chat_json::{Envelope, tool_call};
 use super::chat_request;

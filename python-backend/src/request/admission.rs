@@ -1,6 +1,6 @@
 //! Admission: who a request is from, and whether it is within the rate limit.
 
-use space_kit::{Answer, Call, Error, HeaderName, HeaderValue};
+use space_kit::{Call, Error, HandlerResult, HeaderName, HeaderValue};
 
 use crate::access::{Caller, Credentials};
 use crate::clock::Now;
@@ -15,7 +15,7 @@ pub(crate) struct Admitted {
 
 impl Admitted {
     /// The response or the error, with the headers of the rate limit.
-    pub(crate) fn with_rate_headers(self, mut result: Answer) -> Answer {
+    pub(crate) fn with_rate_headers(self, mut result: HandlerResult) -> HandlerResult {
         for (name, value) in self.rate_headers {
             match &mut result {
                 Ok(response) => _ = response.headers_mut().insert(name, value),
@@ -34,7 +34,7 @@ impl Admitted {
 /// 401 or 403 if the caller may not use the service, 429 if the caller is over the rate limit, and the error of the fetch
 /// if the issuer's keys are unavailable.
 pub(crate) async fn admit(call: &Call<State>, now: Now) -> Result<Admitted, Error> {
-    let caller = call.app.state.access.authenticate(&Credentials::of(&call.head.headers), now).await?;
+    let caller = call.state.access.authenticate(&Credentials::of(&call.head.headers), now).await?;
     count(call, caller, now)
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn admit_to_demo(call: &Call<State>, now: Now) -> Result<Admitted, Er
 }
 
 fn count(call: &Call<State>, caller: Caller, now: Now) -> Result<Admitted, Error> {
-    let Some(limiter) = &call.app.state.limiter else {
+    let Some(limiter) = &call.state.limiter else {
         return Ok(Admitted { caller, rate_headers: Vec::new() });
     };
     let verdict = limiter.take(caller.bucket(call.client), now.instant);

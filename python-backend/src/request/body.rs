@@ -28,7 +28,7 @@ pub(crate) async fn read(
     limit: usize,
     clock: Clock,
 ) -> Result<(Bytes, Reservation), Error> {
-    let mut reservation = call.app.state.limits.body_memory.reserve();
+    let mut reservation = call.state.limits.body_memory.reserve();
     let mut whole = BytesMut::with_capacity(call.body.announced().min(limit).min(64 * 1024));
     let mut pace = Pace::from(clock.instant());
     loop {

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use http_body_util::BodyExt;
 use hyper::Method;
 use space_kit::outgoing::PooledBody;
-use space_kit::{Answer as HandlerResult, Body, BoxError, Response, Sender};
+use space_kit::{Body, BoxError, HandlerResult, Response, Sender};
 use tokio::time::timeout_at;
 
 use super::relay::FINISH;

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use space_kit::{Answer as HandlerResult, Body, BoxError, Error, Response, Sender};
+use space_kit::{Body, BoxError, Error, HandlerResult, Response, Sender};
 use tokio::time::timeout;
 
 use super::relay::Relay;

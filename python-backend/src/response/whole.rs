@@ -1,6 +1,6 @@
 //! A whole response, which is sent when it is complete.
 
-use space_kit::{Answer as HandlerResult, Body, Response};
+use space_kit::{Body, HandlerResult, Response};
 
 use super::embeddings;
 use crate::errors::upstream::bad_gateway;
