@@ -2,22 +2,31 @@
 
 use serde_json::json;
 use space_kit::respond::to_json;
-use space_kit::{Bytes, Error, HeaderMap};
+use space_kit::{Bytes, Error, HeaderMap, StatusCode};
 
 /// The body of an error. Better Auth writes codes in upper case.
 pub(crate) fn render(error: &Error, _: &mut HeaderMap) -> Bytes {
     to_json(&json!({"message": error.message, "code": error.code.to_ascii_uppercase()})).into()
 }
 
+/// An error that the client did not cause. Only the log gets `cause`.
+pub(crate) fn internal(cause: &'static str) -> Error {
+    Error::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal_error",
+        "the service failed to handle this request; its log has the cause",
+    )
+    .cause(cause)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use space_kit::Refusal;
 
     #[test]
     fn an_error_has_a_message_and_an_upper_case_code() {
-        let body = render(&Refusal::NotFound.into(), &mut HeaderMap::new());
-        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(body, json!({"message": "there is nothing at this path", "code": "NOT_FOUND"}));
+        let error = Error::new(StatusCode::NOT_FOUND, "not_found", "no such path");
+        let body: serde_json::Value = serde_json::from_slice(&render(&error, &mut HeaderMap::new())).unwrap();
+        assert_eq!(body, json!({"message": "no such path", "code": "NOT_FOUND"}));
     }
 }

@@ -1,5 +1,5 @@
-//! What the fuzz targets assert. It is here, because it looks at what no other crate can see.
-#![allow(clippy::expect_used, clippy::panic)] // a panic is what a fuzz target is for
+//! The assertions of the fuzz targets. They are here because they use items that other crates cannot see.
+#![allow(clippy::expect_used, clippy::panic)] // a panic is how a fuzz target reports a failure
 
 use std::sync::LazyLock;
 
@@ -9,32 +9,33 @@ use space_kit::jwks::KeySet;
 use space_kit::jwt::testing::{Signer, key_set};
 use space_kit::jwt::{Expected, Holder, Token};
 
-use crate::callback_url::is_trusted;
+use crate::crypto::seal::Sealer;
+use crate::crypto::{Purpose, token};
 use crate::flow::Flow;
-use crate::keys::Purpose;
-use crate::origin::Trusted;
-use crate::query::{self, Params};
-use crate::seal::Sealer;
-use crate::session::{Life, Session};
-use crate::user::User;
-use crate::{cookie, html, oidc, origin, token};
+use crate::oidc;
+use crate::session::user::{self, User};
+use crate::session::{Lifetime, Session};
+use crate::web::callback_url::is_trusted;
+use crate::web::query::{self, Params};
+use crate::web::trusted_origins::{self, TrustedOrigins};
+use crate::web::{cookie, html};
 
-/// A browser that is sent to an accepted address stays with the service or lands on a trusted site.
+/// A browser that is redirected to an accepted address stays with the service or arrives at a trusted site.
 pub fn address(text: &str) {
     let sites = ["https://site.example", "http://localhost:3000"].map(str::to_owned).to_vec();
-    let trusted = Trusted::new("https://auth.example".to_owned(), sites);
+    let trusted = TrustedOrigins::new("https://auth.example".to_owned(), sites);
     if is_trusted(text, &trusted) {
         let base = url::Url::parse("https://auth.example/api/auth/callback/x?code=1").expect("an address");
         let url = base.join(text).expect("a browser can go there");
-        assert!(trusted.has(&url.origin().ascii_serialization()), "{text:?} is {url}");
+        assert!(trusted.contains(&url.origin().ascii_serialization()), "{text:?} is {url}");
         assert!(url.username().is_empty() && url.password().is_none());
     }
-    if let Some(origin) = origin::parse(text) {
-        assert_eq!(origin::parse(&origin).as_deref(), Some(origin.as_str()), "{text:?}");
+    if let Some(origin) = trusted_origins::parse(text) {
+        assert_eq!(trusted_origins::parse(&origin).as_deref(), Some(origin.as_str()), "{text:?}");
     }
 }
 
-/// A query is read as browsers read it, and what is appended to an address is read back.
+/// A query decodes as in browsers, and a pair that is appended to an address decodes unchanged.
 pub fn query(text: &str) {
     let theirs: Vec<(String, String)> = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
     if let Ok(params) = Params::parse(text) {
@@ -49,7 +50,7 @@ pub fn query(text: &str) {
     assert_eq!(url.fragment(), Some("c"));
 }
 
-/// No part of a cookie has what separates them, and no text is markup once it is escaped.
+/// No part of a cookie contains a separator, and no escaped text contains markup.
 pub fn cookies(text: &str) {
     for (name, value) in cookie::pairs(text.lines().map(str::as_bytes)) {
         assert!(!name.contains([';', '=']) && !value.contains(';'), "{text:?}");
@@ -57,15 +58,15 @@ pub fn cookies(text: &str) {
     assert!(!html::escape(text).contains(['<', '>', '"', '\'']));
 }
 
-/// Nothing that this service did not seal opens, and what decodes is encoded to what decodes the same.
+/// A value that this service did not seal never opens, and a decoded value encodes to a text that decodes the same.
 pub fn records(bytes: &[u8]) {
     let sealer = Sealer::new(Purpose::Session, [[7; 32]]);
     if let Ok(text) = str::from_utf8(bytes) {
         assert!(sealer.open(text).is_none(), "{text:?}");
     }
     let sealed = sealer.seal(bytes, [1; 16]).expect("a sealed value");
-    if let Some(opened) = sealer.open(&sealed) {
-        assert_eq!(opened.plain, bytes);
+    if let Some(unsealed) = sealer.open(&sealed) {
+        assert_eq!(unsealed.plain, bytes);
     }
     if let Some((first, _)) = bytes.split_first() {
         let at = usize::from(*first) % sealed.len();
@@ -83,22 +84,24 @@ pub fn records(bytes: &[u8]) {
 }
 
 const NOW: u64 = 1_800_000_000;
-const LIFE: Life = Life { idle: 7 * 86_400, most: 30 * 86_400 };
+const LIFETIME: Lifetime = Lifetime { idle: 7 * 86_400, max: 30 * 86_400 };
 
-/// An issuer with a fixed key, and this service's own.
+/// An issuer with a fixed key.
 static ISSUER: LazyLock<(Signer, KeySet)> = LazyLock::new(|| {
     let signer = Signer::Ed25519(Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key"));
     let keys = key_set(&[signer.jwk("a")]);
     (signer, keys)
 });
+/// This service's own signing key.
 static OURS: LazyLock<(token::Signer, KeySet)> = LazyLock::new(|| {
     let signer = token::Signer::from_seed(&[8; 32]).expect("a key");
     let keys = token::key_set(std::slice::from_ref(&signer)).to_string();
     (signer, KeySet::parse(keys.as_bytes()).expect("a key set"))
 });
 
-/// A token that the issuer did not sign never passes; of those that it signed, exactly those that are for this
-/// service, now. The input is a token, a key set, and a header and claims on two lines, or claims alone.
+/// A token that the issuer did not sign is never accepted. Of the tokens that it signed, exactly those for this service
+/// and this time are. The input is used as a token, as a key set, and as claims, with an optional header on a line
+/// before them.
 pub fn tokens(text: &str) {
     let (issuer, keys) = &*ISSUER;
     if let Ok(token) = Token::parse(text) {
@@ -106,34 +109,34 @@ pub fn tokens(text: &str) {
     }
     _ = KeySet::parse(text.as_bytes());
 
-    let usual = r#"{"alg":"EdDSA","kid":"a","typ":"JWT"}"#;
-    let (header, claims) = text.split_once('\n').unwrap_or((usual, text));
+    let header_of_issuer = r#"{"alg":"EdDSA","kid":"a","typ":"JWT"}"#;
+    let (header, claims) = text.split_once('\n').unwrap_or((header_of_issuer, text));
     let object = serde_json::from_str::<Map<String, Value>>(claims).ok();
-    let passed = passes(&issuer.sign(header, claims), keys);
-    assert!(!passed || object.as_ref().is_some_and(counts), "{text:?}");
+    let accepted = accepts(&issuer.sign(header, claims), keys);
+    assert!(!accepted || object.as_ref().is_some_and(is_valid), "{text:?}");
 
-    // Valid claims with some in place of theirs; null takes one away.
+    // Valid claims, some of them replaced; null removes a claim.
     let Some(object) = object else { return };
     let mut claims = json!({"iss": "https://id.example", "aud": "us", "sub": "ann", "iat": NOW, "exp": NOW + 600, "nonce": "n"});
     let claims = claims.as_object_mut().expect("an object");
     claims.extend(object);
     claims.retain(|_, value| !value.is_null());
-    let token = issuer.sign(usual, &json!(claims).to_string());
+    let token = issuer.sign(header_of_issuer, &json!(claims).to_string());
     if token.len() <= 16 * 1024 {
-        assert_eq!(passes(&token, keys), counts(claims), "{claims:?}");
+        assert_eq!(accepts(&token, keys), is_valid(claims), "{claims:?}");
     }
 }
 
-/// Whether the whole way of a token lets it pass; if so, its holder is signed in.
-fn passes(text: &str, keys: &KeySet) -> bool {
+/// Whether the whole verification accepts a token. If it does, its holder is signed in.
+fn accepts(text: &str, keys: &KeySet) -> bool {
     let expected = Expected { issuer: "https://id.example".to_owned(), audience: "us".to_owned() };
     let Ok(token) = Token::parse(text) else { return false };
     let Ok(verified) = token.verify(keys) else { return false };
     verified.holder(&expected, NOW).map(|holder| sign_in(&holder)).is_ok()
 }
 
-/// The rules once more, short where the kit's code is careful.
-fn counts(claims: &Map<String, Value>) -> bool {
+/// A second, short implementation of the rules.
+fn is_valid(claims: &Map<String, Value>) -> bool {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let time = |name: &str| claims.get(name).and_then(Value::as_f64);
     let absent = |name: &str| claims.get(name).is_none_or(Value::is_null);
@@ -151,10 +154,10 @@ fn counts(claims: &Map<String, Value>) -> bool {
         && time("exp").is_some_and(|exp| now < exp + 60.0)
         && time("iat").is_some_and(|iat| iat <= now + 60.0)
         && time("nbf").map_or(absent("nbf"), |nbf| nbf <= now + 60.0)
-        && text("sub").is_some_and(crate::user::is_subject)
+        && text("sub").is_some_and(user::is_subject)
 }
 
-/// Who has a valid token has a session that is kept, and a token of ours that says the same.
+/// The holder of a valid token gets a session that survives sealing, and a token of ours with the same subject.
 fn sign_in(holder: &Holder<'_>) {
     let claims = holder.claims();
     let of_this_flow = claims["iat"].as_f64().is_some_and(|iat| iat + 660.0 >= NOW as f64);
@@ -164,13 +167,13 @@ fn sign_in(holder: &Holder<'_>) {
     );
     let more = json!({"sub": holder.subject, "name": "Other", "email_verified": true});
     let more = more.as_object().expect("an object").clone();
-    let merged = oidc::merge(claims.clone(), more).expect("the same person");
+    let merged = oidc::merge(claims.clone(), more).expect("the same user");
     let kept = |name: &str| name != "email_verified" || claims.contains_key("email");
     assert!(claims.iter().all(|(name, value)| !kept(name) || merged.get(name) == Some(value)));
 
     let user = User::from_claims(&merged, str::to_owned).expect("a user");
     assert_eq!(user.id, holder.subject);
-    let session = Session::begin("AAAAAAAAAAAAAAAAAAAAAA".to_owned(), user, NOW, LIFE, 0);
+    let session = Session::begin("AAAAAAAAAAAAAAAAAAAAAA".to_owned(), user, NOW, LIFETIME, 0);
     assert_eq!(Session::decode(session.encode().as_bytes()).as_ref(), Some(&session));
     let sealer = Sealer::new(Purpose::Session, [[7; 32]]);
     let sealed = sealer.seal(session.encode().as_bytes(), [1; 16]).expect("a sealed value");

@@ -1,30 +1,20 @@
-//! Takes the place of the Node.js (Better Auth) container that people run beside their app on a Hugging Face
-//! Space: stateless sign-in in Better Auth's wire format.
+//! Replaces the Node.js (Better Auth) container next to an app on a Hugging Face Space: stateless sign-in in Better
+//! Auth's wire format.
 
 mod api;
 #[cfg(feature = "benching")]
 pub mod benching;
-mod callback_url;
 mod config;
-mod cookie;
-mod cross_site;
+mod crypto;
 mod error;
 mod flow;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod html;
-mod keys;
 mod oidc;
-mod origin;
-mod query;
 mod routes;
-mod seal;
-mod secret;
 mod session;
-mod spent;
 mod state;
-mod token;
-mod user;
+mod web;
 
 use space_kit::Service;
 
@@ -36,7 +26,7 @@ pub static SERVICE: Service<State> = Service {
     version: env!("CARGO_PKG_VERSION"),
     about: "a sign-in backend in Better Auth's wire format",
     vars: config::vars::ALL,
-    // A sign-in's requests are small.
+    // Sign-in requests are small.
     defaults: &[("MAX_BODY_BYTES", "16KiB")],
     sites: &config::vars::TRUSTED_ORIGINS,
     configure: config::configure,

@@ -1,16 +1,18 @@
-//! All routes of the service. The contract in `specs/` lists the same ones.
+//! All routes of the service. The contract in `specs/` lists the same routes.
 
 use space_kit::{Reply, Route, respond};
 
 use crate::State;
-use crate::api::{callback, dev, error_page, front, get_session, login, popup, sign_in, sign_out, tokens};
+use crate::api::{
+    callback, dev_sign_in, error_page, front, get_session, login, popup, sign_in, sign_out, tokens,
+};
 
 pub(crate) const ROUTES: &[Route<State>] = &[
     Route::get("/", |call| Reply::Now(front::get(&call))),
     Route::get("/login/{provider}", login::get),
     Route::post("/api/auth/sign-in/social", sign_in::social),
     Route::post("/api/auth/sign-in/oauth2", sign_in::oauth2),
-    Route::get("/api/auth/callback/{provider}", callback::callback),
+    Route::get("/api/auth/callback/{provider}", callback::social),
     Route::get("/api/auth/oauth2/callback/{provider}", callback::oauth2),
     Route::get("/api/auth/oauth-popup/start", popup::start),
     Route::get("/api/auth/get-session", |call| Reply::Now(get_session::get(&call))),
@@ -21,6 +23,6 @@ pub(crate) const ROUTES: &[Route<State>] = &[
     Route::get("/api/auth/error", error_page::get),
     Route::get("/.well-known/jwks.json", |call| tokens::keys(&call).into()),
     Route::get("/.well-known/openid-configuration", |call| tokens::discovery(&call).into()),
-    Route::get("/dev/sign-in", |call| Reply::Now(dev::page(&call))),
-    Route::post("/dev/sign-in", dev::submit),
+    Route::get("/dev/sign-in", |call| Reply::Now(dev_sign_in::page(&call))),
+    Route::post("/dev/sign-in", dev_sign_in::submit),
 ];

@@ -1,66 +1,67 @@
-//! What requests share.
+//! The state that all requests share.
 
 use std::hash::RandomState;
 
 use ring::rand::{SecureRandom, SystemRandom};
+use space_kit::Error;
 use space_kit::rate_limit::Limiter;
-use space_kit::{Error, StatusCode};
 
-use crate::cookie::Cookies;
-use crate::keys::{Keys, Later};
+use crate::crypto::keys::{Deferred, Keys};
+use crate::error::internal;
 use crate::oidc::Provider;
-use crate::origin::Trusted;
-use crate::session::Life;
-use crate::spent::Spent;
+use crate::session::Lifetimes;
+use crate::session::cookie::Sessions;
+use crate::session::replay::ReplayCache;
+use crate::web::cookie::CookieSettings;
+use crate::web::trusted_origins::TrustedOrigins;
 
-/// The service's settings, keys and short memory.
+/// The service's settings and keys, and the little that it remembers between requests.
 pub struct State {
-    pub(crate) trusted: Trusted,
-    /// `iss` of tokens; their `aud` is the service's own origin.
+    pub(crate) trusted: TrustedOrigins,
+    /// `iss` of the tokens for other backends. Their `aud` is the service's own origin.
     pub(crate) issuer: String,
-    pub(crate) cookies: Cookies,
-    pub(crate) keys: Later<Keys>,
-    pub(crate) lives: Lives,
+    pub(crate) cookies: CookieSettings,
+    pub(crate) keys: Deferred<Keys>,
+    pub(crate) lifetimes: Lifetimes,
+    /// `SESSION_EPOCH`. A session of another epoch is rejected.
     pub(crate) epoch: u64,
     pub(crate) providers: Vec<Provider>,
     /// Ids of sessions that were signed out.
-    pub(crate) signed_out: Spent<RandomState>,
-    /// States of sign-ins that came back.
-    pub(crate) used: Spent<RandomState>,
+    pub(crate) revoked_sessions: ReplayCache<RandomState>,
+    /// `state` parameters of sign-ins that came back from the provider.
+    pub(crate) used_states: ReplayCache<RandomState>,
     pub(crate) limiter: Limiter<RandomState>,
     pub(crate) random: SystemRandom,
     pub(crate) frame_ancestors: String,
-    /// `DEV_SIGN_IN=yes`.
+    /// Whether `DEV_SIGN_IN` is on.
     pub(crate) dev: bool,
 }
 
-/// How long the two forms of a session last.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Lives {
-    pub(crate) session: Life,
-    pub(crate) bearer: Life,
-}
-
 impl State {
-    /// The provider of a name.
+    /// The provider with this name.
     pub(crate) fn provider(&self, name: &str) -> Option<&Provider> {
-        self.providers.iter().find(|provider| provider.name == name)
+        self.providers.iter().find(|provider| provider.name() == name)
     }
 
-    /// Random bytes.
+    /// The parts that read and write sessions.
+    pub(crate) fn sessions(&self) -> Sessions<'_> {
+        Sessions {
+            keys: &self.keys,
+            cookies: self.cookies,
+            lifetimes: self.lifetimes,
+            epoch: self.epoch,
+            revoked: &self.revoked_sessions,
+        }
+    }
+
+    /// `N` random bytes.
+    ///
+    /// # Errors
+    ///
+    /// 500 if the operating system has no random bytes.
     pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
         let mut bytes = [0; N];
-        self.random.fill(&mut bytes).map_err(|_| internal("the system has no random bytes"))?;
+        self.random.fill(&mut bytes).map_err(|_| internal("the operating system has no random bytes"))?;
         Ok(bytes)
     }
-}
-
-/// A failure that is no fault of the request.
-pub(crate) fn internal(cause: &'static str) -> Error {
-    Error::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal_error",
-        "the service could not do this; its log says why",
-    )
-    .cause(cause)
 }

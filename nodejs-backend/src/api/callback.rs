@@ -1,157 +1,157 @@
-//! `GET /api/auth/callback/{provider}` and `/oauth2/callback/{provider}`: the provider sends the browser back.
-
-use std::time::Instant;
+//! `GET /api/auth/callback/{provider}` and `/oauth2/callback/{provider}`: the provider redirects the browser to here.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use space_kit::header::HeaderValue;
-use space_kit::{Call, HandlerResult, Method, Refusal, Reply, Running, Value};
+use space_kit::{Call, HandlerResult, Method, Refusal, Reply};
 
-use super::start::redirect_uri;
-use super::{dev, error_page, popup, redirect, request, sessions, visit};
+use super::request::{Now, now};
+use super::start_flow::redirect_uri;
+use super::{dev_sign_in, error_page, failure, popup, request};
 use crate::State;
-use crate::callback_url::is_trusted;
-use crate::flow::{self, Flow, Way};
-use crate::oidc::{Failure, Kind, Provider};
-use crate::query::{self, Params};
+use crate::flow::{self, CallbackPath, Flow};
+use crate::oidc::{Provider, ProviderError};
 use crate::session::Session;
-use crate::user::User;
+use crate::session::user::User;
+use crate::web::callback_url::is_trusted;
+use crate::web::cookie;
+use crate::web::query::{self, Params};
+use crate::web::response::redirect;
 
-/// The longest code and the longest words of a provider that are passed on, in bytes.
+/// The longest code that is sent to the provider, in bytes.
 const MAX_CODE: usize = 4096;
-const MAX_WORDS: usize = 300;
+/// The longest error code or description of a provider that is passed on, in characters.
+const MAX_PROVIDER_TEXT: usize = 300;
 
-pub(crate) fn callback(call: Call<State>) -> Reply {
-    visit::reply(call, |call| answer(call, Way::Callback))
+pub(crate) fn social(call: Call<State>) -> Reply {
+    error_page::show_errors(call, |call| finish(call, CallbackPath::Social))
 }
 
 pub(crate) fn oauth2(call: Call<State>) -> Reply {
-    visit::reply(call, |call| answer(call, Way::OAuth2))
+    error_page::show_errors(call, |call| finish(call, CallbackPath::OAuth2))
 }
 
-async fn answer(call: Call<State>, way: Way) -> HandlerResult {
+async fn finish(call: Call<State>, callback_path: CallbackPath) -> HandlerResult {
     let provider = call.param("provider").unwrap_or_default().to_owned();
     let Call { head, running, client, id, .. } = call;
     let state = &running.state;
     if head.method == Method::HEAD {
-        // Programs look at links before people follow them; the state is good for one of both.
+        // Link scanners send HEAD before the visitor follows the link, and the state can be used only once.
         return Err(Refusal::MethodNotAllowed("GET, OPTIONS".to_owned()).into());
     }
-    request::limit(state, client)?;
+    let now = now();
+    request::rate_limit(state, client, now.instant)?;
     let params = request::params(head.uri.query().unwrap_or_default())?;
-    let now = request::now();
-    let sent = params.filled("state");
-    let Some(sent) = sent else { return redirect(&error_page::address("state_not_found"), []) };
-    let name = state.cookies.name(&flow::cookie_name(sent));
-    let values = request::cookies(&head.headers).filter(|(found, _)| *found == name);
-    let sealed = values.map(|(_, value)| value);
-    let flow = flow::find(&state.keys.flow, sealed, sent, &provider, way, now);
-    let gone: Vec<String> = state.cookies.clear(&name).collect();
-    let flow = flow.filter(|flow| state.used.spend(&flow.state, now));
-    let (Some(flow), Some(provider)) = (flow, state.provider(&provider)) else {
-        return redirect(&error_page::address("state_mismatch"), gone);
+    let Some(sent) = params.non_empty("state") else {
+        return redirect(&error_page::address("state_not_found"), []);
     };
-    // The list of trusted sites may have changed since the start.
-    if flow.start.popup.as_ref().is_some_and(|opener| !state.trusted.has(&opener.origin)) {
-        return redirect(&error_page::address("invalid_origin"), gone);
+    let name = state.cookies.name(&flow::cookie_name(sent));
+    let cookies = cookie::of_request(&head.headers).filter(|(found, _)| *found == name);
+    let sealed = cookies.map(|(_, value)| value);
+    let flow = flow::find(&state.keys.flow, sealed, sent, &provider, callback_path, now.unix);
+    let cleared: Vec<String> = state.cookies.clear(&name).collect();
+    let flow = flow.filter(|flow| state.used_states.insert(&flow.state, now.unix));
+    let (Some(flow), Some(provider)) = (flow, state.provider(&provider)) else {
+        return redirect(&error_page::address("state_mismatch"), cleared);
+    };
+    // The operator may have removed the site from TRUSTED_ORIGINS since the flow started.
+    if flow.request.opener.as_ref().is_some_and(|opener| !state.trusted.contains(&opener.origin)) {
+        return redirect(&error_page::address("invalid_origin"), cleared);
     }
     match user(state, provider, &flow, &params, now).await {
-        Ok(user) => succeed(state, &flow, user, now, gone),
-        Err(Refused { code, description, cause }) => {
-            note(&running, &id, &code, &cause);
-            fail(state, &flow, &code, &description, gone)
+        Ok(user) => succeed(state, &flow, user, now.unix, cleared),
+        Err(SignInError { code, description, cause }) => {
+            failure::log_failure(&running.kit.log, &id, &code, &cause);
+            fail(state, &flow, &code, &description, cleared)
         }
     }
 }
 
-/// Why nobody is signed in.
-struct Refused {
+/// Why the visitor is not signed in.
+struct SignInError {
     code: String,
-    /// The provider's own words.
+    /// The provider's description, for the page that started the sign-in.
     description: String,
+    /// For the log.
     cause: String,
 }
 
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Refused {
-        Refused { code: failure.code.to_owned(), description: String::new(), cause: failure.cause }
+impl From<ProviderError> for SignInError {
+    fn from(error: ProviderError) -> SignInError {
+        sign_in_error(error.code(), &error.to_string())
     }
 }
 
-fn refused(code: &str, cause: &str) -> Refused {
-    Refused { code: code.to_owned(), description: String::new(), cause: cause.to_owned() }
+fn sign_in_error(code: &str, cause: &str) -> SignInError {
+    SignInError { code: code.to_owned(), description: String::new(), cause: cause.to_owned() }
 }
 
+/// The user of an authorization response. Its issuer is checked before anything else.
 async fn user(
     state: &State,
     provider: &Provider,
     flow: &Flow,
     params: &Params,
-    now: u64,
-) -> Result<User, Refused> {
-    let code = || match params.filled("code") {
+    now: Now,
+) -> Result<User, SignInError> {
+    let code = || match params.non_empty("code") {
         Some(code) if code.len() <= MAX_CODE => Ok(code),
-        Some(_) => Err(refused("invalid_code", "the code is too long")),
-        None => Err(refused("no_code", "the answer has neither code nor error")),
+        Some(_) => Err(sign_in_error("invalid_code", "the code is longer than 4096 bytes")),
+        None => Err(sign_in_error("no_code", "the response has neither code nor error")),
     };
-    let at = Instant::now();
-    if let Kind::OpenId(client) = &provider.kind {
-        client.check_issuer(params.get("iss"), at).await?;
+    if let Provider::OpenId(client) = provider {
+        client.check_issuer(params.get("iss"), now.instant).await?;
     }
-    if let Some(error) = params.filled("error") {
-        let description = cut(params.get("error_description").unwrap_or_default());
-        return Err(Refused { code: cut(error), description, cause: "the provider refused".to_owned() });
+    if let Some(error) = params.non_empty("error") {
+        let description = truncate(params.get("error_description").unwrap_or_default());
+        let cause = "the provider denied the sign-in".to_owned();
+        return Err(SignInError { code: truncate(error), description, cause });
     }
-    match &provider.kind {
-        Kind::Dev => dev::user(state, code()?, &flow.state)
-            .ok_or_else(|| refused("invalid_code", "no code of the local page")),
-        Kind::OpenId(client) => {
-            Ok(client.user(flow, code()?, &redirect_uri(state, &flow.start), at, now).await?)
+    match provider {
+        Provider::Dev { .. } => dev_sign_in::user(state, code()?, &flow.state)
+            .ok_or_else(|| sign_in_error("invalid_code", "the code is not from the local sign-in page")),
+        Provider::OpenId(client) => {
+            let redirect_uri = redirect_uri(state, &flow.request);
+            Ok(client.user(flow, code()?, &redirect_uri, now.instant, now.unix).await?)
         }
     }
 }
 
-/// Signs the visitor in and sends them on.
-fn succeed(state: &State, flow: &Flow, user: User, now: u64, gone: Vec<String>) -> HandlerResult {
+/// Signs the visitor in and returns to the page that started the sign-in.
+fn succeed(state: &State, flow: &Flow, user: User, now: u64, cleared: Vec<String>) -> HandlerResult {
     let id = URL_SAFE_NO_PAD.encode(state.random::<16>()?);
-    let session = |life| Session::begin(id.clone(), user.clone(), now, life, state.epoch);
-    let set = sessions::set(state, &session(state.lives.session), now)?;
-    let cookies = gone.into_iter().chain(set);
+    let session = |lifetime| Session::begin(id.clone(), user.clone(), now, lifetime, state.epoch);
+    let sessions = state.sessions();
+    let set = sessions.set(&session(state.lifetimes.cookie), now, state.random()?)?;
+    let cookies = cleared.into_iter().chain(set);
     let address =
-        Some(flow.start.callback_url.as_str()).filter(|address| is_trusted(address, &state.trusted));
-    match &flow.start.popup {
+        Some(flow.request.callback_url.as_str()).filter(|address| is_trusted(address, &state.trusted));
+    match &flow.request.opener {
         None => redirect(address.unwrap_or("/"), cookies),
         Some(opener) => {
-            let token = sessions::bearer_token(state, &session(state.lives.bearer))?;
+            let token = sessions.bearer_token(&session(state.lifetimes.bearer), state.random()?)?;
             popup::complete(state, opener, Ok(&token), address.unwrap_or("/"), cookies)
         }
     }
 }
 
-fn fail(state: &State, flow: &Flow, code: &str, description: &str, gone: Vec<String>) -> HandlerResult {
-    if let Some(opener) = &flow.start.popup {
-        return popup::complete(state, opener, Err((code, description)), "", gone);
+/// Returns the error to the page that started the sign-in, or shows the error page.
+fn fail(state: &State, flow: &Flow, code: &str, description: &str, cleared: Vec<String>) -> HandlerResult {
+    if let Some(opener) = &flow.request.opener {
+        return popup::complete(state, opener, Err((code, description)), "", cleared);
     }
-    let address = flow.start.error_url.as_deref().filter(|address| is_trusted(address, &state.trusted));
+    let address = flow.request.error_url.as_deref().filter(|address| is_trusted(address, &state.trusted));
     match address {
-        None => redirect(&error_page::address(code), gone),
+        None => redirect(&error_page::address(code), cleared),
         Some(address) => {
             let mut pairs = vec![("error", code)];
             if !description.is_empty() {
                 pairs.push(("error_description", description));
             }
-            redirect(&query::append(address, &pairs), gone)
+            redirect(&query::append(address, &pairs), cleared)
         }
     }
 }
 
-/// Writes into the log why a sign-in failed.
-pub(super) fn note(running: &Running<State>, id: &HeaderValue, code: &str, cause: &str) {
-    let id = id.to_str().unwrap_or_default();
-    let fields = [("request_id", Value::Str(id)), ("error", Value::Str(code)), ("cause", Value::Str(cause))];
-    running.kit.log.warn("sign-in failed", &fields);
-}
-
-fn cut(words: &str) -> String {
-    words.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect()
+fn truncate(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_PROVIDER_TEXT).collect()
 }

@@ -1,4 +1,4 @@
-//! `GET /`: a page for browsers, links for everybody else.
+//! `GET /`: a page for browsers, and JSON with links for programs.
 
 use std::sync::OnceLock;
 
@@ -6,22 +6,24 @@ use serde_json::json;
 use space_kit::header::CONTENT_SECURITY_POLICY;
 use space_kit::{Call, HandlerResult, respond};
 
-use super::pages::policy;
-use super::{set, visit};
+use super::page::policy;
+use super::request;
 use crate::State;
+use crate::web::navigation::is_navigation;
+use crate::web::response::{redirect, set_header};
 
 const HTML: &str = include_str!("front.html");
 
 pub(crate) fn get(call: &Call<State>) -> HandlerResult {
-    // A probe of the platform's may come under any name, and goes nowhere else.
-    if visit::navigates(&call.head.headers)
-        && let Some(answer) = visit::elsewhere(call)
+    // Only a navigation is redirected, because the platform's probes may use any host name and follow no redirect.
+    if is_navigation(&call.head.headers)
+        && let Some(address) = request::address_on_own_host(call)
     {
-        return answer;
+        return redirect(&address, []);
     }
     static POLICY: OnceLock<String> = OnceLock::new();
     let (kit, state) = (&call.kit, &call.state);
-    let providers: Vec<&str> = state.providers.iter().map(|provider| provider.name.as_str()).collect();
+    let providers: Vec<&str> = state.providers.iter().map(|provider| provider.name()).collect();
     let about = json!({
         "service": kit.name,
         "version": kit.version,
@@ -39,7 +41,7 @@ pub(crate) fn get(call: &Call<State>) -> HandlerResult {
     let mut response = respond::front(&call.head.headers, html(&providers), "default-src 'none'", &about);
     if response.headers().contains_key(CONTENT_SECURITY_POLICY) {
         let policy = POLICY.get_or_init(|| front_policy(&state.frame_ancestors));
-        set(&mut response, CONTENT_SECURITY_POLICY, policy)?;
+        set_header(&mut response, CONTENT_SECURITY_POLICY, policy)?;
     }
     Ok(response)
 }
@@ -56,12 +58,12 @@ fn html(providers: &[&str]) -> &'static str {
     }
 }
 
-/// The page shows the visitor's picture, from wherever the provider keeps it.
+/// The policy of the page. It allows https images from anywhere, because the page shows the visitor's picture.
 fn front_policy(ancestors: &str) -> String {
     policy(&[inner("style")], &[inner("script")], "'none'", "https:", ancestors)
 }
 
-/// The page's one element of this name.
+/// The content of the page's only element with this name.
 fn inner(tag: &str) -> &'static str {
     let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
     let rest = HTML.split_once(&open).map_or("", |(_, rest)| rest);

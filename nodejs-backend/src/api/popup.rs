@@ -1,24 +1,28 @@
-//! A sign-in in a window of its own: `GET /api/auth/oauth-popup/start`, and the page at its end, which hands a
-//! token to the window that opened it. It works where browsers keep third-party cookies away.
+//! A sign-in in a popup: `GET /api/auth/oauth-popup/start`, and the page at its end, which posts a token to the page
+//! that opened the popup. It works even if the browser blocks third-party cookies.
 
 use serde_json::{Value, json};
 use space_kit::respond::to_json;
 use space_kit::{Call, Error, HandlerResult, Reply, StatusCode};
 
-use super::pages::Page;
-use super::start::{Begun, begin, destination};
-use super::{redirect, request, visit, with_cookies};
+use super::page::Page;
+use super::request::{self, now};
+use super::start_flow::{StartedFlow, destination, start_flow};
+use super::{error_page, failure};
 use crate::State;
-use crate::flow::{Popup, Start, Way};
-use crate::html::escape;
-use crate::oidc::Wishes;
-use crate::origin;
+use crate::flow::{CallbackPath, FlowRequest, Opener};
+use crate::oidc::SignInOptions;
+use crate::web::html::escape;
+use crate::web::navigation::require_navigation;
+use crate::web::response::{redirect, with_cookies};
+use crate::web::trusted_origins;
 
-/// The type of the message, which the Better Auth client waits for.
+/// The type of the message that the Better Auth client waits for.
 const MESSAGE: &str = "better-auth:oauth-popup";
+/// The longest `popupNonce`, in bytes.
 const MAX_NONCE: usize = 256;
 
-/// Reads the message off the page and posts it to exactly the origin that the sign-in began with.
+/// Posts the message of the page to exactly the origin that started the sign-in.
 const SCRIPT: &str = "\
 const { origin, message } = document.querySelector('[data-message]').dataset
 const opener = window.opener
@@ -29,76 +33,81 @@ if (opener) {
 ";
 
 pub(crate) fn start(call: Call<State>) -> Reply {
-    visit::reply(call, answer)
+    error_page::show_errors(call, start_popup)
 }
 
-async fn answer(call: Call<State>) -> HandlerResult {
-    visit::needs_navigation(&call.head.headers)?;
-    if let Some(answer) = visit::elsewhere(&call) {
-        return answer;
+async fn start_popup(call: Call<State>) -> HandlerResult {
+    require_navigation(&call.head.headers)?;
+    if let Some(address) = request::address_on_own_host(&call) {
+        return redirect(&address, []);
     }
     let Call { head, running, client, id, .. } = call;
-    let state = &running.state;
-    let limited = request::limit(state, client);
+    let (state, now) = (&running.state, now());
+    let limited = request::rate_limit(state, client, now.instant);
     let params = request::params(head.uri.query().unwrap_or_default())?;
-    let opener = params.filled("popupOrigin").and_then(origin::parse);
-    let Some(opener) = opener.as_ref().filter(|origin| state.trusted.has(origin)) else {
-        return Err(not_trusted(opener.as_deref()));
+    let origin = params.non_empty("popupOrigin").and_then(trusted_origins::parse);
+    let Some(origin) = origin.as_ref().filter(|origin| state.trusted.contains(origin)) else {
+        return Err(untrusted_opener(origin.as_deref()));
     };
-    let nonce = params.filled("popupNonce").filter(|nonce| nonce.len() <= MAX_NONCE);
+    let nonce = params.non_empty("popupNonce").filter(|nonce| nonce.len() <= MAX_NONCE);
     let nonce =
         nonce.ok_or_else(|| request::bad_request("popupNonce is missing or longer than 256 bytes"))?;
-    let popup = Popup { origin: opener.clone(), nonce: nonce.to_owned() };
-    // From here on there is a window that waits for an answer.
-    let begun = async {
+    let opener = Opener { origin: origin.clone(), nonce: nonce.to_owned() };
+    // From here on a page waits for a message, so every error must reach it.
+    let started = async {
         limited?;
         let address = |name: &str, code| destination(state, params.get(name), code);
         let callback_url = address("callbackURL", "invalid_callback_url")?;
         address("newUserCallbackURL", "invalid_new_user_callback_url")?;
-        let start = Start {
+        let request = FlowRequest {
             provider: params.get("provider").unwrap_or_default().to_owned(),
-            way: Way::Callback,
+            callback_path: CallbackPath::Social,
             callback_url: callback_url.unwrap_or_else(|| state.trusted.base().to_owned()),
             error_url: address("errorCallbackURL", "invalid_error_callback_url")?,
-            popup: Some(popup.clone()),
+            opener: Some(opener.clone()),
         };
         let scopes = params.get("scopes").unwrap_or_default();
         let scopes = scopes.split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-        begin(state, &head.headers, start, &Wishes { scopes, login_hint: None }).await
+        let options = SignInOptions { scopes, login_hint: None };
+        start_flow(state, &head.headers, request, &options, now).await
     };
-    match begun.await {
-        Ok(Begun { url, cookies }) => redirect(&url, cookies),
+    match started.await {
+        Ok(StartedFlow { url, cookies }) => redirect(&url, cookies),
         Err(error) if error.status == StatusCode::INTERNAL_SERVER_ERROR => Err(error),
         Err(error) => {
             let cause = error.cause.as_deref().unwrap_or(&error.message);
-            super::callback::note(&running, &id, error.code, cause);
-            complete(state, &popup, Err((error.code, &error.message)), "", [])
+            failure::log_failure(&running.kit.log, &id, error.code, cause);
+            complete(state, &opener, Err((error.code, &error.message)), "", [])
         }
     }
 }
 
-/// The refusal of a window that another site opened, or that does not say who opened it.
-fn not_trusted(origin: Option<&str>) -> Error {
+/// 403 for a popup whose opener is missing or not trusted.
+fn untrusted_opener(origin: Option<&str>) -> Error {
     let message = match origin {
-        Some(origin) => format!("{origin} is not listed here. Operator: add {origin} to TRUSTED_ORIGINS"),
-        None => "popupOrigin is missing or is no origin such as https://site.example".to_owned(),
+        Some(origin) => format!("{origin} is not a trusted site. Operator: add {origin} to TRUSTED_ORIGINS"),
+        None => "popupOrigin is missing or is not an origin such as https://site.example".to_owned(),
     };
     Error::new(StatusCode::FORBIDDEN, "invalid_origin", message)
 }
 
-/// The page that hands over a token, or a code and a description of what went wrong.
+/// The page that posts a token, or the code and description of an error, to the opener.
+///
+/// # Errors
+///
+/// 500 if a header of the page is invalid.
 pub(super) fn complete(
     state: &State,
-    popup: &Popup,
+    opener: &Opener,
     outcome: Result<&str, (&str, &str)>,
     redirect_to: &str,
     cookies: impl IntoIterator<Item = String>,
 ) -> HandlerResult {
-    let mut message = json!({"type": MESSAGE, "nonce": popup.nonce});
+    let mut message = json!({"type": MESSAGE, "nonce": opener.nonce});
     let add = |message: &mut Value, name: &str, value: Value| {
         _ = message.as_object_mut().map(|message| message.insert(name.to_owned(), value));
     };
-    let words = match outcome {
+    let text = match outcome {
         Ok(token) => {
             add(&mut message, "token", token.into());
             add(&mut message, "redirectTo", redirect_to.into());
@@ -106,14 +115,14 @@ pub(super) fn complete(
         }
         Err((code, description)) => {
             add(&mut message, "error", json!({"code": code, "description": description}));
-            "The sign-in did not work. Close this window and begin it again."
+            "The sign-in failed. Close this window and try again."
         }
     };
     let body = format!(
-        "<p data-origin=\"{}\" data-message=\"{}\">{words}</p>",
-        escape(&popup.origin),
+        "<p data-origin=\"{}\" data-message=\"{}\">{text}</p>",
+        escape(&opener.origin),
         escape(&to_json(&message))
     );
     let page = Page { status: StatusCode::OK, title: "Signing in", body, script: SCRIPT, forms: "'none'" };
-    with_cookies(page.answer(state)?, cookies)
+    with_cookies(page.respond(state)?, cookies)
 }

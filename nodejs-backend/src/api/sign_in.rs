@@ -1,47 +1,48 @@
-//! `POST /api/auth/sign-in/social`, and `/sign-in/oauth2` of clients up to 1.6.
+//! `POST /api/auth/sign-in/social`, and `/sign-in/oauth2` for clients up to version 1.6.
 
 use serde_json::{Map, Value, json};
 use space_kit::header::LOCATION;
 use space_kit::{Call, Error, HandlerResult, Reply, StatusCode, respond};
 
-use super::start::{Begun, begin, destination};
-use super::{no_store, request, set, with_cookies};
+use super::request::{self, now};
+use super::start_flow::{StartedFlow, destination, start_flow};
 use crate::State;
-use crate::flow::{Start, Way};
-use crate::oidc::Wishes;
+use crate::flow::{CallbackPath, FlowRequest};
+use crate::oidc::SignInOptions;
+use crate::web::response::{no_store, set_header, with_cookies};
 
 pub(crate) fn social(call: Call<State>) -> Reply {
-    Reply::later(answer(call, Way::Callback, "provider"))
+    Reply::later(sign_in(call, CallbackPath::Social, "provider"))
 }
 
 pub(crate) fn oauth2(call: Call<State>) -> Reply {
-    Reply::later(answer(call, Way::OAuth2, "providerId"))
+    Reply::later(sign_in(call, CallbackPath::OAuth2, "providerId"))
 }
 
-async fn answer(call: Call<State>, way: Way, name: &'static str) -> HandlerResult {
+async fn sign_in(call: Call<State>, callback_path: CallbackPath, name: &'static str) -> HandlerResult {
     let Call { head, body, running, client, .. } = call;
     let state = &running.state;
-    request::admit(&head.headers, state)?;
-    request::limit(state, client)?;
+    request::require_trusted_json(&head.headers, state)?;
+    request::rate_limit(state, client, now().instant)?;
     let body = request::object(body).await?;
     let text = |name: &'static str| text(&body, name);
     let provider = text(name)?.filter(|name| !name.is_empty()).ok_or_else(|| invalid(name))?;
     let callback_url = destination(state, text("callbackURL")?, "invalid_callback_url")?;
     let error_url = destination(state, text("errorCallbackURL")?, "invalid_error_callback_url")?;
     destination(state, text("newUserCallbackURL")?, "invalid_new_user_callback_url")?;
-    let start = Start {
+    let request = FlowRequest {
         provider: provider.to_owned(),
-        way,
+        callback_path,
         callback_url: callback_url.unwrap_or_else(|| state.trusted.base().to_owned()),
         error_url,
-        popup: None,
+        opener: None,
     };
-    let wishes = Wishes { scopes: scopes(&body)?, login_hint: text("loginHint")?.map(str::to_owned) };
-    let stays = body.get("disableRedirect").is_some_and(|value| *value == Value::Bool(true));
-    let Begun { url, cookies } = begin(state, &head.headers, start, &wishes).await?;
-    let mut response = no_store(respond::json(&json!({"url": url, "redirect": !stays})));
-    if way == Way::Callback && !stays {
-        set(&mut response, LOCATION, &url)?;
+    let options = SignInOptions { scopes: scopes(&body)?, login_hint: text("loginHint")?.map(str::to_owned) };
+    let disable_redirect = body.get("disableRedirect").is_some_and(|value| *value == Value::Bool(true));
+    let StartedFlow { url, cookies } = start_flow(state, &head.headers, request, &options, now()).await?;
+    let mut response = no_store(respond::json(&json!({"url": url, "redirect": !disable_redirect})));
+    if callback_path == CallbackPath::Social && !disable_redirect {
+        set_header(&mut response, LOCATION, &url)?;
     }
     with_cookies(response, cookies)
 }
@@ -61,6 +62,6 @@ fn scopes(body: &Map<String, Value>) -> Result<Vec<String>, Error> {
 }
 
 fn invalid(name: &'static str) -> Error {
-    let message = format!("[body.{name}] is missing or not of the right type");
+    let message = format!("[body.{name}] is missing or has the wrong type");
     Error::new(StatusCode::BAD_REQUEST, "validation_error", message).param(name)
 }

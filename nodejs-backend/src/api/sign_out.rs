@@ -2,23 +2,25 @@
 
 use space_kit::{Call, HandlerResult, Reply, respond};
 
-use super::{no_store, request, sessions, with_cookies};
+use super::request;
 use crate::State;
+use crate::web::response::{no_store, with_cookies};
 
 pub(crate) fn post(call: Call<State>) -> Reply {
-    Reply::later(answer(call))
+    Reply::later(sign_out(call))
 }
 
-/// Ends every session that the request brings, copies of it too as long as this process lives.
-async fn answer(call: Call<State>) -> HandlerResult {
+/// Revokes every session of the request. Until this process ends, it also rejects copies of their cookies.
+async fn sign_out(call: Call<State>) -> HandlerResult {
     let Call { head, body, running, .. } = call;
-    let (state, now) = (&running.state, request::now());
-    request::admit(&head.headers, state)?;
+    let (state, now) = (&running.state, request::now().unix);
+    request::require_trusted_json(&head.headers, state)?;
     request::object(body).await?;
-    for found in sessions::every(state, &head.headers) {
+    let sessions = state.sessions();
+    for found in sessions.all(&head.headers) {
         if now < found.session.expires {
-            state.signed_out.spend(&found.session.id, now);
+            state.revoked_sessions.insert(&found.session.id, now);
         }
     }
-    with_cookies(no_store(respond::json_text(r#"{"success":true}"#)), sessions::clear(state))
+    with_cookies(no_store(respond::json_text(r#"{"success":true}"#)), sessions.clear())
 }

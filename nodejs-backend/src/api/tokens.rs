@@ -1,29 +1,34 @@
-//! Tokens for other backends: `GET /api/auth/token`, the keys to check them, and where these are.
+//! Tokens for other backends: `GET /api/auth/token`, the keys that verify them, and the metadata that names the keys.
 
 use serde_json::json;
 use space_kit::header::{CACHE_CONTROL, HeaderValue};
 use space_kit::{Body, Call, Error, HandlerResult, Response, StatusCode, respond};
 
-use super::{no_store, request, sessions};
+use super::request;
 use crate::State;
+use crate::crypto::token;
+use crate::error::internal;
 use crate::session::Session;
-use crate::state::internal;
-use crate::token;
+use crate::web::response::no_store;
 
-/// A token for the visitor.
+/// Returns a token for the visitor.
 pub(crate) fn get(call: &Call<State>) -> HandlerResult {
-    let (state, now) = (&call.state, request::now());
-    let found = sessions::find(state, &call.head.headers, now).ok_or_else(nobody)?;
+    let (state, now) = (&call.state, request::now().unix);
+    let found = state.sessions().find(&call.head.headers, now).ok_or_else(unauthorized)?;
     Ok(no_store(respond::json(&json!({"token": issue(state, &found.session, now)?}))))
 }
 
-fn nobody() -> Error {
-    Error::new(StatusCode::UNAUTHORIZED, "unauthorized", "nobody is signed in")
+fn unauthorized() -> Error {
+    Error::new(StatusCode::UNAUTHORIZED, "unauthorized", "the request has no valid session: sign in first")
 }
 
-/// A token that speaks of a session's user, for 15 minutes.
+/// A token for the user of a session, valid for 15 minutes.
+///
+/// # Errors
+///
+/// 500 if there is no signing key.
 pub(super) fn issue(state: &State, session: &Session, now: u64) -> Result<String, Error> {
-    let signer = state.keys.signers.first().ok_or_else(|| internal("there is no key to sign with"))?;
+    let signer = state.keys.signers.first().ok_or_else(|| internal("there is no signing key"))?;
     Ok(signer.sign(&session.claims(&state.issuer, state.trusted.base(), now)))
 }
 
@@ -32,7 +37,7 @@ pub(crate) fn keys(call: &Call<State>) -> Response<Body> {
     public(respond::json(&token::key_set(&call.state.keys.signers)))
 }
 
-/// The little of OpenID Connect Discovery that those who check tokens ask for.
+/// The members of OpenID Connect Discovery that a verifier of tokens needs.
 pub(crate) fn discovery(call: &Call<State>) -> Response<Body> {
     let state = &call.state;
     public(respond::json(&json!({
@@ -44,7 +49,8 @@ pub(crate) fn discovery(call: &Call<State>) -> Response<Body> {
     })))
 }
 
-/// May be kept for five minutes: a new key is published before it signs.
+/// Allows caches to store the response for five minutes. A new key is published before it signs, so that caches never
+/// miss it.
 fn public(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     response

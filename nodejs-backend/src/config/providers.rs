@@ -1,33 +1,13 @@
-//! The providers' settings: one by the names that a Space sets, further ones by names of their own.
+//! The settings of the providers: the main provider has the variables that a Space sets, each additional provider has
+//! variables with its name as prefix.
 
 use space_kit::outgoing::Url;
 use space_kit::{Env, Var};
 
 use super::vars;
+use crate::oidc::settings::{ClientAuth, ProviderSettings, is_scope};
 
-/// How the client's secret is sent to the token endpoint (OpenID Connect Core section 9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ClientAuth {
-    /// `client_secret_basic`.
-    Basic,
-    /// `client_secret_post`.
-    Post,
-}
-
-/// What is configured for one provider.
-#[derive(Clone)]
-pub(crate) struct Settings {
-    pub(crate) name: String,
-    /// The one of the names that a Space sets. Its subjects are user ids as they are.
-    pub(crate) main: bool,
-    pub(crate) issuer: String,
-    pub(crate) client_id: String,
-    pub(crate) client_secret: Option<String>,
-    pub(crate) auth: ClientAuth,
-    pub(crate) scopes: String,
-}
-
-/// The rows that one provider's settings are read by.
+/// The variables of one provider.
 struct Rows {
     issuer: &'static Var,
     client_id: &'static Var,
@@ -44,17 +24,17 @@ static MAIN: Rows = Rows {
     auth: &vars::OAUTH_CLIENT_AUTH,
 };
 
-/// All providers, the main one first. `None` means that `env` has the problems.
-pub(crate) fn read(env: &mut Env<'_>) -> Option<Vec<Settings>> {
+/// The settings of all providers, the main one first. `None` if a variable is invalid; `env` then has the problems.
+pub(crate) fn read(env: &mut Env<'_>) -> Option<Vec<ProviderSettings>> {
     let name = env.read(&vars::OAUTH_PROVIDER_NAME, parse_name);
     let others = env.read(&vars::PROVIDERS, parse_names);
-    let mut all = Vec::new(); // every problem is found before any ends it
+    let mut all = Vec::new(); // collected first, so that all problems are reported together
     if env.is_set(vars::OAUTH_CLIENT_ID.name) {
         all.push(one(env, name.as_deref().unwrap_or_default(), &MAIN, true));
     }
     let names = others.as_deref().unwrap_or_default();
     if names.iter().any(|other| Some(other) == name.as_ref()) {
-        let message = "has the name of the provider that OAUTH_PROVIDER_NAME names";
+        let message = "contains the name of the main provider (OAUTH_PROVIDER_NAME)";
         env.problem(&vars::PROVIDERS, message.to_owned());
         all.push(None);
     }
@@ -64,20 +44,23 @@ pub(crate) fn read(env: &mut Env<'_>) -> Option<Vec<Settings>> {
     all.into_iter().collect()
 }
 
-fn one(env: &mut Env<'_>, name: &str, rows: &Rows, main: bool) -> Option<Settings> {
-    let mut needed = |var: &'static Var, parse: fn(&str) -> Option<String>| {
+fn one(env: &mut Env<'_>, name: &str, rows: &Rows, main: bool) -> Option<ProviderSettings> {
+    let mut required = |var: &'static Var, parse: fn(&str) -> Option<String>| {
         if main || env.is_set(var.name) {
             return env.read(var, parse);
         }
-        env.problem(var, format!("is needed, because PROVIDERS has {name}; accepted: {}", var.accepts));
+        env.problem(
+            var,
+            format!("is required, because PROVIDERS contains {name}; accepted: {}", var.accepts),
+        );
         None
     };
-    let issuer = needed(rows.issuer, parse_issuer);
-    let client_id = needed(rows.client_id, visible);
+    let issuer = required(rows.issuer, parse_issuer);
+    let client_id = required(rows.client_id, visible);
     let client_secret = env.optional(rows.client_secret, visible);
     let scopes = env.read(rows.scopes, parse_scopes);
     let auth = env.read(rows.auth, parse_auth);
-    Some(Settings {
+    Some(ProviderSettings {
         name: name.to_owned(),
         main,
         issuer: issuer?,
@@ -88,7 +71,7 @@ fn one(env: &mut Env<'_>, name: &str, rows: &Rows, main: bool) -> Option<Setting
     })
 }
 
-/// The rows of a further provider. They live as long as the process, like those that are written down.
+/// The variables of an additional provider. They are leaked, because a [`Var`] is static.
 fn rows(name: &str) -> Rows {
     let prefix = name.to_ascii_uppercase().replace('-', "_");
     let row = |suffix: &str, like: &Var, default: &'static str| -> &'static Var {
@@ -122,7 +105,7 @@ fn parse_names(text: &str) -> Option<Vec<String>> {
     let names: Vec<String> = text.split(',').map(|name| parse_name(name.trim())).collect::<Option<_>>()?;
     let repeated =
         names.iter().enumerate().any(|(at, name)| names.iter().skip(at + 1).any(|other| other == name));
-    // Their variables are those of the main provider.
+    // Their variables would be those of the main provider.
     let taken = names.iter().any(|name| name == "oauth" || name == "openid");
     (!repeated && !taken).then_some(names)
 }
@@ -135,13 +118,6 @@ fn parse_issuer(text: &str) -> Option<String> {
 fn parse_scopes(text: &str) -> Option<String> {
     let scopes: Vec<&str> = text.split(' ').filter(|scope| !scope.is_empty()).collect();
     (scopes.contains(&"openid") && scopes.iter().all(|scope| is_scope(scope))).then(|| scopes.join(" "))
-}
-
-/// A scope token (RFC 6749 section 3.3).
-pub(crate) fn is_scope(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 128
-        && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
 fn parse_auth(text: &str) -> Option<ClientAuth> {

@@ -1,64 +1,101 @@
 //! The ID token (OpenID Connect Core section 3.1.3.7).
 
+use std::fmt;
 use std::time::Instant;
 
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
+use space_kit::jwks::Source;
 use space_kit::jwt::{Expected, Fault, Token};
 
-use super::{Client, Failure, unavailable, untrusted};
+use super::error::{ProviderError, unavailable, untrusted};
+use super::settings::ProviderSettings;
 use crate::flow;
 
-/// How far the provider's clock may be from ours, in seconds.
+/// The accepted difference between the provider's clock and ours, in seconds.
 const SKEW: f64 = 60.0;
 
-/// The claims of a token that the provider signed for this service, just now, for this very sign-in.
+/// Verifies an ID token and returns its claims: the provider must have signed it for this client and for this sign-in.
+/// `now` is the monotonic time, `unix_now` the Unix time in seconds.
+///
+/// # Errors
+///
+/// `Untrusted` if a check fails, `Unavailable` if the provider's keys cannot be fetched.
 pub(super) async fn verify(
-    client: &Client,
+    keys: &Source,
+    settings: &ProviderSettings,
     text: &str,
     nonce: &str,
-    at: Instant,
-    now: u64,
-) -> Result<Map<String, Value>, Failure> {
+    now: Instant,
+    unix_now: u64,
+) -> Result<Map<String, Value>, ProviderError> {
     let no_keys = |error: space_kit::Error| unavailable(error.cause.clone().unwrap_or_default());
-    let token = Token::parse(text).map_err(refused)?;
+    let token = Token::parse(text).map_err(rejected)?;
     if token.is_access_token() {
-        return Err(untrusted("the ID token is refused: its typ is that of an access token"));
+        return Err(untrusted("the ID token is invalid: its typ is that of an access token"));
     }
-    let keys = client.keys.keys(at).await.map_err(no_keys)?;
-    let verified = match token.verify(&keys) {
+    let set = keys.keys(now).await.map_err(no_keys)?;
+    let verified = match token.verify(&set) {
         // The provider may have a newer key.
         Err(Fault::NoKey) => {
-            let keys = client.keys.keys_after(&keys, at).await.map_err(no_keys)?;
-            token.verify(&keys)
+            let set = keys.keys_after(&set, now).await.map_err(no_keys)?;
+            token.verify(&set)
         }
         outcome => outcome,
     };
-    let settings = &client.settings;
     let expected = Expected { issuer: settings.issuer.clone(), audience: settings.client_id.clone() };
-    let holder = verified.map_err(refused)?.holder(&expected, now).map_err(refused)?;
-    check_flow(holder.claims(), nonce, now).map_err(untrusted)?;
+    let holder = verified.map_err(rejected)?.holder(&expected, unix_now).map_err(rejected)?;
+    check_flow(holder.claims(), nonce, unix_now).map_err(untrusted)?;
     Ok(holder.claims().clone())
 }
 
-fn refused(fault: Fault) -> Failure {
-    untrusted(format!("the ID token is refused: {}", fault.message()))
+fn rejected(fault: Fault) -> ProviderError {
+    untrusted(format!("the ID token is invalid: {}", fault.message()))
 }
 
-/// Steps 10 and 11: it was made in the time of this sign-in, and for it.
-pub(crate) fn check_flow(claims: &Map<String, Value>, nonce: &str, now: u64) -> Result<(), &'static str> {
+/// Why an ID token does not belong to this sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FlowMismatchError {
+    /// `iat` is older than the longest sign-in.
+    TooOld,
+    /// `nonce` is that of another sign-in.
+    OtherNonce,
+    /// There is no `nonce`.
+    NoNonce,
+}
+
+impl fmt::Display for FlowMismatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FlowMismatchError::TooOld => "the ID token is older than the sign-in (iat)",
+            FlowMismatchError::OtherNonce => "the ID token belongs to another sign-in (nonce)",
+            FlowMismatchError::NoNonce => "the ID token has no nonce",
+        })
+    }
+}
+
+/// Checks that an ID token was issued during this sign-in and for it (steps 10 and 11).
+///
+/// # Errors
+///
+/// The check that fails.
+pub(crate) fn check_flow(
+    claims: &Map<String, Value>,
+    nonce: &str,
+    now: u64,
+) -> Result<(), FlowMismatchError> {
     let issued = claims.get("iat").and_then(Value::as_f64).unwrap_or(0.0);
-    if issued + (flow::LIFE as f64) + SKEW < now as f64 {
-        return Err("the ID token is older than the sign-in (iat)");
+    if issued + (flow::LIFETIME as f64) + SKEW < now as f64 {
+        return Err(FlowMismatchError::TooOld);
     }
     match claims.get("nonce").and_then(Value::as_str) {
         Some(found) if is_same(found, nonce) => Ok(()),
-        Some(_) => Err("the ID token is of another sign-in (nonce)"),
-        None => Err("the ID token has no nonce"),
+        Some(_) => Err(FlowMismatchError::OtherNonce),
+        None => Err(FlowMismatchError::NoNonce),
     }
 }
 
-/// Whether two secrets are the same; how long it takes says nothing of where they differ.
+/// Whether two secrets are equal. The time that this takes does not depend on where they differ.
 fn is_same(one: &str, other: &str) -> bool {
     let hash = |text: &str| digest(&SHA256, text.as_bytes());
     hash(one).as_ref() == hash(other).as_ref()
@@ -70,7 +107,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_token_is_of_this_very_sign_in() {
+    fn the_id_token_belongs_to_this_sign_in() {
         let check = |claims: Value| check_flow(claims.as_object().unwrap(), "n", 10_000);
         assert!(check(json!({"iat": 9_340, "nonce": "n"})).is_ok());
         for other in [

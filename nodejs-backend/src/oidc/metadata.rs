@@ -1,5 +1,5 @@
-//! The provider's metadata (OpenID Connect Discovery 1.0 section 4), fetched when they are first needed and then
-//! once for all who wait.
+//! The provider's metadata (OpenID Connect Discovery 1.0 section 4). The first sign-in fetches it; concurrent sign-ins
+//! wait for the same fetch.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,23 +10,27 @@ use space_kit::jwks::{Fetch, discovery};
 use space_kit::{Error, StatusCode};
 use tokio::sync::Mutex;
 
-/// How long metadata are used before they are fetched again.
+/// How long metadata is used before it is fetched again.
 const FRESH: Duration = Duration::from_secs(60 * 60);
-/// After a failure, no other attempt for this time.
+/// The pause after a failed fetch.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What a sign-in needs of a provider's metadata. All addresses are https, or on this machine as the issuer is.
+/// The metadata that a sign-in uses. All addresses are https, or loopback if the issuer is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Metadata {
     pub(crate) authorization_endpoint: String,
     pub(crate) token_endpoint: String,
     pub(crate) userinfo_endpoint: Option<String>,
-    /// Answers always have `iss` (RFC 9207 section 3).
+    /// Whether authorization responses always contain `iss` (RFC 9207 section 3).
     pub(crate) sends_issuer: bool,
 }
 
 impl Metadata {
-    /// Reads the document of this very issuer. The error is for the log.
+    /// Parses the metadata document of exactly this issuer.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the document, for the log.
     pub(crate) fn parse(document: &[u8], issuer: &str) -> Result<Metadata, String> {
         let metadata = discovery::metadata(document, issuer)?;
         let announced = metadata.get("authorization_response_iss_parameter_supported");
@@ -42,47 +46,51 @@ impl Metadata {
     }
 }
 
-/// The metadata of one issuer.
-pub(crate) struct Cache {
+/// The metadata of one issuer, once it is fetched.
+pub(crate) struct MetadataCache {
     issuer: String,
     fetch: Fetch,
-    /// Held over a fetch, so that there is one at a time.
-    state: Mutex<State>,
+    /// Locked during a fetch, so that only one runs at a time.
+    cached: Mutex<Cached>,
 }
 
 #[derive(Default)]
-struct State {
+struct Cached {
     held: Option<(Arc<Metadata>, Instant)>,
     failed: Option<(String, Instant)>,
 }
 
-impl Cache {
-    /// Nothing is fetched yet.
-    pub(crate) fn new(issuer: String, fetch: Fetch) -> Cache {
-        Cache { issuer, fetch, state: Mutex::default() }
+impl MetadataCache {
+    /// An empty cache.
+    pub(crate) fn new(issuer: String, fetch: Fetch) -> MetadataCache {
+        MetadataCache { issuer, fetch, cached: Mutex::default() }
     }
 
-    /// The metadata. Old ones serve while newer ones cannot be had.
+    /// The metadata. Stale metadata is used while a newer document cannot be fetched.
+    ///
+    /// # Errors
+    ///
+    /// 502 `provider_unavailable` if no metadata could ever be fetched.
     pub(crate) async fn get(&self, now: Instant) -> Result<Arc<Metadata>, Error> {
-        let mut state = self.state.lock().await;
-        if let Some((metadata, fresh_until)) = &state.held
+        let mut cached = self.cached.lock().await;
+        if let Some((metadata, fresh_until)) = &cached.held
             && now < *fresh_until
         {
             return Ok(metadata.clone());
         }
-        let resting = state.failed.as_ref().is_some_and(|(_, until)| now < *until);
-        if !resting {
+        let paused = cached.failed.as_ref().is_some_and(|(_, until)| now < *until);
+        if !paused {
             match self.load().await {
                 Ok(metadata) => {
                     let metadata = Arc::new(metadata);
-                    *state = State { held: Some((metadata.clone(), now + FRESH)), failed: None };
+                    *cached = Cached { held: Some((metadata.clone(), now + FRESH)), failed: None };
                     return Ok(metadata);
                 }
-                // Those who waited asked before the failure: they are not to try one after the other.
-                Err(cause) => state.failed = Some((cause, Instant::now().max(now) + PAUSE)),
+                // Requests that waited for this fetch must not try again one after the other.
+                Err(cause) => cached.failed = Some((cause, Instant::now().max(now) + PAUSE)),
             }
         }
-        match (&state.held, &state.failed) {
+        match (&cached.held, &cached.failed) {
             (Some((metadata, _)), _) => Ok(metadata.clone()),
             (None, failed) => Err(unreachable_provider(failed.as_ref().map_or("", |(cause, _)| cause))),
         }
@@ -95,7 +103,7 @@ impl Cache {
 }
 
 fn unreachable_provider(cause: &str) -> Error {
-    let message = "the sign-in provider is out of reach just now; try again in a moment";
+    let message = "the sign-in provider cannot be reached; try again in a few seconds";
     Error::new(StatusCode::BAD_GATEWAY, "provider_unavailable", message)
         .header(RETRY_AFTER, HeaderValue::from(PAUSE.as_secs()))
         .cause(format_args!("OpenID discovery: {cause}"))
@@ -124,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_name_their_issuer_and_safe_addresses() {
+    fn metadata_has_its_own_issuer_and_only_safe_addresses() {
         assert!(with("issuer", json!("https://evil.example")).is_err());
         for name in ["authorization_endpoint", "token_endpoint", "userinfo_endpoint"] {
             for unsafe_address in ["http://id.example/x", "http://127.0.0.1/x", "javascript:alert(1)", ""] {
@@ -136,8 +144,8 @@ mod tests {
         assert!(with("authorization_response_iss_parameter_supported", json!(true)).unwrap().sends_issuer);
     }
 
-    /// A cache whose n-th fetch gives what `answer` says, and the count of fetches.
-    fn cache(works: fn(usize) -> bool) -> (Cache, Arc<AtomicUsize>) {
+    /// A cache whose n-th fetch succeeds if `works` says so, and the number of fetches.
+    fn cache(works: fn(usize) -> bool) -> (MetadataCache, Arc<AtomicUsize>) {
         let count = Arc::new(AtomicUsize::new(0));
         let counter = count.clone();
         let fetch: Fetch = Box::new(move |_| {
@@ -151,11 +159,11 @@ mod tests {
                 }
             })
         });
-        (Cache::new(ISSUER.to_owned(), fetch), count)
+        (MetadataCache::new(ISSUER.to_owned(), fetch), count)
     }
 
     #[tokio::test]
-    async fn metadata_are_fetched_once_for_all_and_again_after_an_hour() {
+    async fn concurrent_sign_ins_share_one_fetch_and_metadata_is_fetched_again_after_an_hour() {
         let ((cache, count), start) = (cache(|_| true), Instant::now());
         let (one, two) = tokio::join!(cache.get(start), cache.get(start));
         assert!(one.is_ok() && two.is_ok());
@@ -165,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_rests_five_seconds_and_tells_the_log_alone() {
+    async fn a_failed_fetch_is_retried_after_five_seconds_and_only_the_log_has_its_cause() {
         let ((cache, count), start) = (cache(|call| call > 0), Instant::now());
         for _ in 0..3 {
             let error = cache.get(start).await.unwrap_err();
@@ -179,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn old_metadata_serve_while_newer_ones_cannot_be_had() {
+    async fn stale_metadata_is_used_while_a_fetch_fails() {
         let ((cache, _), start) = (cache(|call| call == 0), Instant::now());
         assert!(cache.get(start).await.is_ok());
         assert!(cache.get(start + FRESH).await.is_ok());

@@ -5,29 +5,43 @@ use space_kit::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use space_kit::outgoing::Pool;
 use space_kit::{Method, StatusCode};
 
-use super::{Failure, request, unavailable, untrusted};
+use super::error::{ProviderError, untrusted};
+use super::fetch;
 
-pub(super) async fn fetch(pool: &Pool, endpoint: &str, token: &str) -> Result<Map<String, Value>, Failure> {
+/// Fetches the claims of the user whose access token this is.
+///
+/// # Errors
+///
+/// `Unavailable` if the provider cannot be reached, `Untrusted` if it does not return claims.
+pub(super) async fn fetch(
+    pool: &Pool,
+    endpoint: &str,
+    token: &str,
+) -> Result<Map<String, Value>, ProviderError> {
     let mut headers = HeaderMap::new();
     let value = HeaderValue::try_from(format!("Bearer {token}"));
-    let mut value = value.map_err(|_| untrusted("the access token does not fit a header"))?;
+    let mut value = value.map_err(|_| untrusted("the access token is not a valid header value"))?;
     value.set_sensitive(true);
     headers.insert(AUTHORIZATION, value);
-    match request::send(pool, Method::GET, endpoint, headers, String::new()).await.map_err(unavailable)? {
+    match fetch::send(pool, Method::GET, endpoint, headers, String::new()).await? {
         (StatusCode::OK, Some(claims)) => Ok(claims),
-        (StatusCode::OK, None) => Err(untrusted("the userinfo endpoint answered no JSON object")),
-        (status, _) => Err(untrusted(format!("the userinfo endpoint answered {status}"))),
+        (StatusCode::OK, None) => Err(untrusted("the userinfo response is not a JSON object")),
+        (status, _) => Err(untrusted(format!("the userinfo endpoint returned {status}"))),
     }
 }
 
-/// The claims of both; those of the ID token count where both have one, because they are signed. They must
-/// speak of the same person (section 5.3.2), and `email_verified` stays with the address that it came with.
+/// Merges the claims of ID token and userinfo. Where both have a claim, that of the ID token wins because it is signed.
+/// `email_verified` is taken only from the document that has the e-mail address.
+///
+/// # Errors
+///
+/// `Untrusted` if the two are about different users (section 5.3.2).
 pub(crate) fn merge(
     mut signed: Map<String, Value>,
     mut more: Map<String, Value>,
-) -> Result<Map<String, Value>, Failure> {
+) -> Result<Map<String, Value>, ProviderError> {
     if more.get("sub").is_none() || more.get("sub") != signed.get("sub") {
-        return Err(untrusted("the userinfo is of somebody else (sub)"));
+        return Err(untrusted("the userinfo is about another user (sub)"));
     }
     if signed.contains_key("email") {
         more.remove("email_verified");
@@ -44,7 +58,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn userinfo_of_somebody_else_is_refused() {
+    fn userinfo_of_another_user_is_rejected_and_signed_claims_win() {
         let merge = |signed: Value, more: Value| {
             super::merge(signed.as_object().unwrap().clone(), more.as_object().unwrap().clone())
         };

@@ -19,7 +19,7 @@ function ask(method, path, headers = {}, body = "") {
 async function signIn(number) {
   const begun = await ask("POST", "/api/auth/sign-in/social", { "content-type": "application/json" }, '{"provider":"huggingface","callbackURL":"/"}')
   const state = new URL(begun.headers.location).searchParams.get("state")
-  const form = `state=${state}&way=callback&username=user-${number}&name=N`
+  const form = `state=${state}&callback_path=callback&username=user-${number}&name=N`
   const sent = await ask("POST", "/dev/sign-in", { "content-type": "application/x-www-form-urlencoded" }, form)
   const cookie = begun.headers["set-cookie"][0].split(";")[0]
   const done = await ask("GET", sent.headers.location, { cookie })

@@ -69,7 +69,7 @@ test("settings for python-backend name whoever is signed in, and are copied whol
 })
 
 test("nothing is cut off on a narrow screen", async () => {
-  for (const path of ["/", "/dev/sign-in?state=x&way=callback", "/api/auth/error?error=access_denied"]) {
+  for (const path of ["/", "/dev/sign-in?state=x&callback_path=callback", "/api/auth/error?error=access_denied"]) {
     const page = await (await browser.createBrowserContext()).newPage()
     await page.setViewport({ width: 320, height: 640 })
     await page.goto(url + path)
@@ -111,8 +111,8 @@ test("opened under another host name it moves to its own, and signs in there", a
 test("a sign-in that is refused ends at a page that says so", async () => {
   const page = await (await browser.createBrowserContext()).newPage()
   await page.goto(`${url}/login/huggingface?callbackURL=/`)
-  await page.waitForSelector("button[name=refuse]")
-  await page.click("button[name=refuse]")
+  await page.waitForSelector("button[name=deny]")
+  await page.click("button[name=deny]")
   await page.waitForFunction("location.pathname === '/api/auth/error'")
   assert.match(await page.$eval("main", element => element.innerText), /You did not allow this site to sign you in/)
 })

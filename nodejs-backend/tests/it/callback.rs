@@ -110,7 +110,7 @@ fn the_error_page_has_no_words_of_its_address() {
     let called = service.get("/api/auth/error?error=access_denied&error_description=Call+0800+555");
     let text = called.text();
     assert!(text.contains("You did not allow this site") && text.contains("<code>access_denied</code>"));
-    assert!(text.contains("<h1>The sign-in did not work</h1>") && !text.contains("0800"), "{text}");
+    assert!(text.contains("<h1>The sign-in failed</h1>") && !text.contains("0800"), "{text}");
     let page = service.get(
         "/api/auth/error?error=%3Cscript%3Ealert(1)%3C/script%3E&error_description=%22%3E%3Cimg%20src=x%3E",
     );

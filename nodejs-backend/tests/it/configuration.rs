@@ -37,19 +37,19 @@ fn every_problem_is_named_with_what_is_accepted_and_no_secret_is_repeated() {
     assert_eq!(status, Some(0), "{told}");
     for (more, wanted) in [
         (("AUTH_SECRET", "hunter2hunter2hunter2hunter2hunter2"), "openssl rand -base64 32"),
-        (("AUTH_SECRET", ""), "AUTH_SECRET: is needed, because there is no OAUTH_CLIENT_SECRET"),
-        (("AUTH_SECRETS", SECRET), "AUTH_SECRETS: is set beside AUTH_SECRET"),
-        (("AUTH_URL", ""), "AUTH_URL: is needed outside of a Space"),
+        (("AUTH_SECRET", ""), "AUTH_SECRET: is required, because there is no OAUTH_CLIENT_SECRET"),
+        (("AUTH_SECRETS", SECRET), "AUTH_SECRETS: is set together with AUTH_SECRET"),
+        (("AUTH_URL", ""), "AUTH_URL: is required outside of a Space"),
         (("AUTH_URL", "http://auth.example"), "AUTH_URL: \"http://auth.example\" is not accepted"),
         (("AUTH_URL", "https://auth.example/path"), "an https origin such as"),
-        (("OAUTH_CLIENT_ID", ""), "OAUTH_CLIENT_ID: is needed"),
+        (("OAUTH_CLIENT_ID", ""), "OAUTH_CLIENT_ID: is required"),
         (("OAUTH_SCOPES", "profile"), "openid among them"),
         (("OPENID_PROVIDER_URL", "http://id.example"), "OPENID_PROVIDER_URL"),
         (("OAUTH_PROVIDER_NAME", "Hugging Face"), "lower-case letters"),
         (("PROVIDERS", "a,a"), "PROVIDERS"),
-        (("PROVIDERS", "huggingface"), "has the name of the provider"),
-        (("PROVIDERS", "my-id"), "MY_ID_CLIENT_ID: is needed, because PROVIDERS has my-id"),
-        (("PROVIDERS", "my-id"), "MY_ID_PROVIDER_URL: is needed, because PROVIDERS has my-id"),
+        (("PROVIDERS", "huggingface"), "contains the name of the main provider"),
+        (("PROVIDERS", "my-id"), "MY_ID_CLIENT_ID: is required, because PROVIDERS contains my-id"),
+        (("PROVIDERS", "my-id"), "MY_ID_PROVIDER_URL: is required, because PROVIDERS contains my-id"),
         (("PROVIDERS", "oauth"), "not oauth or openid"),
         (("PROVIDERS", "work,openid"), "not oauth or openid"),
         (("TRUSTED_ORIGINS", "*"), "TRUSTED_ORIGINS: \"*\" is not accepted"),
@@ -79,21 +79,21 @@ fn local_development_stays_on_this_machine() {
     for (env, wanted) in [
         (vec![dev, ("SPACE_ID", "me/app")], "not accepted on a Space"),
         (vec![dev, ("SPACE_HOST", "me-app.hf.space")], "not accepted on a Space"),
-        (vec![dev, ("OAUTH_CLIENT_ID", "x")], "not accepted beside a provider"),
-        (vec![dev, ("AUTH_URL", "https://auth.example")], "unless AUTH_URL is on this machine"),
+        (vec![dev, ("OAUTH_CLIENT_ID", "x")], "not accepted together with a provider"),
+        (vec![dev, ("AUTH_URL", "https://auth.example")], "only if AUTH_URL is on this machine"),
     ] {
         let (status, told) = check(&env);
         assert_eq!(status, Some(64), "{told}");
         assert!(told.contains(wanted), "{told}");
         assert!(
-            !told.contains("anybody may sign in as anybody"),
+            !told.contains("anyone can sign in as any user"),
             "no warning of what does not start: {told}"
         );
     }
     for yes in ["yes", "true", "1"] {
         let (status, told) = check(&[("DEV_SIGN_IN", yes), ("PORT", "7861")]);
         assert_eq!(status, Some(0), "{told}");
-        assert!(told.contains("anybody may sign in as anybody") && !told.contains("HOST"), "{told}");
+        assert!(told.contains("anyone can sign in as any user") && !told.contains("HOST"), "{told}");
     }
     let (_, told) = check(&[dev, ("HOST", "0.0.0.0")]);
     assert!(told.contains("HOST is 0.0.0.0") && told.contains("set HOST=127.0.0.1"), "{told}");

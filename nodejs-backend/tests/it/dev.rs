@@ -14,7 +14,7 @@ fn dev(more: &[(&str, &str)]) -> Process {
 pub(crate) fn signed_in(service: &Process, name: &str) -> Browser {
     let mut browser = Browser::default();
     let state = query(&browser.begin(service))["state"].clone();
-    let form = format!("state={state}&way=callback&username={name}");
+    let form = format!("state={state}&callback_path=callback&username={name}");
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", BASE)];
     let sent = browser.send(service, "POST", "/dev/sign-in", &headers, &form);
     assert_eq!(browser.get(service, sent.header("location")).header("location"), "/done");
@@ -31,7 +31,7 @@ fn a_made_up_user_signs_in_and_their_tokens_say_so() {
         page.text().contains("Local development")
             && page.header("content-security-policy").contains("form-action 'self'")
     );
-    let form = format!("state={}&way=callback&username=ann&name=Ann+A", query(&url)["state"]);
+    let form = format!("state={}&callback_path=callback&username=ann&name=Ann+A", query(&url)["state"]);
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", BASE)];
     let sent = ann.send(&service, "POST", "/dev/sign-in", &headers, &form);
     assert_eq!(sent.status, 303);
@@ -48,7 +48,7 @@ fn a_made_up_user_is_good_for_one_sign_in_of_one_browser() {
     let (mut ann, mut eve) = (Browser::default(), Browser::default());
     let (anns, eves) =
         (query(&ann.begin(&service))["state"].clone(), query(&eve.begin(&service))["state"].clone());
-    let form = format!("state={eves}&way=callback&username=eve&name=Eve");
+    let form = format!("state={eves}&callback_path=callback&username=eve&name=Eve");
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", BASE)];
     let sent = service.request("POST", "/dev/sign-in", &headers, &form);
     let injected = sent.header("location").replace(&eves, &anns);
@@ -70,8 +70,8 @@ fn the_page_may_be_refused_as_a_providers_may() {
     let mut ann = Browser::default();
     let path = ann.get(&service, "/login/huggingface?errorCallbackURL=/oops").header("location").to_owned();
     let page = ann.get(&service, path.strip_prefix(BASE).unwrap());
-    assert!(page.text().contains(">Refuse</button>"), "{}", page.text());
-    let form = format!("state={}&way=callback&username=&refuse=yes", query(&path)["state"]);
+    assert!(page.text().contains(">Deny</button>"), "{}", page.text());
+    let form = format!("state={}&callback_path=callback&username=&deny=yes", query(&path)["state"]);
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", BASE)];
     let sent = ann.send(&service, "POST", "/dev/sign-in", &headers, &form);
     assert_eq!(ann.get(&service, sent.header("location")).header("location"), "/oops?error=access_denied");

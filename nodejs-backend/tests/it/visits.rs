@@ -25,9 +25,9 @@ fn a_person_reads_a_page_and_a_program_json() {
     let service = start(&Provider::start(), &[]);
     let popup = "/api/auth/oauth-popup/start?provider=huggingface";
     for (path, status, code, words) in [
-        ("/login/huggingface?callbackURL=/a&callbackURL=/b".to_owned(), 400, "BAD_REQUEST", "twice"),
-        ("/api/auth/callback/huggingface?state=2&state=3".to_owned(), 400, "BAD_REQUEST", "twice"),
-        (format!("{popup}&popupOrigin={SITE}&popupOrigin={SITE}"), 400, "BAD_REQUEST", "twice"),
+        ("/login/huggingface?callbackURL=/a&callbackURL=/b".to_owned(), 400, "BAD_REQUEST", "appears twice"),
+        ("/api/auth/callback/huggingface?state=2&state=3".to_owned(), 400, "BAD_REQUEST", "appears twice"),
+        (format!("{popup}&popupOrigin={SITE}&popupOrigin={SITE}"), 400, "BAD_REQUEST", "appears twice"),
         (format!("{popup}&popupOrigin={SITE}&popupNonce="), 400, "BAD_REQUEST", "popupNonce is missing"),
         (format!("{popup}&popupOrigin={SITE}"), 400, "BAD_REQUEST", "popupNonce is missing"),
         (format!("{popup}&popupNonce=n"), 403, "INVALID_ORIGIN", "popupOrigin is missing"),
@@ -43,7 +43,7 @@ fn a_person_reads_a_page_and_a_program_json() {
             "BAD_REQUEST",
             "callbackURL is too long",
         ),
-        ("/api/auth/error?error=a&error=b".to_owned(), 400, "BAD_REQUEST", "twice"),
+        ("/api/auth/error?error=a&error=b".to_owned(), 400, "BAD_REQUEST", "appears twice"),
     ] {
         let page = visit(&service, &path);
         assert_eq!(
@@ -52,7 +52,7 @@ fn a_person_reads_a_page_and_a_program_json() {
             "{path}"
         );
         let text = page.text();
-        assert!(text.contains(words) && text.contains("The sign-in did not work"), "{path}: {text}");
+        assert!(text.contains(words) && text.contains("The sign-in failed"), "{path}: {text}");
         assert!(page.header("content-security-policy").contains("script-src 'none'"));
         let old = service.request("GET", &path, &[("accept", "text/html")], "");
         assert_eq!(old.header("content-type"), "text/html; charset=utf-8", "a browser that says less");
@@ -72,7 +72,7 @@ fn a_person_who_signs_in_too_often_reads_when_to_go_on_and_a_waiting_window_is_t
     for path in ["/login/huggingface", "/api/auth/callback/huggingface?state=x"] {
         let page = visit(&service, path);
         assert_eq!((page.status, page.header("content-type")), (429, "text/html; charset=utf-8"));
-        assert!(page.text().contains("Wait a moment, then load this page again"), "{}", page.text());
+        assert!(page.text().contains("Wait a moment, then reload this page"), "{}", page.text());
         assert!(!page.header("retry-after").is_empty());
         assert_eq!(service.get(path).json()["code"], "TOO_MANY_REQUESTS");
     }

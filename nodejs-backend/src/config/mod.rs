@@ -1,0 +1,165 @@
+//! Reads the service's variables and builds its state.
+
+mod origins;
+mod providers;
+mod secrets;
+pub(crate) mod vars;
+
+use std::hash::RandomState;
+use std::time::Instant;
+
+use ring::rand::SystemRandom;
+use space_kit::outgoing::{Connector, Pool};
+use space_kit::rate_limit::{Limiter, Rate};
+use space_kit::{Config, Env, Log, parse};
+
+use crate::State;
+use crate::crypto::keys::Keys;
+use crate::flow;
+use crate::oidc::Provider;
+use crate::oidc::settings::ProviderSettings;
+use crate::session::replay::ReplayCache;
+use crate::session::{Lifetime, Lifetimes};
+use crate::web::cookie::CookieSettings;
+use crate::web::trusted_origins::{self, TrustedOrigins};
+
+/// The state of the service. `None` if a variable is invalid; `env` then has all problems.
+pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
+    let dev = env.read(&vars::DEV_SIGN_IN, yes_or_no);
+    let settings = providers::read(env);
+    let base = origins::base(env, kit, dev != Some(false));
+    let sites = origins::sites(env, &kit.cors);
+    let lifetimes = lifetimes(env);
+    let epoch = env.read(&vars::SESSION_EPOCH, |text| text.parse::<u64>().ok());
+    let rate = env.read(&vars::SIGN_IN_RATE, Rate::parse);
+    let frame_ancestors = env.read(&vars::FRAME_ANCESTORS, parse_sources);
+    let pool = Connector::configure(env).map(Pool::new);
+    let has_provider = match (dev, &settings) {
+        (Some(true), Some(settings)) => check_dev(env, kit, settings, base.as_deref()),
+        (Some(false), Some(settings)) if settings.is_empty() => {
+            let message = "is required. A Space with hf_oauth: true sets it. Elsewhere set it together with \
+                           OAUTH_CLIENT_SECRET (and OPENID_PROVIDER_URL), or set PROVIDERS, or set DEV_SIGN_IN=yes to \
+                           try the service locally";
+            env.problem(&vars::OAUTH_CLIENT_ID, message.to_owned());
+            None
+        }
+        _ => Some(()),
+    };
+    // Without a provider, a missing secret is not a second problem.
+    let required = dev == Some(false) && settings.as_ref().is_some_and(|settings| !settings.is_empty());
+    let secrets = secrets::read(env, settings.as_deref().unwrap_or_default(), required);
+    let (dev, settings, base, lifetimes, pool) = (dev?, settings?, base?, lifetimes?, pool?);
+    let (secrets, sites, epoch, rate) = (secrets?, sites?, epoch?, rate?);
+    let frame_ancestors = frame_ancestors?;
+    has_provider?;
+    let log = Log::new(kit.log_level, kit.log_format);
+    let secrets = secrets::or_default(secrets, &settings, dev, &log)?;
+    if dev {
+        warn_of_dev(&log, kit);
+    }
+    let secure = base.starts_with("https:");
+    let providers = match settings.is_empty() {
+        true => {
+            vec![Provider::Dev { name: env.read(&vars::OAUTH_PROVIDER_NAME, |name| Some(name.to_owned()))? }]
+        }
+        false => settings.into_iter().map(|one| Provider::open_id(one, &pool)).collect(),
+    };
+    Some(State {
+        issuer: if dev { format!("dev:{base}") } else { base.clone() },
+        trusted: TrustedOrigins::new(base, sites),
+        cookies: CookieSettings {
+            secure,
+            cross_site: secure && (kit.on_space || env.is_set(vars::SPACE_HOST.name)),
+        },
+        keys: Keys::derive(secrets),
+        revoked_sessions: ReplayCache::new(
+            lifetimes.cookie.idle.max(lifetimes.bearer.idle),
+            RandomState::new(),
+        ),
+        used_states: ReplayCache::new(flow::LIFETIME, RandomState::new()),
+        lifetimes,
+        epoch,
+        limiter: Limiter::new(rate, Instant::now(), RandomState::new()),
+        random: SystemRandom::new(),
+        frame_ancestors,
+        providers,
+        dev,
+    })
+}
+
+fn lifetimes(env: &mut Env<'_>) -> Option<Lifetimes> {
+    let seconds =
+        |text: &str| parse::duration(text).map(|time| time.as_secs()).filter(|&seconds| seconds > 0);
+    let idle = env.read(&vars::SESSION_IDLE, seconds);
+    let max = env.read(&vars::SESSION_MAX, seconds);
+    let bearer = env.read(&vars::BEARER_IDLE, seconds);
+    let max = max?;
+    Some(Lifetimes { cookie: Lifetime { idle: idle?, max }, bearer: Lifetime { idle: bearer?, max } })
+}
+
+/// Rejects `DEV_SIGN_IN` wherever its made-up users could reach anyone but the developer.
+fn check_dev(
+    env: &mut Env<'_>,
+    kit: &Config,
+    settings: &[ProviderSettings],
+    base: Option<&str>,
+) -> Option<()> {
+    let mut accepted = Some(());
+    for (is_problem, message) in [
+        (
+            kit.on_space || env.is_set(vars::SPACE_HOST.name),
+            "yes is not accepted on a Space, because anyone could sign in as any user",
+        ),
+        (
+            !settings.is_empty(),
+            "yes is not accepted together with a provider: unset OAUTH_CLIENT_ID and PROVIDERS, or unset this",
+        ),
+        (
+            !base.is_none_or(trusted_origins::is_loopback),
+            "yes is accepted only if AUTH_URL is on this machine, such as http://127.0.0.1:7861",
+        ),
+    ] {
+        if is_problem {
+            env.problem(&vars::DEV_SIGN_IN, message.to_owned());
+            accepted = None;
+        }
+    }
+    accepted
+}
+
+fn warn_of_dev(log: &Log, kit: &Config) {
+    let host = kit.listen.ip();
+    let reachable = match host.is_loopback() || kit.listen_fds {
+        true => String::new(),
+        false => format!(
+            " HOST is {host}, so other machines may reach this service: set HOST=127.0.0.1, unless this is a \
+             container that is published only on 127.0.0.1."
+        ),
+    };
+    log.warn(
+        &format!(
+            "DEV_SIGN_IN is on: anyone can sign in as any user. Use it for local development only.{reachable}"
+        ),
+        &[],
+    );
+}
+
+fn yes_or_no(text: &str) -> Option<bool> {
+    match text {
+        "yes" | "true" | "1" => Some(true),
+        "no" | "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// The sources of one directive of a content security policy. The quotes of `'none'` and `'self'` may be missing.
+fn parse_sources(text: &str) -> Option<String> {
+    let plain = |b: u8| (b.is_ascii_graphic() || b == b' ') && b != b';' && b != b',';
+    let quoted = |source| match source {
+        "none" => "'none'",
+        "self" => "'self'",
+        source => source,
+    };
+    let sources: Vec<&str> = text.split(' ').map(quoted).collect();
+    text.bytes().all(plain).then(|| sources.join(" "))
+}

@@ -1,0 +1,75 @@
+//! The secrets that all keys are derived from.
+
+use ring::rand::{SecureRandom, SystemRandom};
+use space_kit::{Env, Log};
+
+use super::vars;
+use crate::crypto::secret::Secret;
+use crate::oidc::settings::ProviderSettings;
+
+/// The configured secrets, the current one first. `Some(None)` if there are none and they are not `required`, or if the
+/// main provider's client secret can replace them.
+pub(super) fn read(
+    env: &mut Env<'_>,
+    settings: &[ProviderSettings],
+    required: bool,
+) -> Option<Option<Vec<Secret>>> {
+    let client = client_secret(settings);
+    let one = env.optional(&vars::AUTH_SECRET, Secret::parse);
+    let list = env.optional(&vars::AUTH_SECRETS, |text| Secret::parse_list(text, client));
+    match (one?, list?) {
+        (Some(_), Some(_)) => {
+            env.problem(
+                &vars::AUTH_SECRETS,
+                "is set together with AUTH_SECRET: unset one of them".to_owned(),
+            );
+            None
+        }
+        (Some(one), None) => Some(Some(vec![one])),
+        (None, None) if required && client.and_then(Secret::from_client_secret).is_none() => {
+            let why = match client {
+                Some(_) => "OAUTH_CLIENT_SECRET is too short or too uniform to derive keys from",
+                None => "there is no OAUTH_CLIENT_SECRET to derive keys from",
+            };
+            let message = format!("is required, because {why}; generate one with: openssl rand -base64 32");
+            env.problem(&vars::AUTH_SECRET, message);
+            None
+        }
+        (None, list) => Some(list),
+    }
+}
+
+/// The secrets to use: the `configured` ones; else random bytes for local development, or the client secret.
+pub(super) fn or_default(
+    configured: Option<Vec<Secret>>,
+    settings: &[ProviderSettings],
+    dev: bool,
+    log: &Log,
+) -> Option<Vec<Secret>> {
+    let secrets = match configured {
+        Some(secrets) => secrets,
+        None if dev => vec![random_secret()?],
+        None => {
+            log.info("AUTH_SECRET is unset: keys are derived from OAUTH_CLIENT_SECRET", &[]);
+            vec![client_secret(settings).and_then(Secret::from_client_secret)?]
+        }
+    };
+    Some(match dev {
+        true => secrets.into_iter().map(Secret::for_development).collect(),
+        false => secrets,
+    })
+}
+
+/// The client secret of the main provider.
+fn client_secret(settings: &[ProviderSettings]) -> Option<&str> {
+    settings.iter().find(|one| one.main)?.client_secret.as_deref()
+}
+
+/// A random secret that lasts as long as the process.
+fn random_secret() -> Option<Secret> {
+    let mut bytes = [0_u8; 64];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    // Each byte becomes a character of the private use area: 64 random characters are varied enough for a secret.
+    let text: String = bytes.iter().filter_map(|byte| char::from_u32(0xE000 + u32::from(*byte))).collect();
+    Secret::parse(&text)
+}

@@ -1,0 +1,45 @@
+//! Key derivation with HKDF-SHA256 (RFC 5869).
+
+use ring::hkdf::{KeyType, Prk};
+
+/// What a sealing key is for. Each purpose has its own key, so that a value sealed for one purpose never opens for
+/// another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The session cookie.
+    Session,
+    /// The token that a page on another site sends as `Authorization: Bearer`.
+    Bearer,
+    /// The cookie of a sign-in in progress.
+    Flow,
+    /// The made-up user of local development, between its page and the callback.
+    DevUser,
+}
+
+impl Purpose {
+    /// The `info` that derives the purpose's key. It is also part of the authenticated data of a sealed value.
+    pub(crate) fn label(self) -> &'static [u8] {
+        match self {
+            Purpose::Session => b"session/v1",
+            Purpose::Bearer => b"bearer/v1",
+            Purpose::Flow => b"flow/v1",
+            Purpose::DevUser => b"dev-user/v1",
+        }
+    }
+}
+
+/// `N` bytes for an `info`. `None` beyond 255 blocks of 32 bytes (RFC 5869 section 2.3).
+pub(super) fn expand<const N: usize>(root: &Prk, info: &[u8]) -> Option<[u8; N]> {
+    let mut out = [0; N];
+    root.expand(&[info], Length(N)).ok()?.fill(&mut out).ok()?;
+    Some(out)
+}
+
+/// A number of output bytes.
+struct Length(usize);
+
+impl KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
+    }
+}

@@ -1,0 +1,46 @@
+//! The authentication request (OpenID Connect Core section 3.1.2.1).
+
+use super::metadata::Metadata;
+use super::settings::{ProviderSettings, is_scope};
+use crate::flow::Flow;
+use crate::web::query;
+
+/// Optional parameters of a sign-in.
+#[derive(Debug, Default)]
+pub(crate) struct SignInOptions {
+    /// Scopes in addition to the configured ones. Invalid scopes are ignored.
+    pub(crate) scopes: Vec<String>,
+    /// The user that the provider should propose.
+    pub(crate) login_hint: Option<String>,
+}
+
+/// The address of the authentication request.
+pub(super) fn url(
+    metadata: &Metadata,
+    settings: &ProviderSettings,
+    flow: &Flow,
+    redirect_uri: &str,
+    options: &SignInOptions,
+) -> String {
+    let mut scopes: Vec<&str> = settings.scopes.split(' ').collect();
+    for scope in options.scopes.iter().take(32).filter(|scope| is_scope(scope)) {
+        if !scopes.contains(&scope.as_str()) {
+            scopes.push(scope);
+        }
+    }
+    let (scope, challenge) = (scopes.join(" "), flow.challenge());
+    let mut pairs = vec![
+        ("response_type", "code"),
+        ("client_id", &settings.client_id),
+        ("redirect_uri", redirect_uri),
+        ("scope", &scope),
+        ("state", &flow.state),
+        ("nonce", &flow.nonce),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    if let Some(hint) = options.login_hint.as_deref().filter(|hint| hint.len() <= 256) {
+        pairs.push(("login_hint", hint));
+    }
+    query::append(&metadata.authorization_endpoint, &pairs)
+}
