@@ -1,4 +1,4 @@
-"""The programs that make the load, both on CPU 1: wrk and steady (benches/src/bin/steady)."""
+"""The load generators, both on CPU 1: wrk, and steady (benches/src/steady)."""
 
 import json
 import re
@@ -6,14 +6,14 @@ import resource
 import subprocess
 import tempfile
 
-from .server import Missing
+from .errors import MeasurementError
 
 CPU = ["taskset", "-c", "1"]
 UNITS = {"us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9}
 
 
 def wrk(address, request, connections, seconds):
-    """Requests a second, how many there were, and latencies in ns. Every answer must be a 200."""
+    """Returns the rate, the number of requests, and latencies in ns. Fails unless every response is a 2xx."""
     path, body, headers = request
     words = [*CPU, "wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
@@ -27,7 +27,7 @@ def wrk(address, request, connections, seconds):
     text = ran.stdout + ran.stderr
     if ran.returncode or "Non-2xx" in text or "Socket errors" in text:
         wrong = [line.strip() for line in text.splitlines() if "Non-2xx" in line or "Socket errors" in line]
-        raise Missing("; ".join(wrong) or text.strip()[-200:])
+        raise MeasurementError("; ".join(wrong) or text.strip()[-200:])
 
     def latency(percent):
         number, unit = re.search(rf"^\s*{percent}%\s+([\d.]+)(us|ms|s|m)$", text, re.M).groups()
@@ -53,24 +53,24 @@ class Steady:
         return words
 
     def run(self, *args, **options):
-        """What it prints last, as JSON."""
+        """Runs it to the end and returns the last line of its output, parsed as JSON."""
         ran = subprocess.run(self.words(*args, **options), capture_output=True, text=True, timeout=600)
         if ran.returncode:
-            raise Missing(ran.stderr.strip())
+            raise MeasurementError(ran.stderr.strip())
         return json.loads(ran.stdout.splitlines()[-1])
 
     def begin(self, *args, **options):
-        """Starts it and gives it back with the first line that it says."""
+        """Starts it and returns the process and its first line of output."""
         process = subprocess.Popen(self.words(*args, **options), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True)
         line = process.stdout.readline().strip()
         if not line:
-            raise Missing(process.communicate()[1].strip())
+            raise MeasurementError(process.communicate()[1].strip())
         return process, line
 
 
-class Held:
-    """Connections that are kept alive and do nothing while this is entered."""
+class IdleConnections:
+    """Holds idle keep-alive connections while its context is entered."""
 
     def __init__(self, steady, server, count):
         self.steady, self.server, self.count, self.process = steady, server, count, None
@@ -86,10 +86,10 @@ class Held:
         out, _ = self.process.communicate(timeout=60)
         still = json.loads(out.splitlines()[-1])["open"] if out else 0
         if kind is None and still != self.count:
-            raise Missing(f"{self.server.name} closed {self.count - still} of {self.count} idle connections")
+            raise MeasurementError(f"{self.server.name} closed {self.count - still} of {self.count} idle connections")
 
 
-def allow_many_files():
-    """Ten thousand connections want as many descriptors; wrk and the servers inherit the limit."""
+def raise_file_limit():
+    """Raises the limit of open files, which wrk and the servers inherit, because 10,000 connections need it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
