@@ -1,7 +1,7 @@
-"""Stands in for the Hub in scripts/test-deploy.py: records what the real client sends, answers as it is told to.
+"""A fake Hub for scripts/test-deploy.py. It records what the real client sends, and returns what the test configures.
 
-It is no Hub. It knows the routes that a deploy uses, in the shapes that the client of the pinned version reads;
-every file goes by the plain way of upload, never by LFS or Xet. The app's page is served from the same port."""
+It has only the routes that a deploy uses, in the formats that the pinned version of the client reads. Every
+file uses the plain upload, never LFS or Xet. The app's page is served on the same port."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ class Recorder(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self.server_port}"
         self.exists, self.private, self.sdk = True, False, "docker"
-        self.files = {".gitattributes": b""}  # what the Space holds
+        self.files = {".gitattributes": b""}  # the Space's files
         self.sha = OLD
         self.secrets, self.variables = {}, {}
         self.stages = [("RUNNING", OLD), ("BUILDING", OLD), ("APP_STARTING", NEW), ("RUNNING", NEW)]  # the last one stays
@@ -44,8 +44,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         hub, path = self.server, self.path.partition("?")[0]
         if path == "/":
             return self.send(hub.app[self.command], {})
-        if path == "/id-token":  # stands in for the CI host here
-            return self.send(200, {"value": f"a job's word for {self.path.partition('?')[2]}"})
+        if path == "/id-token":  # the endpoint of the CI host
+            return self.send(200, {"value": f"a job's token for {self.path.partition('?')[2]}"})
         hub.calls.append((self.command, path))
         for (method, end), (status, message) in hub.refuse.items():
             if method == self.command and path.endswith(end):
@@ -90,7 +90,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path in ("/logs/build", "/logs/run"):
             events = "".join(f"data: {json.dumps({'data': line, 'timestamp': '2026-01-01T00:00:00.000Z'})}\n\n" for line in hub.log)
             return self.send(200, events.encode(), {"content-type": "text/event-stream"})
-        return self.send(501, {"error": f"the recorder does not know {self.command} {self.path}"})
+        return self.send(501, {"error": f"the recorder has no route {self.command} {self.path}"})
 
     def settings(self, kind, body):
         held = getattr(self.server, kind)
@@ -100,9 +100,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 del held[given["key"]]
             else:
                 held[given["key"]] = given["value"]
-        # As the Hub does: a secret's value is never told again.
-        told = {name: {"key": name, **({"value": value} if kind == "variables" else {})} for name, value in held.items()}
-        self.send(200, told)
+        # Like the Hub, never return the value of a secret.
+        shown = {name: {"key": name, **({"value": value} if kind == "variables" else {})} for name, value in held.items()}
+        self.send(200, shown)
 
     def send(self, status, body, headers=None):
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -120,5 +120,5 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def oid(content):
-    """What git calls this content, by which the client finds files that have not changed."""
+    """The git hash of this content, by which the client finds unchanged files."""
     return None if content is None else hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()

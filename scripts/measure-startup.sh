@@ -1,35 +1,32 @@
 #!/usr/bin/env bash
-# Measures how soon each backend answers, and what it weighs, beside a minimal C server and, where an
-# engine runs, the empty container. Binaries and the control are built where they are missing; images
-# are taken as they are (scripts/build-image.sh makes them).
+# Measures start-up, size and memory of each backend, next to a minimal C server and, if a container engine
+# runs, next to a container with only that server. It builds missing binaries and the control, but no
+# images (scripts/build-image.sh builds them).
 # usage: scripts/measure-startup.sh [option...] [--image IMAGE] [-- COMMAND...]
 #        scripts/measure-startup.sh compare OLD.json NEW.json
-#   --image IMAGE     measure this image, in place of the backends; --binary, --command: the same
-#   -- COMMAND...     measure this command, in place of the backends; it gets PORT
-#   --with-backends   measure the backends beside them after all
-#   --peers           measure the backends beside all that scripts/peers.sh makes ready, with the images that it
-#                     has built (--image); node-http, go, axum and hyper answer /health alone
-#   --record          write all runs and a picture to benches/record
-#   --runs N  --container-runs N  --json FILE  --path PATH  --env NAME=VALUE ... all other options go to
-#   the harness, which lists them by --help. Method, limits and bias: benches/README.md.
-# Exit status: 1 when a gate of benches/goals.toml is missed, 130 when interrupted.
+#   --image IMAGE     measure this image instead of the backends; --binary and --command do the same
+#   -- COMMAND...     measure this command instead of the backends; it gets PORT
+#   --with-backends   measure the backends as well
+#   --peers           measure the backends and all peers from scripts/peers.sh, including the images that it has
+#                     built (--image); node-http, go, axum and hyper only answer /health
+#   --record          also write the printed tables to benches/record
+#   --runs N  --container-runs N  --json FILE  --path PATH  --env NAME=VALUE ... and all other options are
+#   passed to the harness (--help lists them). benches/README.md explains the method, its limits and its bias.
+# Exit codes: 1 if a gate of benches/goals.toml is missed, 130 if interrupted.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
-# The paths of the caller's options hold from the caller's folder: nothing here changes it.
+# Relative paths in the options refer to the caller's folder, so this script does not change folders.
 harness=(cargo run --quiet --release --locked --manifest-path "$root/benches/Cargo.toml" --bin coldstart --)
 [ "${1-}" != compare ] || exec "${harness[@]}" "$@"
 
-own=false with=false peers=false options=()
+own=false with=false peers=false record= options=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     case $1 in
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" && echo && exec "${harness[@]}" --help ;;
         --with-backends) with=true && shift && continue ;;
         --peers) peers=true with=true && shift && continue ;;
-        --record)
-            folder=$("$root/scripts/record-folder.sh")
-            options+=(--json "$folder/startup.json" --svg "$folder/startup.svg") && shift && continue
-            ;;
+        --record) record=$("$root/scripts/record-folder.sh")/startup.txt && shift && continue ;;
         --image | --binary | --command) own=true ;;
     esac
     options+=("$1") && shift
@@ -38,7 +35,7 @@ done
 
 targets=()
 if ! $own || $with; then
-    targets+=(--evicted --env DEV_SIGN_IN=yes) # nodejs-backend does not start without a provider or this
+    targets+=(--evicted --env DEV_SIGN_IN=yes) # nodejs-backend requires a provider or DEV_SIGN_IN
     for folder in "$root"/*-backend; do
         name=${folder##*/}
         [ -x "$root/dist/$name" ] || "$root/scripts/build.sh" "$name" >&2
@@ -46,7 +43,7 @@ if ! $own || $with; then
     done
 fi
 if $peers; then
-    targets+=(--env AUTH_SECRET=for-measuring-alone-0123456789-ABCDEF) # Better Auth wants one
+    targets+=(--env AUTH_SECRET=only-for-measurements-0123456789-ABCDEF) # Better Auth requires one
     lines=$("$root/scripts/peers.sh")
     while IFS=$'\t' read -r name command; do
         targets+=(--command "$name=$command")
@@ -56,5 +53,5 @@ fi
 
 control=$root/.cache/c-control
 "$root/benches/control/build.sh" "$control"
-exec "${harness[@]}" --control "$control" --goals "$root/benches/goals.toml" --source "$root" \
-    "${targets[@]}" "${options[@]}" "$@"
+"${harness[@]}" --control "$control" --goals "$root/benches/goals.toml" --source "$root" \
+    "${targets[@]}" "${options[@]}" "$@" | tee -i ${record:+"$record"} # -i: on Ctrl-C the harness still prints partial figures

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs scripts/deploy.sh with the real client against scripts/hub_recorder.py, which is no Hub.
+"""Runs scripts/deploy.sh with the real client against a fake Hub, scripts/hub_recorder.py.
 usage: scripts/test-deploy.py"""
 
 import json
@@ -14,7 +14,7 @@ SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, SCRIPTS)
 from hub_recorder import NEW, OLD, Recorder  # noqa: E402
-from space_deploy import env_file, folder, trial  # noqa: E402
+from space_deploy import env_file, folder, settings_check  # noqa: E402
 from space_lint import __main__ as lint  # noqa: E402
 from space_lint import front_matter  # noqa: E402
 
@@ -24,7 +24,7 @@ ENV = f"# keys\nexport API_KEYS='{KEY}'\nMODELS=\"a/b\" # public\nPORT=9000\nEMP
 
 
 def deploy(hub, *more, env=ENV, token=TOKEN, ci=None):
-    """Exit status and everything that was printed. No token of this machine counts."""
+    """Runs deploy.sh in an environment without the tokens of this machine."""
     with tempfile.TemporaryDirectory() as work:
         with open(work + "/env", "w", encoding="utf-8") as file:
             file.write(env)
@@ -50,27 +50,27 @@ class Deploy(unittest.TestCase):
             self.assertIn(word, run.stdout)
         return run.stdout
 
-    def test_a_new_space_is_made_configured_filled_and_waited_for(self):
+    def test_new_space_is_created_configured_uploaded_and_probed(self):
         with Recorder() as hub:
             hub.exists = False
-            told = self.good(hub, "--variable", "MODELS", "--private")
-            self.assertIn(f"python-backend answers at {hub.address}", told)
+            output = self.good(hub, "--variable", "MODELS", "--private")
+            self.assertIn(f"python-backend answers at {hub.address}", output)
             self.assertTrue(hub.private)
             self.assertEqual((hub.secrets, hub.variables), ({"API_KEYS": KEY}, {"MODELS": "a/b"}))
             self.assertEqual(hub.files["Dockerfile"], f"FROM {IMAGE}\n".encode())
             self.assertTrue(hub.files["README.md"].startswith(b"---\ntitle: python-backend\n"))
             at = [call[1].rpartition("/")[2] for call in hub.calls]
-            self.assertLess(at.index("secrets"), at.index("main"), "the first start has its settings")
+            self.assertLess(at.index("secrets"), at.index("main"), "the settings are there before the first start")
             self.assertEqual(hub.tokens, {f"Bearer {TOKEN}"})
 
-    def test_a_job_that_the_space_trusts_needs_no_stored_token_and_pushes_alone(self):
+    def test_trusted_ci_job_needs_no_stored_token_and_only_pushes(self):
         with Recorder() as hub:
             ci = {"GITHUB_ACTIONS": "true", "HF_OIDC_RESOURCE": "spaces/me/space", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x",
                   "ACTIONS_ID_TOKEN_REQUEST_URL": f"{hub.address}/id-token"}
             hub.log = ["the platform repeats hf_jwt_for-an-hour\n"]
             hub.stages = [("BUILDING", OLD), ("BUILD_ERROR", NEW)]
-            told = self.bad(hub, "repeats <HF_TOKEN>", env="", token=None, ci=ci)
-            self.assertNotIn("hf_jwt", told)
+            output = self.bad(hub, "repeats <HF_TOKEN>", env="", token=None, ci=ci)
+            self.assertNotIn("hf_jwt", output)
             self.assertEqual((hub.sha, hub.tokens, hub.exchanged["resource"]), (NEW, {"Bearer hf_jwt_for-an-hour"}, "spaces/me/space"))
             self.assertIn("audience=", hub.exchanged["subject_token"])
             self.assertNotIn("/api/spaces/me/space/secrets", [path for _, path in hub.calls])
@@ -79,33 +79,33 @@ class Deploy(unittest.TestCase):
             ci.pop("ACTIONS_ID_TOKEN_REQUEST_URL")
             self.bad(hub, "id-token: write", env="", token=None, ci=ci)
 
-    def test_running_of_the_build_before_does_not_count(self):
+    def test_running_stage_of_the_previous_commit_does_not_count(self):
         with Recorder() as hub:
-            told = self.good(hub)
+            output = self.good(hub)
             self.assertEqual([hub.stages, hub.sha], [[("RUNNING", NEW)], NEW])
-            self.assertLess(told.index("stage RUNNING (of the commit before)"), told.index("stage APP_STARTING"))
+            self.assertLess(output.index("stage RUNNING (of the previous commit)"), output.index("stage APP_STARTING"))
 
-    def test_a_failure_of_the_build_before_does_not_count(self):
+    def test_build_error_of_the_previous_commit_does_not_count(self):
         with Recorder() as hub:
             hub.stages = [("BUILD_ERROR", OLD), ("BUILDING", OLD), ("RUNNING", NEW)]
             self.good(hub)
 
-    def test_the_same_again_commits_nothing_and_restarts_what_is_down(self):
+    def test_second_deploy_commits_nothing_and_restarts_a_space_that_is_down(self):
         with Recorder() as hub:
             self.good(hub)
             hub.calls.clear()
             self.good(hub)
             self.assertNotIn("commit", "".join(path for _, path in hub.calls))
             hub.stages = [("RUNTIME_ERROR", NEW)]
-            self.assertIn("restarting it", self.good(hub))
+            self.assertIn("restarting the Space", self.good(hub))
 
-    def test_a_secret_that_was_a_variable_is_one_no_more_and_the_other_way_round(self):
+    def test_secret_replaces_a_variable_of_the_same_name_and_vice_versa(self):
         with Recorder() as hub:
             hub.variables, hub.secrets = {"API_KEYS": "x"}, {"MODELS": "y"}
             self.good(hub, "--variable", "MODELS")
             self.assertEqual((hub.secrets, hub.variables), ({"API_KEYS": KEY}, {"MODELS": "a/b"}))
 
-    def test_files_of_somebody_elses_app_are_deleted_only_when_asked(self):
+    def test_other_files_are_deleted_only_with_delete(self):
         with Recorder() as hub:
             hub.files["app.py"] = b"mine"
             self.bad(hub, "app.py", "--delete")
@@ -114,71 +114,71 @@ class Deploy(unittest.TestCase):
             self.assertEqual(sorted(hub.files), [".gitattributes", "Dockerfile", "README.md"])
 
     def test_each_failure_has_its_own_message_and_next_step(self):
-        commit, create, secrets = ("POST", "/commit/main"), ("POST", "/create"), ("POST", "/secrets")  # the last is not tried again
-        for where, status, said, word in (
+        commit, create, secrets = ("POST", "/commit/main"), ("POST", "/create"), ("POST", "/secrets")  # the client does not retry the last one
+        for where, status, message, word in (
             (create, 402, "Payment required", "paid plan"), (commit, 401, "Invalid username or password.", "expired or unknown"),
-            (commit, 403, "Storage quota exceeded", "a quota of the account"), (commit, 403, "Forbidden", "the token may not do this"),
-            (create, 404, "No such owner", "no such owner"), (("POST", "/validate-yaml"), 400, "bad", "the Hub refuses what was sent"),
+            (commit, 403, "Storage quota exceeded", "a quota of the account"), (commit, 403, "Forbidden", "the token has no permission for this"),
+            (create, 404, "No such owner", "does not exist"), (("POST", "/validate-yaml"), 400, "bad", "the Hub rejects the request"),
             (secrets, 429, "Too many", "too many requests"), (secrets, 500, "Oops", "the Hub failed"),
         ):
-            with self.subTest(status=status, said=said), Recorder() as hub:
-                hub.exists, hub.refuse = where != create, {where: (status, said)}
+            with self.subTest(status=status, message=message), Recorder() as hub:
+                hub.exists, hub.refuse = where != create, {where: (status, message)}
                 self.bad(hub, word)
 
-    def test_a_failed_build_or_start_shows_the_end_of_its_log_and_no_secret(self):
-        for stage, word in (("BUILD_ERROR", "did not build"), ("RUNTIME_ERROR", "ended or did not answer"), ("CONFIG_ERROR", "not usable"), ("PAUSED", "is paused")):
+    def test_failed_build_or_start_shows_the_end_of_its_log_without_secrets(self):
+        for stage, word in (("BUILD_ERROR", "the image build failed"), ("RUNTIME_ERROR", "exited or did not answer"), ("CONFIG_ERROR", "are invalid"), ("PAUSED", "is paused")):
             with self.subTest(stage=stage), Recorder() as hub:
                 hub.stages = [("BUILDING", OLD), (stage, NEW)]
                 hub.log = [f"line {number}\n" for number in range(30)] + [f"the last one: {KEY} {TOKEN}\n"]
-                told = self.bad(hub, word, "line 29", "the last one: <API_KEYS> <HF_TOKEN>")
-                self.assertNotIn("line 9\n", told)
+                output = self.bad(hub, word, "line 29", "the last one: <API_KEYS> <HF_TOKEN>")
+                self.assertNotIn("line 9\n", output)
 
-    def test_a_wait_without_end_ends(self):
+    def test_waiting_ends_after_the_timeout(self):
         with Recorder() as hub:
             hub.stages = [("BUILDING", OLD)]
             self.bad(hub, "not running after 0 s", "BUILDING", more=("--timeout", "0.2"))
 
-    def test_running_without_answering_get_and_head_is_a_failure(self):
+    def test_running_space_that_rejects_head_is_a_failure(self):
         with Recorder() as hub:
             hub.app["HEAD"] = 405
             self.bad(hub, "HEAD", "status 405", more=("--timeout", "2"))
 
-    def test_no_token_and_no_hub_are_told_apart(self):
+    def test_missing_token_and_missing_connection_have_different_messages(self):
         with Recorder() as hub:
-            self.bad(hub, "no token was found here", token=None)
+            self.bad(hub, "no token found on this machine", token=None)
             self.assertEqual(hub.calls, [])
-        self.bad(None, "could not be reached")
+        self.bad(None, "cannot connect to the Hub")
 
-    def test_no_value_is_ever_printed_or_sent_with_the_files(self):
+    def test_secrets_are_never_printed_or_sent_with_the_files(self):
         with Recorder() as hub:
-            told = self.good(hub)
+            output = self.good(hub)
             for secret in (KEY, TOKEN):
-                self.assertNotIn(secret, told)
+                self.assertNotIn(secret, output)
                 self.assertNotIn(secret.encode(), b"".join(hub.files.values()))
-            self.assertNotIn("PORT", hub.secrets, "the port is the platform's to choose")
+            self.assertNotIn("PORT", hub.secrets, "the platform chooses the port")
 
-    def test_a_dry_run_leaves_the_folder_and_asks_nobody(self):
+    def test_dry_run_keeps_the_folder_and_sends_no_request(self):
         with Recorder() as hub:
             run = deploy(hub, "--dry-run", token=None)
             self.assertEqual((run.returncode, hub.calls, len(run.left)), (0, [], 1), run.stdout)
             self.assertIn("secrets: API_KEYS MODELS;", run.stdout)
             self.assertIn("dry run: nothing was sent", run.stdout)
-            self.assertEqual(deploy(hub, "--image", IMAGE).left, [], "a deploy cleans up")
+            self.assertEqual(deploy(hub, "--image", IMAGE).left, [], "a deploy removes its folder")
 
-    def test_the_staged_source_is_sent_as_it_is(self):
+    def test_staged_source_is_sent_unchanged(self):
         with Recorder() as hub:
             run = deploy(hub)
             self.assertEqual(run.returncode, 0, run.stdout)
             self.assertIn(b"FROM scratch", hub.files["Dockerfile"])
             self.assertIn("Cargo.lock", hub.files)
 
-    def test_a_binary_goes_with_its_own_dockerfile_and_passes_the_preflight(self):
+    def test_binary_is_sent_with_its_own_dockerfile_and_passes_the_preflight(self):
         with tempfile.TemporaryDirectory() as root:
             for folder_ in ("dist", "python-backend", "to"):
                 os.mkdir(f"{root}/{folder_}")
             for name in ("README.md", "Dockerfile"):
                 shutil.copy(f"{SCRIPTS}/../python-backend/{name}", f"{root}/python-backend")
-            with self.assertRaisesRegex(folder.Unusable, "scripts/build.sh python-backend"):
+            with self.assertRaisesRegex(folder.FolderError, "scripts/build.sh python-backend"):
                 folder.stage(root, "python-backend", root + "/to", binary=True)
             with open(root + "/dist/python-backend", "wb") as file:
                 file.write(b"\x7fELF\0")
@@ -186,7 +186,7 @@ class Deploy(unittest.TestCase):
             self.assertEqual(sorted(folder.files(root + "/to")), ["Dockerfile", "README.md", "python-backend"])
             self.assertEqual(lint.check(root + "/to", by_upload=True), [])
 
-    def test_what_cannot_be_sent_is_said_before_anything_is(self):
+    def test_invalid_arguments_are_rejected_before_anything_is_sent(self):
         with Recorder() as hub:
             for more, env, word in (
                 (("--image", "python-backend:latest"), "", "sha256"), (("--variable", "NOPE"), "A=1\n", "NOPE"), ((), "A=1\nTOKEN hf_secret\n", "line 2 is not NAME=value"),
@@ -196,25 +196,25 @@ class Deploy(unittest.TestCase):
                 self.assertIn(word, run.stdout)
                 self.assertNotIn("hf_secret", run.stdout)
 
-    def test_settings_that_the_program_refuses_are_refused_before_anything_is_sent(self):
+    def test_settings_that_the_program_rejects_are_rejected_before_anything_is_sent(self):
         with tempfile.TemporaryDirectory() as root:
             program = root + "/program"
-            self.assertEqual(trial.check(program, {"A": "b"}), [], "without a program nobody can tell")
-            for script, told in (
+            self.assertEqual(settings_check.check(program, {"A": "b"}), [], "a missing program checks nothing")
+            for script, lines in (
                 ('test "$1 $A $SPACE_ID" = "check b owner/space" && echo "x: the configuration is valid" && echo "  HF_TOKN is not known here"', ["HF_TOKN is not known here"]),
                 ('printf "x: 1 problem\\n  A: not accepted\\nTry: x --help\\n" >&2; exit 64', None),
             ):
                 with open(program, "w", encoding="utf-8") as file:
                     file.write("#!/bin/sh\n" + script + "\n")
                 os.chmod(program, 0o700)
-                if told is not None:
-                    self.assertEqual(trial.check(program, {"A": "b"}), told)
+                if lines is not None:
+                    self.assertEqual(settings_check.check(program, {"A": "b"}), lines)
                 else:
-                    with self.assertRaisesRegex(trial.Refused, r"nothing was sent\n  A: not accepted$"):
-                        trial.check(program, {"A": "b"})
+                    with self.assertRaisesRegex(settings_check.RejectedSettingsError, r"dist/program rejects .*nothing was sent\):\n  A: not accepted$"):
+                        settings_check.check(program, {"A": "b"})
 
-    def test_the_client_reads_from_both_readmes_what_the_preflight_reads(self):
-        """The client's own reader, in the environment that a deploy before this test has made."""
+    def test_client_and_preflight_read_the_same_front_matter(self):
+        """Uses the client's own parser, in the environment that the deploy in this test has installed."""
         with Recorder() as hub:
             self.good(hub)
         root = os.path.dirname(SCRIPTS)
@@ -226,7 +226,7 @@ class Deploy(unittest.TestCase):
                 ours = {key: it.value for key, it in front_matter.read(file.read())}
             self.assertEqual({key: str(value).lower() for key, value in card.items()}, {key: value.lower() for key, value in ours.items()})
 
-    def test_a_file_of_variables_reads_as_the_services_read_it(self):
+    def test_env_file_is_read_like_the_services_read_it(self):
         with tempfile.NamedTemporaryFile("w", suffix=".env") as file:
             file.write("\ufeff# x\n\nA=1\nexport B = 'two words' # c\nC=\"l\\n\\\"q\\\" \\$\"\nD='over\nlines'\nE=\nF=a#b")
             file.flush()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Holds scripts/lint-space.sh --run to real containers: good ones, and one fault at a time.
-usage: scripts/test-lint-run.py       (docker or podman with debian:bookworm-slim: scripts/engine.sh --start; and dist/)"""
+"""Tests scripts/lint-space.sh --run with real containers: good ones, and one fault at a time.
+usage: scripts/test-lint-run.py       (needs dist/, and docker or podman with debian:bookworm-slim: scripts/engine.sh --start)"""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from space_lint import __main__ as lint  # noqa: E402
 from space_lint import container  # noqa: E402
 
 README = "---\ntitle: Hello\nsdk: docker\napp_port: 7860\n---\n"
-# Any app there could be, of what Debian's smallest image has. As the first process of a container it has to handle TERM itself.
+# An app in Perl, because Debian's smallest image has Perl. As the first process of a container it must handle SIGTERM itself.
 APP = r"""
 use IO::Socket::INET;
 $SIG{TERM} = sub { exit 0 } unless $ENV{FAULT} eq 'term';
@@ -51,7 +51,7 @@ class Run(unittest.TestCase):
         cls.engine = container.Engine()
 
     def found(self, fault="none", dockerfile=DOCKERFILE, binary=None, **how):
-        """The rules that a running image broke."""
+        """Returns the rules that a running image breaks, with what was found."""
         with tempfile.TemporaryDirectory() as folder:
             for name, content in (("README.md", README), ("Dockerfile", dockerfile), ("app.pl", APP), ("env", f"FAULT={fault}\n")):
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
@@ -66,45 +66,45 @@ class Run(unittest.TestCase):
         scratch = 'FROM scratch\nCOPY --chown=1000 python-backend /b\nUSER 1000\nEXPOSE 7860\nENTRYPOINT ["/b"]\n'
         self.assertEqual(self.found(dockerfile=scratch, binary="python-backend"), {})
 
-    def test_each_fault_is_found_by_its_rule_and_nothing_else_is(self):
+    def test_each_fault_is_found_only_by_its_rule(self):
         for fault, rule, words in (("loopback", "bind", "127.0.0.1:7860"), ("port", "bind", "0.0.0.0:3000"), ("start", "start", "no such model"),
-                                   ("head", "ready", "405"), ("redirect", "ready", "302"), ("writes", "writes", "/home/user/cache"), ("term", "term", "none")):
+                                   ("head", "ready", "405"), ("redirect", "ready", "302"), ("writes", "writes", "/home/user/cache"), ("term", "term", "no exit")):
             with self.subTest(fault=fault):
                 found = self.found(fault)
                 self.assertEqual(set(found), {rule})
                 self.assertIn(words, found[rule])
 
-    def test_another_user_and_what_cannot_be_built_are_found(self):
+    def test_another_user_and_a_failed_build_are_found(self):
         self.assertEqual(self.found(dockerfile=DOCKERFILE.replace("USER 1000", "USER 1001")), {"user": "uid 1001"})
         self.assertIn("build", self.found(dockerfile=DOCKERFILE.replace("COPY app.pl", "COPY none.pl")))
 
-    def test_an_image_without_a_user_runs_as_the_platform_runs_it(self):
+    def test_image_without_a_user_runs_as_uid_1000(self):
         private = DOCKERFILE.replace("USER 1000\n", "RUN chmod 600 /app.pl\n")
         self.assertIn("Permission denied", self.found(dockerfile=private)["start"])
 
-    def test_an_image_that_is_there_is_taken_and_kept(self):
+    def test_given_image_is_run_and_kept(self):
         image = self.engine("build", "--quiet", "-", input="FROM debian:bookworm-slim\nUSER 1000\nCMD [\"false\"]\n").stdout.strip().splitlines()[-1]
         try:
-            self.assertIn("an end with status 1", self.found(image=image)["start"])
+            self.assertIn("it exited with status 1", self.found(image=image)["start"])
             self.assertEqual(self.engine("image", "inspect", image).returncode, 0)
         finally:
             self.engine("image", "rm", "--force", image)
         self.assertIn("build", self.found(image="no-such-image:here"))
 
-    def test_nothing_is_left_behind(self):
+    def test_container_and_image_are_removed(self):
         label = f"made-by={uuid.uuid4()}"
         for fault in ("start", "none"):
             self.found(fault, DOCKERFILE + f"LABEL {label}\n")
         for kind in (("ps", "--all"), ("images",)):
             self.assertEqual(self.engine(*kind, "--quiet", f"--filter=label={label}").stdout, "")
 
-    def test_without_an_engine_it_says_so_and_the_status_is_2(self):
+    def test_missing_engine_is_exit_code_2(self):
         with tempfile.TemporaryDirectory() as folder:
             for tool in ("bash", "dirname", "env", "python3", "timeout"):
                 os.symlink(shutil.which(tool), os.path.join(folder, tool))
             run = subprocess.run([SCRIPTS + "/lint-space.sh", folder, "--run"], env={"ENGINE": "podman", "PATH": folder}, capture_output=True, text=True, timeout=60)
         self.assertEqual(run.returncode, 2, run)
-        self.assertIn("nothing can run an image", run.stderr)
+        self.assertIn("cannot run an image", run.stderr)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds scripts/lint-space.sh to a good folder and to that folder with one fault at a time.
+"""Tests scripts/lint-space.sh with a good folder, and with that folder and one fault at a time.
 usage: scripts/test-lint.py"""
 
 import http.server
@@ -36,9 +36,9 @@ HEALTHCHECK CMD ["true"]
 CMD ["python", "app.py", "--host", "0.0.0.0", "--port", "7860"]
 """
 TOKEN = "hf_" + "aBcD" * 9
-# The complaint of users, the file, what stands there in place of what, and the rule that has to say so.
-# Out of reach: 1 and 6 (the platform's queue), 3 (sleep), 4 (plan, quota: the deploy says so), 13 (the service's own use of
-# CORS and of the proxy's headers; who may see the Space).
+# A common problem of users (numbered), the file, the text to replace, its replacement, and the rule that must find it.
+# A linter cannot find 1 and 6 (the platform's queue), 3 (sleep), 4 (plan and quota, which deploy.sh reports) and 13 (the
+# service's CORS and proxy headers, and the Space's visibility).
 FAULTS = [
     ("2 starting for ever", "README.md", "sdk: docker", "sdk: gradio", "sdk"),
     ("2 starting for ever", "Dockerfile", "EXPOSE 7860", "EXPOSE 8000", "expose"),
@@ -85,7 +85,7 @@ FAULTS = [
     ("a base that moves", "Dockerfile", "python:3.12-slim@sha256:0", "python:latest", "base"),
     ("TERM does not arrive", "Dockerfile", DOCKERFILE[DOCKERFILE.index("CMD [\"python"):], "CMD python app.py", "start"),
 ]
-ALSO = {  # what else one of them breaks
+ALSO = {  # other rules that a fault breaks as well
     "app_port: 8000": {"expose"},
     f"ENV HF_TOKEN={TOKEN}\nEXPOSE": {"token"},
     "FROM scratch\nUSER 1000\nEXPOSE 7860\nCMD /app": {"health"},
@@ -122,17 +122,17 @@ class Serve(http.server.BaseHTTPRequestHandler):
 
 
 class Lint(unittest.TestCase):
-    def test_a_good_folder_has_no_finding(self):
+    def test_good_folder_has_no_finding(self):
         self.assertEqual(found([]), [])
 
-    def test_each_fault_is_found_by_its_rule_and_nothing_else_is(self):
+    def test_each_fault_is_found_only_by_its_rule(self):
         for complaint, name, old, new, rule in FAULTS:
             with self.subTest(complaint=complaint, rule=rule, new=new[:60]):
                 names = {it.name for it in found([(name, old, new)])}
                 self.assertIn(rule, names)
                 self.assertLessEqual(names - ALSO.get(new, set()), {rule})
 
-    def test_what_only_looks_like_a_fault_is_none(self):
+    def test_correct_code_that_resembles_a_fault_has_no_finding(self):
         for old, new in (
             ("RUN pip install --no-cache-dir", "ENV A=b \\\n    PIP_NO_CACHE_DIR=1\nRUN pip install"),
             ("RUN pip install --no-cache-dir", "RUN uv pip install --system"),
@@ -142,63 +142,63 @@ class Lint(unittest.TestCase):
             self.assertEqual(found([("Dockerfile", old, new)]), [], new)
         self.assertEqual([it.name for it in found([("Dockerfile", "RUN pip install --no-cache-dir", "ENV PIP_NO_CACHE_DIR=0\nRUN pip install")])], ["pip-cache"])
 
-    def test_a_finding_names_line_found_and_accepted(self):
+    def test_finding_has_place_value_reason_and_fix(self):
         (only,) = found([("README.md", "indigo", "teal")])
-        self.assertTrue(str(only).startswith("README.md:4: error colorFrom: found 'teal'; accepted: red, yellow"), only)
+        self.assertTrue(str(only).startswith("README.md:4: error colorFrom: 'teal': the Hub rejects the push. Use red, yellow"), only)
 
-    def test_a_secret_is_never_repeated(self):
-        told = "".join(map(str, found([("app.py", "", TOKEN), ("Dockerfile", "EXPOSE", f"ENV HF_TOKEN={TOKEN}\nEXPOSE")])))
-        self.assertIn("token", told)
-        self.assertNotIn(TOKEN, told)
+    def test_secret_is_never_printed(self):
+        output = "".join(map(str, found([("app.py", "", TOKEN), ("Dockerfile", "EXPOSE", f"ENV HF_TOKEN={TOKEN}\nEXPOSE")])))
+        self.assertIn("token", output)
+        self.assertNotIn(TOKEN, output)
 
-    def test_an_upload_takes_what_a_push_does_not(self):
+    def test_upload_accepts_large_and_binary_files(self):
         self.assertEqual(found([("model.bin", "", "\0" * 10_000_001)], by_upload=True), [])
 
-    def test_files_in_lfs_may_be_large_and_binary(self):
+    def test_lfs_files_can_be_binary(self):
         self.assertEqual(found([("model.bin", "", "\0"), (".gitattributes", "", "*.bin filter=lfs -text\n")]), [])
 
-    def test_stages_continue_each_other_and_here_documents_are_no_instructions(self):
+    def test_stage_inherits_from_its_base_and_here_documents_are_skipped(self):
         staged = "FROM python:3.12-slim@sha256:0 AS base\nENV HOST=127.0.0.1\nRUN <<EOF\nUSER root\nEOF\nFROM base\n" + DOCKERFILE.partition("\n")[2]
         self.assertEqual([it.name for it in found([("Dockerfile", DOCKERFILE, staged)])], ["loopback"])
 
-    def test_front_matter_reads_the_notations_of_yaml_that_readmes_use(self):
+    def test_front_matter_reads_the_yaml_that_readmes_use(self):
         text = '---\na: "\\U0001F0CF" # x\nb:\n- one\n- "two"\nc: [x, \'y\']\nd:\n  e: f\ng: >-\n  long\n  text\nh: it\'s #1\n---\n'
         values = {name: it.value for name, it in front_matter.read(text)}
         self.assertEqual(values, {"a": "🃏", "b": ["one", "two"], "c": ["x", "y"], "d": {"e": "f"}, "g": "long text", "h": "it's"})
 
-    def test_an_emoji_is_one_picture_however_many_code_points(self):
+    def test_emoji_can_have_several_code_points(self):
         for emoji in ("🚀", "🛰️", "👩🏽‍🚀", "🇩🇪", "1️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "©️", "‼️", "⚡"):
             self.assertTrue(readme.EMOJI.fullmatch(emoji), emoji)
         for other in ("", "a", "7", "🚀🚀", ":rocket:", "é"):
             self.assertFalse(readme.EMOJI.fullmatch(other), other)
 
-    def asked(self, **answers):
+    def rules_broken_by(self, **answers):
         with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Serve) as server:
             server.answers = {name: answer if isinstance(answer, tuple) else (answer, []) for name, answer in answers.items()}
             threading.Thread(target=server.serve_forever, args=(0.02,)).start()
-            told = {it.name for it in found([], address=f"http://127.0.0.1:{server.server_port}/")}
+            names = {it.name for it in found([], address=f"http://127.0.0.1:{server.server_port}/")}
             server.shutdown()
-        return told
+        return names
 
-    def test_a_running_service_answers_get_and_head_with_200(self):
-        self.assertEqual(self.asked(GET=200, HEAD=200), set())
+    def test_running_service_must_answer_get_and_head_with_200(self):
+        self.assertEqual(self.rules_broken_by(GET=200, HEAD=200), set())
         for answers in ({"GET": 200, "HEAD": 405}, {"GET": 401, "HEAD": 200}, {"GET": 302, "HEAD": 302}):  # 11
-            self.assertEqual(self.asked(**answers), {"ready"}, answers)
+            self.assertEqual(self.rules_broken_by(**answers), {"ready"}, answers)
 
-    def test_a_running_service_may_be_framed_and_its_cookies_survive_that(self):
+    def test_running_service_must_allow_framing_and_third_party_cookies(self):
         good = (200, [("set-cookie", "a=b; SameSite=None; Secure; Partitioned")])
-        self.assertEqual(self.asked(GET=good, HEAD=200), set())
-        twice = (200, [*good[1], ("set-cookie", "a=b; SameSite=None; Secure")])  # for browsers that know no partitions
-        self.assertEqual(self.asked(GET=twice, HEAD=200), set())
-        self.assertEqual(self.asked(GET=(200, twice[1][1:]), HEAD=200), {"cookie"})
-        self.assertEqual(self.asked(GET=(200, [("set-cookie", "a=b; SameSite=Lax; Secure")]), HEAD=200), {"cookie"})  # 7
-        self.assertEqual(self.asked(GET=(200, [("x-frame-options", "DENY")]), HEAD=200), {"framed"})
-        self.assertEqual(self.asked(GET=(200, [("content-security-policy", "frame-ancestors 'self'")]), HEAD=200), {"framed"})
+        self.assertEqual(self.rules_broken_by(GET=good, HEAD=200), set())
+        twice = (200, [*good[1], ("set-cookie", "a=b; SameSite=None; Secure")])  # for browsers without partitioned cookies
+        self.assertEqual(self.rules_broken_by(GET=twice, HEAD=200), set())
+        self.assertEqual(self.rules_broken_by(GET=(200, twice[1][1:]), HEAD=200), {"cookie"})
+        self.assertEqual(self.rules_broken_by(GET=(200, [("set-cookie", "a=b; SameSite=Lax; Secure")]), HEAD=200), {"cookie"})  # 7
+        self.assertEqual(self.rules_broken_by(GET=(200, [("x-frame-options", "DENY")]), HEAD=200), {"framed"})
+        self.assertEqual(self.rules_broken_by(GET=(200, [("content-security-policy", "frame-ancestors 'self'")]), HEAD=200), {"framed"})
 
-    def test_no_answer_is_an_error(self):
+    def test_missing_response_is_an_error(self):
         self.assertEqual({it.name for it in found([], address="http://127.0.0.1:1/")}, {"ready"})
 
-    def test_the_exit_status_tells_errors_from_unusable_arguments(self):
+    def test_exit_code_is_1_for_errors_and_2_for_wrong_arguments(self):
         with tempfile.TemporaryDirectory() as folder:
             for arguments, status in (([folder], 1), ([], 2), ([folder + "/none"], 2)):
                 run = subprocess.run([SCRIPTS + "/lint-space.sh", *arguments], capture_output=True, timeout=60)

@@ -1,5 +1,5 @@
-//! The load program as a script runs it, against its own upstream.
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+//! Runs `steady` from its command line, against its own upstream.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -46,7 +46,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn every_request_that_was_due_is_counted() {
+fn all_due_requests_are_counted() {
     let upstream = Running::new("upstream 127.0.0.1:0");
     let at = &upstream.first_line;
     let closed = json(&format!("requests {at} --count 500 --connections 8"));
@@ -54,13 +54,13 @@ fn every_request_that_was_due_is_counted() {
         (&closed["answered"], &closed["unanswered"], &closed["not_200"]),
         (&500.into(), &0.into(), &0.into())
     );
-    assert!(closed["own_delay"].is_null(), "without a rate nothing is due at a moment");
+    assert!(closed["own_delay"].is_null(), "without a rate, no request has a due time");
     let open = json(&format!("requests {at} --rate 200 --seconds 0.5 --body {{}}"));
     assert_eq!((&open["answered"], &open["latency"]["n"]), (&100.into(), &100.into()));
 }
 
 #[test]
-fn a_stall_makes_all_requests_late_that_were_due_meanwhile() {
+fn stall_delays_every_request_that_is_due_meanwhile() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -71,30 +71,30 @@ fn a_stall_makes_all_requests_late_that_were_due_meanwhile() {
                 return;
             }
             if number == 10 {
-                thread::sleep(Duration::from_millis(500)); // the stall is what is looked at
+                thread::sleep(Duration::from_millis(500)); // the stall under test
             }
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
         }
     });
-    // One of a hundred was stalled. Fifty were due meanwhile.
+    // The server stalls one request in a hundred, but fifty are due meanwhile.
     let found = json(&format!("requests {at} --rate 100 --seconds 1 --connections 1"));
     assert_eq!(found["answered"], 100);
     assert!(found["latency"]["p90_ns"].as_u64().unwrap() > 200_000_000, "{found}");
 }
 
 #[test]
-fn every_event_of_every_stream_is_seen() {
+fn all_events_of_all_streams_are_counted() {
     let upstream = Running::new("upstream 127.0.0.1:0 --seconds 0.5 --events 20");
     let at = &upstream.first_line;
     let body = r#"--body {"stream":true}"#;
     let found = json(&format!("streams {at} {body} --connections 20 --seconds 0.5 --events 20"));
     assert_eq!((&found["streams"], &found["events"]), (&20.into(), &200.into()));
     let output = steady(&format!("streams {at} {body} --connections 2 --seconds 1")).output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "a stream that is shorter than it should be is no measurement");
+    assert_eq!(output.status.code(), Some(2), "a stream that ends early is not a measurement");
 }
 
 #[test]
-fn connections_are_held_until_the_input_ends() {
+fn connections_are_held_until_stdin_ends() {
     let upstream = Running::new("upstream 127.0.0.1:0");
     let mut hold = Running::new(&format!("hold {} --connections 50", upstream.first_line));
     assert_eq!(hold.first_line, r#"{"held":50}"#);
@@ -105,6 +105,6 @@ fn connections_are_held_until_the_input_ends() {
 }
 
 #[test]
-fn a_wrong_command_line_is_64_as_everywhere_in_this_project() {
+fn wrong_command_line_is_exit_code_64() {
     assert_eq!(steady("requests nowhere").output().unwrap().status.code(), Some(64));
 }

@@ -1,11 +1,11 @@
-"""The machine behind the figures."""
+"""Describes the machine that was measured on."""
 
 import os
 import re
 import subprocess
 
 
-def look(root):
+def describe(root):
     with open("/proc/cpuinfo") as cpus:
         name = re.search(r"model name\s*:\s*(.*)", cpus.read())
     git = lambda *words: subprocess.run(["git", "-C", root, *words], capture_output=True, text=True).stdout.strip()
@@ -21,4 +21,4 @@ def text(machine):
     busy = float(machine["load_before"].split()[0]) >= machine["cpus"] / 2
     return (f"{machine['cpu']}, {machine['cpus']} CPUs, Linux {machine['kernel']}; load {machine['load_before']} before, "
             f"{machine['load_after']} after; commit {machine['commit']}{' with changes' if machine['modified'] else ''}"
-            + ("\nthe machine was busy before the run: times are noisy" if busy else ""))
+            + ("\nthe machine was busy before the run, so times are noisy" if busy else ""))

@@ -1,4 +1,4 @@
-"""A server under load: started on a core of its own, watched through /proc, ended by its own process id."""
+"""A server process: started on its own CPU, measured through /proc, and stopped by its process id."""
 
 import os
 import shlex
@@ -7,15 +7,17 @@ import subprocess
 import tempfile
 import time
 
+from .errors import MeasurementError
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
-    """Runs on CPU 0. `command` is a list of words, or a line as scripts/peers.sh prints it.
-    In it and in the values of `env`, {port} stands for the free port that it gets as PORT."""
+    """`command` is a list of words, or a line in the format of scripts/peers.sh. In it and in the values
+    of `env`, {port} is replaced by the free port that the server also gets as PORT."""
 
     def __init__(self, name, command, env, cpu=0, wait=30):
-        self.name, self.said = name, tempfile.TemporaryFile()
+        self.name, self.output = name, tempfile.TemporaryFile()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -24,7 +26,7 @@ class Server:
         env = own | {name: value.format(port=self.port) for name, value in env.items()}
         words = [word.format(port=self.port) for word in (shlex.split(command) if isinstance(command, str) else command)]
         self.process = subprocess.Popen(["taskset", "-c", str(cpu), *words], env=env, stdin=subprocess.DEVNULL,
-                                        stdout=self.said, stderr=self.said, start_new_session=True) # Ctrl-C is not for it
+                                        stdout=self.output, stderr=self.output, start_new_session=True) # so that Ctrl-C does not reach it
         self.wait(time.monotonic() + wait)
 
     def wait(self, deadline):
@@ -33,15 +35,15 @@ class Server:
                 return socket.create_connection(("127.0.0.1", self.port), 1).close()
             except OSError as error:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise Missing(f"{self.name} does not listen ({error}): {self.words()}") from None
+                    raise MeasurementError(f"{self.name} does not listen ({error}): {self.last_output()}") from None
             time.sleep(0.02)
 
-    def words(self):
-        self.said.seek(0)
-        return self.said.read().decode(errors="replace").strip()[-400:]
+    def last_output(self):
+        self.output.seek(0)
+        return self.output.read().decode(errors="replace").strip()[-400:]
 
     def pids(self):
-        """The process and all below it: nginx works in a child."""
+        """The process and all its descendants, because nginx serves from a child."""
         found = [self.process.pid]
         for pid in found:
             with open(f"/proc/{pid}/task/{pid}/children") as children:
@@ -49,7 +51,7 @@ class Server:
         return found
 
     def pss(self):
-        """Bytes."""
+        """Proportional set size in bytes, summed over all processes."""
         total = 0
         for pid in self.pids():
             with open(f"/proc/{pid}/smaps_rollup") as rollup:
@@ -57,7 +59,7 @@ class Server:
         return total
 
     def cpu(self):
-        """Processor time until now, in seconds."""
+        """CPU time so far, in seconds."""
         ticks = 0
         for pid in self.pids():
             with open(f"/proc/{pid}/stat") as stat:
@@ -72,6 +74,3 @@ class Server:
             self.process.kill()
             self.process.wait()
 
-
-class Missing(Exception):
-    """A figure that cannot be taken here, and why."""

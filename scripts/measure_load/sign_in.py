@@ -1,4 +1,4 @@
-"""Sessions for the load: a visitor without a browser, and a provider that signs in whoever comes."""
+"""Creates sessions for the load: an HTTP client that keeps cookies, and a provider that accepts any sign-in."""
 
 import http.client
 import json
@@ -6,11 +6,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from .server import Missing
+from .errors import MeasurementError
 
 
 class Provider:
-    """OAuth with discovery, and userinfo in place of ID tokens: as little as Better Auth asks for."""
+    """OAuth with discovery and a userinfo endpoint instead of ID tokens, which is all that Better Auth needs."""
 
     def __enter__(self):
         provider = self
@@ -55,47 +55,48 @@ class Provider:
         self.server.server_close()
 
 
-class Visitor:
-    """Keeps cookies of one address, whichever path they are for."""
+class Client:
+    """Keeps the cookies of one server, and ignores their paths."""
 
     def __init__(self):
         self.cookies = {}
 
-    def ask(self, method, url, body=None, kind="application/json", own=True):
+    def request(self, method, url, body=None, content_type="application/json", own=True):
+        """Returns the Location header and the body. `own` is false for requests to the provider."""
         url = urlsplit(url)
         connection = http.client.HTTPConnection(url.netloc, timeout=30)
-        headers = {"content-type": kind, "origin": f"http://{url.netloc}"} if body is not None else {}
+        headers = {"content-type": content_type, "origin": f"http://{url.netloc}"} if body is not None else {}
         if own and self.cookies:
-            headers["cookie"] = self.header()
+            headers["cookie"] = self.cookie_header()
         connection.request(method, url.path + (f"?{url.query}" if url.query else ""), body, headers)
-        answer = connection.getresponse()
-        text = answer.read()
+        response = connection.getresponse()
+        text = response.read()
         if own:
-            for cookie in answer.headers.get_all("set-cookie") or []:
+            for cookie in response.headers.get_all("set-cookie") or []:
                 name, _, value = cookie.split(";")[0].partition("=")
                 self.cookies[name] = value
                 if not value or "max-age=0" in cookie.lower():
                     del self.cookies[name]
-        if answer.status >= 400:
-            raise Missing(f"signing in: {url.path} answered {answer.status}: {text[:200].decode(errors='replace')}")
-        return answer.headers.get("location"), text
+        if response.status >= 400:
+            raise MeasurementError(f"sign-in: {url.path} returned {response.status}: {text[:200].decode(errors='replace')}")
+        return response.headers.get("location"), text
 
-    def header(self):
+    def cookie_header(self):
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
 
 def cookie(server, ours):
-    """The header of one who has signed in; that it holds is seen at get-session."""
-    visitor, base = Visitor(), f"http://{server.address}"
-    at, text = visitor.ask("POST", f"{base}/api/auth/sign-in/social", '{"provider":"huggingface","callbackURL":"/"}')
-    if ours: # with DEV_SIGN_IN its page stands where a provider's would
+    """Signs in, checks the session at get-session, and returns the Cookie header."""
+    client, base = Client(), f"http://{server.address}"
+    at, text = client.request("POST", f"{base}/api/auth/sign-in/social", '{"provider":"huggingface","callbackURL":"/"}')
+    if ours: # with DEV_SIGN_IN, the backend serves the provider's page itself
         state = parse_qs(urlsplit(at).query)["state"][0]
         form = urlencode({"state": state, "way": "callback", "username": "visitor", "name": "Visitor"})
-        at, _ = visitor.ask("POST", f"{base}/dev/sign-in", form, "application/x-www-form-urlencoded")
+        at, _ = client.request("POST", f"{base}/dev/sign-in", form, "application/x-www-form-urlencoded")
     else:
-        at, _ = visitor.ask("GET", json.loads(text)["url"], own=False)
-    visitor.ask("GET", at if at.startswith("http") else base + at)
-    _, text = visitor.ask("GET", f"{base}/api/auth/get-session")
+        at, _ = client.request("GET", json.loads(text)["url"], own=False)
+    client.request("GET", at if at.startswith("http") else base + at)
+    _, text = client.request("GET", f"{base}/api/auth/get-session")
     if not (json.loads(text) or {}).get("user"):
-        raise Missing(f"{server.name}: no session after signing in")
-    return visitor.header()
+        raise MeasurementError(f"{server.name}: no session after sign-in")
+    return client.cookie_header()

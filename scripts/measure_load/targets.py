@@ -1,9 +1,9 @@
-"""What is asked for: path, body and headers of each kind of request."""
+"""The requests to measure: path, body and headers of each target."""
 
 import json
 
 from . import sign_in
-from .contenders import kind
+from .subjects import service
 
 QUESTION = {"messages": [{"role": "user", "content": "hi"}]}
 CHAT = "/v1/chat/completions"
@@ -11,7 +11,7 @@ TARGETS = ["health", "chat", "proxy", "session", "token"]
 
 
 def request(target, server):
-    """`chat` is the built-in demo model, `proxy` the same path with a model of the upstream."""
+    """`chat` uses the built-in demo model; `proxy` uses the same path with a model of the upstream."""
     if target == "health":
         return "/health", None, []
     if target in ("chat", "proxy", "stream"):
@@ -19,4 +19,4 @@ def request(target, server):
         body = {"model": model, **({"stream": True} if target == "stream" else {}), **QUESTION}
         return CHAT, json.dumps(body, separators=(",", ":")), []
     path = {"session": "/api/auth/get-session", "token": "/api/auth/token"}[target]
-    return path, None, [f"cookie: {sign_in.cookie(server, kind(server.name) == 'nodejs-backend')}"]
+    return path, None, [f"cookie: {sign_in.cookie(server, service(server.name) == 'nodejs-backend')}"]

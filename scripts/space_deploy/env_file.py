@@ -1,4 +1,4 @@
-"""Reads NAME=value files as the services do (space-kit/src/env_file.rs)."""
+"""Reads NAME=value files with the same rules as the services (space-kit/src/settings/env_file.rs)."""
 
 import re
 
@@ -8,15 +8,15 @@ ENTRY = re.compile(
     r"(?:[ \t]*|[ \t]+#[^\n]*)\r?(?:\n|\Z)"
 )
 BLANK = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
-HERE_ONLY = ("HOST", "PORT", "LISTEN_FDS", "LISTEN_PID", "READY_FD", "SSL_CERT_FILE")  # of the machine, not of the service
+LOCAL_ONLY = ("HOST", "PORT", "LISTEN_FDS", "LISTEN_PID", "READY_FD", "SSL_CERT_FILE")  # they describe the machine instead of the service
 
 
-class Unreadable(Exception):
-    """Names file and line, never the line: it may hold a secret."""
+class EnvFileError(Exception):
+    """Names the file and the line number, but never shows the line, because it can contain a secret."""
 
 
 def read(path):
-    """Names and values; an empty value counts as unset."""
+    """Returns names and values; an empty value counts as unset."""
     with open(path, encoding="utf-8-sig") as file:
         text = file.read()
     values, at = {}, 0
@@ -26,7 +26,7 @@ def read(path):
             match = ENTRY.match(text, at)
             if not match:
                 line = text.count("\n", 0, at) + 1
-                raise Unreadable(f"{path}: line {line} is not NAME=value (quote a value that has spaces, and close the quote)")
+                raise EnvFileError(f"{path}: line {line} is not NAME=value (quote a value that contains spaces, and close the quote)")
             value = match["raw"] if match["raw"] is not None else match["bare"]
             if match["text"] is not None:
                 value = re.sub(r"\\(.)", lambda it: "\n" if it[1] == "n" else it[1], match["text"])

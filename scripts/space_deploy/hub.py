@@ -1,4 +1,4 @@
-"""Talks to the Hub with its official client: settings, upload, and the wait for the new commit."""
+"""Configures, uploads and watches a Space with the Hub's official client."""
 
 import os
 import time
@@ -6,7 +6,7 @@ import time
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
-import httpx2  # noqa: E402 what the client itself is built on
+import httpx2  # noqa: E402 the HTTP library of the client
 from huggingface_hub import HfApi, get_token  # noqa: E402
 from huggingface_hub.errors import HfHubHTTPError, OIDCError, RepositoryNotFoundError  # noqa: E402
 from space_lint import running  # noqa: E402
@@ -14,13 +14,13 @@ from space_lint import running  # noqa: E402
 from . import failure  # noqa: E402
 
 BUSY = ("BUILDING", "RUNNING_BUILDING", "APP_STARTING", "RUNNING_APP_STARTING")
-GRACE = 60  # seconds in which a stage of the build before may still be told
+GRACE = 60  # seconds in which the Hub can still report the stage of the previous build
 
 
-def guarded(work):
-    """Runs it, and turns what the client raises into the row that fits."""
+def guarded(request):
+    """Runs the request, and turns the client's exceptions into a DeployError."""
     try:
-        return work()
+        return request()
     except HfHubHTTPError as error:
         raise failure.of_status(error.response.status_code, error.server_message or "") from None
     except (httpx2.HTTPError, OSError) as error:
@@ -30,12 +30,12 @@ def guarded(work):
 
 
 def token():
-    """The token of this run. In a CI job with HF_OIDC_RESOURCE the client gets one for an hour, if the Space trusts that job."""
+    """Returns the token. In a CI job with HF_OIDC_RESOURCE, the client gets one for an hour if the Space trusts that job."""
     try:
         found = get_token()
     except (HfHubHTTPError, OIDCError) as error:
-        words = getattr(error, "server_message", None) or str(error).splitlines()[0]
-        raise failure.Failure("the Hub gives this job no token", failure.TRUST, words) from None
+        message = getattr(error, "server_message", None) or str(error).splitlines()[0]
+        raise failure.DeployError("the Hub gives this job no token", failure.TRUST, message) from None
     except httpx2.HTTPError as error:
         raise failure.of_connection(type(error).__name__) from None
     if not found:
@@ -51,7 +51,7 @@ class Space:
         return guarded(lambda: self.api.space_info(self.name))
 
     def prepare(self, private):
-        """Makes the Space where there is none, and gives its files and its commit."""
+        """Creates the Space if it does not exist, and returns its files and its commit."""
         def find():
             try:
                 return self.api.space_info(self.name)
@@ -63,13 +63,13 @@ class Space:
             guarded(lambda: self.api.create_repo(self.name, repo_type="space", space_sdk="docker", private=private, exist_ok=True))
             found = self.info()
         elif found.sdk not in (None, "docker"):
-            raise failure.Failure(f"{self.name} is a Space with sdk {found.sdk}", "choose another name, or delete that Space")
+            raise failure.DeployError(f"{self.name} is a Space with sdk {found.sdk}", "choose another name, or delete that Space")
         return found
 
     def configure(self, secrets, variables):
-        """A name is either a variable or a secret: the other one would make the Space unusable."""
+        """Sets secrets and variables. Deletes a name's other kind, because the Hub rejects a Space with both."""
         if not secrets and not variables:
-            return  # a token that may do no more than push is enough then
+            return  # so that a token with only push permission is enough
         known_variables, known_secrets = guarded(lambda: (self.api.get_space_variables(self.name), self.api.get_space_secrets(self.name)))
         for name, value in variables.items():
             if name in known_secrets:
@@ -88,9 +88,9 @@ class Space:
             repo_id=self.name, repo_type="space", folder_path=folder, commit_message=message, delete_patterns=obsolete or None)).oid
 
     def restart_if_down(self):
-        """For a commit that the Space has already: nothing else would start it again."""
+        """Restarts the Space if it is down. Without a new commit, the Hub does not start it again."""
         if self.stage()[0] in failure.STAGES:
-            self.say("restarting it: the files are the same, and it is down")
+            self.say("restarting the Space: it is down, and its files have not changed")
             guarded(lambda: self.api.restart_space(self.name))
 
     def stage(self):
@@ -102,7 +102,7 @@ class Space:
         while True:
             stage, sha = self.stage()
             if stage != last:
-                self.say(f"stage {stage}" + ("" if sha in (None, commit) else " (of the commit before)"))
+                self.say(f"stage {stage}" + ("" if sha in (None, commit) else " (of the previous commit)"))
             last, moved = stage, moved or stage in BUSY
             waited = time.monotonic() - begun
             if stage in ("RUNNING", "SLEEPING") and sha == commit:
@@ -117,15 +117,15 @@ class Space:
         try:
             return [line for text in self.api.fetch_space_logs(self.name, build=build) for line in text.splitlines()]
         except (HfHubHTTPError, httpx2.HTTPError, ValueError):
-            return []  # the stage is the news; a log that cannot be had must not hide it
+            return []  # a missing log must not hide the stage
 
     def probe(self, timeout, poll):
-        """GET and HEAD on the Space's own address, until both answer as they should."""
+        """Sends GET and HEAD to the Space's own address until neither breaks a rule. Returns the address."""
         info, begun = self.info(), time.monotonic()
         address = info.host or f"https://{info.subdomain}.hf.space"
         headers = {"authorization": f"Bearer {token()}"} if info.private else {}
         while found := [it for it in running.check(address + "/", headers=headers) if it.rule.level == "error"]:
             if time.monotonic() - begun > timeout:
-                raise failure.Failure("\n  ".join(["it runs, but does not answer as it should", *map(str, found)]), "correct what is named; the Space's page has the log")
+                raise failure.DeployError("\n  ".join(["the service runs, but its responses have errors", *map(str, found)]), "correct these errors; the Space's page has the log")
             time.sleep(poll)
         return address

@@ -1,4 +1,4 @@
-"""Rules for the image as it runs: started as the platform starts it, asked, looked into, and told to end."""
+"""Rules for the running image: started like on the platform, probed, inspected and stopped."""
 
 import os
 import re
@@ -9,33 +9,34 @@ import time
 from . import running
 from .finding import Finding, Rule
 
-GRACE = 10  # seconds between TERM and KILL: what engines wait
+GRACE = 10  # seconds between SIGTERM and SIGKILL, as engines wait
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-BUILD = Rule("error", "an image", "nothing can be started")
-START = Rule("error", "an answer on app_port", "the Space would stay at Starting, or end with a runtime error")
-BIND = Rule("error", "0.0.0.0 and app_port", "the proxy cannot reach another address: the Space would stay at Starting")
-USER = Rule("error", "uid 1000", "the platform runs the container as uid 1000: files of others are not writable")
-WRITES = Rule("note", "a root that may be read-only: files in /tmp and /data alone", "what is written elsewhere is lost at each restart")
-TERM = Rule("note", f"an end within {GRACE} s of TERM", "it is killed at each restart, and answers under way are lost")
+STUCK = "the Space would never leave the stage Starting"
+BUILD = Rule("error", "nothing can be started", "Correct the build")
+START = Rule("error", STUCK + ", or end with a runtime error", "Answer on app_port")
+BIND = Rule("error", "the proxy cannot connect to another address, so " + STUCK, "Listen on 0.0.0.0 and app_port")
+USER = Rule("error", "the platform runs the container as uid 1000, which cannot write files of another user", "Run as uid 1000")
+WRITES = Rule("note", "such files are lost at each restart", "Write only to /tmp and /data, so that the root file system can be read-only")
+TERM = Rule("note", "it is killed at each restart, and the requests in flight fail", f"Exit within {GRACE} s of SIGTERM")
 
 
-class NoEngine(Exception):
-    pass
+class EngineError(Exception):
+    """No container engine can be used."""
 
 
 class Engine:
     def __init__(self):
         found = subprocess.run([os.path.join(SCRIPTS, "engine.sh")], capture_output=True, text=True)
         if found.returncode != 0:
-            raise NoEngine(found.stderr.strip())
+            raise EngineError(found.stderr.strip())
         self.name = found.stdout.strip()
 
     def __call__(self, *words, timeout=None, **options):
         return subprocess.run([self.name, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, **options)
 
     def build(self, folder):
-        """The image's id, or None and the end of what the build said."""
+        """Returns the image's id, or None and the end of the build's output."""
         options = ["--format=docker"] if self.name == "podman" else []
         for proxy in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
             options += [f"--build-arg={proxy}"] if os.environ.get(proxy) else []
@@ -48,11 +49,11 @@ class Engine:
 
 
 def tail(text, lines=5):
-    return " / ".join(line.strip()[:200] for line in text.strip().splitlines()[-lines:]) or "nothing"
+    return " / ".join(line.strip()[:200] for line in text.strip().splitlines()[-lines:]) or "no output"
 
 
 def listening(process):
-    """Address and port of each socket that listens in the container, where this machine's /proc shows them."""
+    """Returns address and port of each listening socket in the container, if this machine's /proc shows them."""
     found = set()
     for table in ("tcp", "tcp6"):
         try:
@@ -76,16 +77,16 @@ def uid(process):
 
 
 def check(folder, port, image=None, env_file=None, patience=60):
-    """Builds the folder, or takes the image, and runs it; what it made is removed."""
+    """Builds the folder, or uses the given image, and runs it. Removes the container and the built image."""
     engine = Engine()
-    built, said = (None, "") if image else engine.build(folder)
+    built, output = (None, "") if image else engine.build(folder)
     if not image and not built:
-        return [Finding("Dockerfile", 0, "build", BUILD, f"none: {said}")]
+        return [Finding("Dockerfile", 0, "build", BUILD, f"the build failed: {output}")]
     try:
         own = engine("image", "inspect", "--format={{.Config.User}}", image or built)
         if own.returncode != 0:
-            return [Finding(image, 0, "build", BUILD, f"none: {tail(own.stdout)}")]
-        options = [] if own.stdout.strip().partition(":")[0] not in ("", "0", "root") else ["--user=1000:1000"]  # as the platform does
+            return [Finding(image, 0, "build", BUILD, f"no such image: {tail(own.stdout)}")]
+        options = [] if own.stdout.strip().partition(":")[0] not in ("", "0", "root") else ["--user=1000:1000"]  # like the platform
         options += [f"--env-file={env_file}"] if env_file else []
         with tempfile.TemporaryDirectory() as work:
             started = engine("run", "--detach", f"--cidfile={work}/id", f"--publish=127.0.0.1::{port}", *options, image or built)
@@ -93,8 +94,8 @@ def check(folder, port, image=None, env_file=None, patience=60):
                 container = file.read().strip()
         try:
             if started.returncode != 0:
-                return [Finding(image or "image", 0, "start", START, f"none: {tail(started.stdout)}")]
-            return started_one(engine, container, image or "image", port, patience)
+                return [Finding(image or "image", 0, "start", START, f"the container does not start: {tail(started.stdout)}")]
+            return check_running(engine, container, image or "image", port, patience)
         finally:
             engine("rm", "--force", "--volumes", container)
     finally:
@@ -102,18 +103,18 @@ def check(folder, port, image=None, env_file=None, patience=60):
             engine("image", "rm", "--force", built)
 
 
-def started_one(engine, container, name, port, patience):
+def check_running(engine, container, name, port, patience):
     found = []
     def finding(rule_name, rule, what):
         found.append(Finding(name, 0, rule_name, rule, what))
     def state(what):
         return engine("inspect", f"--format={{{{.State.{what}}}}}", container).stdout.strip()
-    published = re.search(r":(\d+)$", engine("port", container, str(port)).stdout, re.M)  # nothing once it has ended
+    published = re.search(r":(\d+)$", engine("port", container, str(port)).stdout, re.M)  # empty after it has exited
     address = f"http://127.0.0.1:{published[1]}/" if published else ""
     deadline = time.monotonic() + patience
     while silent := not (published and running.answers(address)):
         if state("Running") != "true":
-            finding("start", START, f"an end with status {state('ExitCode')}: {tail(engine('logs', container).stdout)}")
+            finding("start", START, f"it exited with status {state('ExitCode')}: {tail(engine('logs', container).stdout)}")
             return found
         if time.monotonic() > deadline:
             break
@@ -121,9 +122,9 @@ def started_one(engine, container, name, port, patience):
     process = state("Pid")
     sockets = listening(process)
     if silent and sockets and ("0.0.0.0", port) not in sockets:
-        finding("bind", BIND, "what listens at " + ", ".join(f"{at}:{number}" for at, number in sorted(sockets)))
+        finding("bind", BIND, "it listens on " + ", ".join(f"{at}:{number}" for at, number in sorted(sockets)))
     elif silent:
-        finding("start", START, f"none within {patience} s: {tail(engine('logs', container).stdout)}")
+        finding("start", START, f"no response within {patience} s: {tail(engine('logs', container).stdout)}")
     else:
         found += running.check(address)
     if uid(process) not in (None, 1000):
@@ -136,5 +137,5 @@ def started_one(engine, container, name, port, patience):
     try:
         engine("wait", container, timeout=GRACE)
     except subprocess.TimeoutExpired:
-        finding("term", TERM, "none")
+        finding("term", TERM, f"no exit within {GRACE} s of SIGTERM")
     return found

@@ -1,4 +1,4 @@
-"""Rules for the Dockerfile, as far as it can be judged without building it."""
+"""Rules for the Dockerfile that can be checked without building it."""
 
 import json
 import re
@@ -6,26 +6,27 @@ from typing import NamedTuple
 
 from .finding import Finding, Rule
 
-SLEEPS = "the Space would stay at Starting"
-LEAKS = "whoever can pull the image can read it; set it as a secret of the Space, or mount it while building"
-NO_BASE = Rule("error", "a FROM line", "nothing can be built")
-BASE = Rule("error", "a digest (@sha256:…) or a version's tag", "the base could change under you at any rebuild")
-TAG = Rule("note", "a digest (@sha256:…)", "a tag can be moved")
-EXPOSE = Rule("error", "app_port alone", "two ports that differ: " + SLEEPS)
-NO_EXPOSE = Rule("note", "EXPOSE with app_port", "it tells readers which port is meant; the platform goes by app_port")
-LOOPBACK = Rule("error", "0.0.0.0", "the proxy cannot reach a loopback address: " + SLEEPS)
-PORT = Rule("error", "app_port", "the service would listen where nobody asks: " + SLEEPS)
-USER = Rule("error", "1000, or a user made with that id", "the platform runs the container as uid 1000: files of others are not writable")
-NO_USER = Rule("note", "USER 1000", "it would run as root here and as uid 1000 there, where permissions differ")
-OWNER = Rule("note", "--chown=1000", "copied files belong to root, and uid 1000 cannot write to them")
-SECRET_ENV = Rule("error", "no secret's value", LEAKS)
-SECRET_ARG = Rule("error", "RUN --mount=type=secret", "build arguments stay in the image's history")
-SHELL = Rule("note", '["PROGRAM", "ARGUMENT"]', "a shell in front keeps TERM from the service")
-NO_SHELL = Rule("error", '["PROGRAM", "ARGUMENT"]', "an image from scratch has no shell to start it with")
-NOTHING = Rule("error", "ENTRYPOINT or CMD", "an image from scratch has none of its own: it cannot start")
-HEALTH = Rule("note", "HEALTHCHECK", "other engines restart what hangs; a Space asks app_port itself")
-PIP = Rule("note", "pip install --no-cache-dir", "the cache of downloads makes a huge image, which is slow to wake")
-OUTBOUND = Rule("error", "ports 80, 443 and 8080", "a Space lets no other connection out")
+STUCK = "the Space would never leave the stage Starting"
+UID = "the platform runs the container as uid 1000"
+NO_BASE = Rule("error", "nothing can be built", "Add a FROM line")
+BASE = Rule("error", "each rebuild can get another base image", "Pin a digest (@sha256:…) or the tag of a version")
+TAG = Rule("note", "a tag can move to another image", "Pin a digest (@sha256:…)")
+EXPOSE = Rule("error", "the two ports differ, so " + STUCK, "Expose only app_port")
+NO_EXPOSE = Rule("note", "it documents the port (the platform only uses app_port)", "Add EXPOSE with app_port")
+LOOPBACK = Rule("error", "the proxy cannot connect to a loopback address, so " + STUCK, "Listen on 0.0.0.0")
+PORT = Rule("error", "the proxy connects to app_port, so " + STUCK, "Listen on app_port")
+USER = Rule("error", UID + ", which cannot write files of another user", "Use USER 1000, or a user created with that id")
+NO_USER = Rule("note", "runs as root locally but as uid 1000 on a Space", "Add USER 1000")
+OWNER = Rule("note", "copied files belong to root, and uid 1000 cannot write to them", "Add --chown=1000")
+SECRET_ENV = Rule("error", "everyone who can pull the image can read it", "Set it as a secret of the Space, or mount it during the build")
+SECRET_ARG = Rule("error", "build arguments stay in the image's history", "Use RUN --mount=type=secret")
+EXEC_FORM = 'Use the form ["PROGRAM", "ARGUMENT"]'
+SHELL = Rule("note", "the shell does not pass SIGTERM on to the service", EXEC_FORM)
+NO_SHELL = Rule("error", "an image from scratch has no shell", EXEC_FORM)
+NOTHING = Rule("error", "an image from scratch cannot start without one", "Add ENTRYPOINT or CMD")
+HEALTH = Rule("note", "Docker and Kubernetes use it to restart a hung container (Spaces probe app_port themselves)", "Add HEALTHCHECK")
+PIP = Rule("note", "the download cache makes a huge image, which is slow to start", "Use pip install --no-cache-dir")
+OUTBOUND = Rule("error", "a Space only allows outgoing connections to ports 80, 443 and 8080", "Use one of these ports")
 
 SECRET_NAME = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|ACCESS_KEY)(_|$)", re.I)
 HARMLESS = re.compile(r"(_FILE|_PATH|_URL|_TTL|_EXPIR\w*|_LIMIT|_LENGTH)$", re.I)
@@ -42,7 +43,7 @@ class Step(NamedTuple):
 
 
 def steps(text):
-    """Instructions as one line each; comments and here-documents are left out."""
+    """Returns each instruction as one line, without comments and here-documents."""
     result, pending, end = [], None, None
     for number, line in enumerate(text.split("\n"), 1):
         if end is not None:
@@ -64,7 +65,7 @@ def steps(text):
 
 
 def stages(text):
-    """The stages in their order: name, base and steps. ARG before the first FROM belongs to none."""
+    """Returns the stages in order: name, base, line and steps. An ARG before the first FROM belongs to none."""
     result = []
     for step in steps(text):
         if step.word == "FROM":
@@ -84,7 +85,7 @@ def form(step):
 
 
 def pairs(rest):
-    """NAME=VALUE pairs of ENV, and its old form with a space."""
+    """Returns the NAME=VALUE pairs of ENV, also of its old form with a space."""
     if "=" not in rest.split(None, 1)[0]:
         return [tuple((rest.split(None, 1) + [""])[:2])]
     return [(name, value.strip("\"'")) for name, value in re.findall(r"([\w.-]+)=(\"(?:[^\"\\]|\\.)*\"|'[^']*'|\S*)", rest)]
@@ -96,15 +97,15 @@ def check(text, port):
         found.append(Finding("Dockerfile", line, name, rule, what))
     all_stages = stages(text)
     if not all_stages:
-        finding(0, "base", NO_BASE, "none")
+        finding(0, "base", NO_BASE, "no FROM")
         return found
     names = {}
     for name, base, line, its in all_stages:
         if base.lower() not in names and base.lower() != "scratch" and "$" not in base and "@sha256:" not in base:
             tag = base.rpartition("/")[2].partition(":")[2]
-            finding(line, "base", TAG if tag and tag != "latest" else BASE, base if tag else f"{base or 'nothing'} without a tag")
+            finding(line, "base", TAG if tag and tag != "latest" else BASE, f"FROM {base}" if tag else f"FROM {base} without a tag")
         names[name] = (base, its)
-    # What the last stage is made of: its own steps behind those of the stages that it continues.
+    # The steps of the last stage, after those of the stages that it is based on.
     base, last = names[all_stages[-1][0]]
     while base.lower() in names:
         base, its = names.pop(base.lower())
@@ -120,7 +121,7 @@ def check(text, port):
 def secrets(step, uncached, finding):
     cached = not uncached and "--mount=type=cache" not in step.rest
     if cached and step.word == "RUN" and re.search(r"(?<!uv )\bpip3? install\b(?!.*--no-cache-dir)", step.rest):
-        finding(step.line, "pip-cache", PIP, "pip install with its cache")
+        finding(step.line, "pip-cache", PIP, "pip install keeps its cache")
     if step.word not in ("ENV", "ARG"):
         return
     for name, value in pairs(step.rest) if step.word == "ENV" or "=" in step.rest else [(step.rest.strip(), "")]:
@@ -128,10 +129,10 @@ def secrets(step, uncached, finding):
             if step.word == "ARG":
                 finding(step.line, "secret", SECRET_ARG, f"ARG {name}")
             elif value and not value.startswith("$"):
-                finding(step.line, "secret", SECRET_ENV, f"a value for {name}")
+                finding(step.line, "secret", SECRET_ENV, f"ENV sets {name}")
         for host, remote in REMOTE.findall(value):
             if int(remote) not in (80, 443, 8080) and not PRIVATE.match(host):
-                finding(step.line, "outbound", OUTBOUND, f"{name} with port {remote}")
+                finding(step.line, "outbound", OUTBOUND, f"{name} uses port {remote}")
 
 
 def final(last, scratch, whole, port, finding):
@@ -141,14 +142,14 @@ def final(last, scratch, whole, port, finding):
     exposed = [(step.line, it.partition("/")[0]) for step in last if step.word == "EXPOSE" for it in step.rest.split()]
     for line, it in exposed:
         if it.isdecimal() and port and str(port) not in [one for _, one in exposed]:
-            finding(line, "expose", EXPOSE, f"{it}, while app_port is {port}")
+            finding(line, "expose", EXPOSE, f"EXPOSE {it}, but app_port is {port}")
     for step in [it for it in last if it.word == "ENV"] + start:
         for address in LOOPBACKS.findall(step.rest):
-            finding(step.line, "loopback", LOOPBACK, f"{step.word} with {address}")
+            finding(step.line, "loopback", LOOPBACK, f"{step.word} uses {address}")
         listens = PORTS.findall(step.rest) if step.word != "ENV" else [value for name, value in pairs(step.rest) if name == "PORT"]
         for it in listens:
             if port and it.isdecimal() and int(it) != port:
-                finding(step.line, "port", PORT, f"{step.word} with port {it}, while app_port is {port}")
+                finding(step.line, "port", PORT, f"{step.word} uses port {it}, but app_port is {port}")
     made = any(re.search(r"\b(useradd|adduser)\b.*(-u|--uid)[ =]*1000\b", step.rest) for step in last if step.word == "RUN")
     if user:
         who = user.rest.partition(":")[0].strip()
@@ -156,17 +157,17 @@ def final(last, scratch, whole, port, finding):
             finding(user.line, "user", USER, f"USER {who}")
         for step in last[last.index(user):] if made or who == "1000" else []:
             if step.word in ("COPY", "ADD") and "--chown" not in step.rest:
-                finding(step.line, "owner", OWNER, f"{step.word} without it")
+                finding(step.line, "owner", OWNER, f"{step.word} without --chown")
     elif not whole:
         finding(0, "user", NO_USER, "no USER")
     if not exposed and not whole:
-        finding(0, "expose", NO_EXPOSE, "none")
+        finding(0, "expose", NO_EXPOSE, "no EXPOSE")
     if scratch and not start:
-        finding(0, "start", NOTHING, "neither")
+        finding(0, "start", NOTHING, "neither ENTRYPOINT nor CMD")
     for step in start:
-        if form(step) == "shell" and (scratch or not step.rest.startswith("exec ")):  # exec puts the service in the shell's place
+        if form(step) == "shell" and (scratch or not step.rest.startswith("exec ")):  # exec replaces the shell by the service
             finding(step.line, "start", NO_SHELL if scratch else SHELL, f"{step.word} in shell form")
     if not health and not whole:
-        finding(0, "health", HEALTH, "none")
+        finding(0, "health", HEALTH, "no HEALTHCHECK")
     elif health and scratch and "CMD" in health.rest and form(Step(0, "", health.rest.partition("CMD")[2].strip())) == "shell":
         finding(health.line, "health", NO_SHELL, "HEALTHCHECK in shell form")

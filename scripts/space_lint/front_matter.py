@@ -1,7 +1,7 @@
-"""Reads the YAML between the two --- lines of README.md, as far as a Space's settings need YAML.
+"""Reads the YAML between the two --- lines of README.md, as far as a Space's settings use YAML.
 
-Scalars, quoted or not, lists in both notations, one level of nested settings and block texts. Each value
-keeps its line, which YAML libraries do not give; what is not understood is a problem, never a guess."""
+It reads scalars with and without quotes, lists in both notations, one level of nested settings, and block
+scalars. Each value keeps its line number, which YAML libraries do not provide. Anything else is an error."""
 
 import json
 import re
@@ -16,45 +16,45 @@ class Value(NamedTuple):
     quoted: bool = False
 
 
-class Unreadable(Exception):
+class FrontMatterError(Exception):
     def __init__(self, line, found):
         super().__init__(found)
         self.line, self.found = line, found
 
 
 def split(text):
-    """The lines of the front matter with their numbers."""
+    """Returns the lines of the front matter with their numbers."""
     lines = text.split("\n")
     if lines[0].rstrip() != "---":
-        raise Unreadable(1, f"{lines[0][:40]!r} in line 1")
+        raise FrontMatterError(1, f"line 1 is {lines[0][:40]!r}")
     for number, line in enumerate(lines[1:], 2):
         if line.rstrip() == "---":
             return [(at, it.rstrip()) for at, it in enumerate(lines[1:number - 1], 2)]
-    raise Unreadable(1, "no closing --- line")
+    raise FrontMatterError(1, "no closing --- line")
 
 
 def scalar(text, line):
-    """A scalar's text and whether it was quoted."""
+    """Returns a scalar's text, and whether it was quoted."""
     text = text.strip()
     if text[:1] == '"':
         match = re.match(r'("(?:[^"\\]|\\.)*")\s*(#.*)?$', text)
         if not match:
-            raise Unreadable(line, "a double quote that is not closed, or text behind it")
+            raise FrontMatterError(line, "an unclosed double quote, or text after it")
         wide = re.sub(r"\\U([0-9A-Fa-f]{8})", lambda it: chr(int(it[1], 16)), match[1])
         try:
             return json.loads(wide), True
         except ValueError:
-            raise Unreadable(line, "an escape that is not understood") from None
+            raise FrontMatterError(line, "an unknown escape sequence") from None
     if text[:1] == "'":
         match = re.match(r"'((?:[^']|'')*)'\s*(#.*)?$", text)
         if not match:
-            raise Unreadable(line, "a single quote that is not closed, or text behind it")
+            raise FrontMatterError(line, "an unclosed single quote, or text after it")
         return match[1].replace("''", "'"), True
     text = re.sub(r"(^|\s)#.*", "", text).strip()
     if re.search(r":(\s|$)", text):
-        raise Unreadable(line, f"a second colon in {text!r}: quote the value")
+        raise FrontMatterError(line, f"a second colon in {text!r}, which needs quotes")
     if text[:1] in ("&", "*", "!", "%", "@", "`", "{", "]", "}"):
-        raise Unreadable(line, f"a value that begins with {text[:1]!r}: quote it")
+        raise FrontMatterError(line, f"a value that starts with {text[:1]!r} and needs quotes")
     return text, False
 
 
@@ -62,14 +62,14 @@ def value(text, line):
     if text.startswith("["):
         match = re.match(r"\[(.*)\]\s*(#.*)?$", text)
         if not match:
-            raise Unreadable(line, "a list that is not closed in its line")
+            raise FrontMatterError(line, "a list that does not end on its line")
         items = re.findall(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^,]+", match[1])
         return Value(line, [scalar(item, line)[0] for item in items if item.strip()])
     return Value(line, *scalar(text, line))
 
 
 def read(text):
-    """All settings in their order, as (name, Value): a name may come twice."""
+    """Returns all settings in order, as (name, Value). A name can occur twice."""
     entries, block, last = [], None, None
     for line, text_ in split(text):
         indent = len(text_) - len(text_.lstrip(" "))
@@ -79,21 +79,21 @@ def read(text):
             continue
         block = None
         if body.startswith("\t"):
-            raise Unreadable(line, "a tab: YAML is indented by spaces")
+            raise FrontMatterError(line, "a tab, but YAML indents with spaces")
         if not body or body.startswith("#"):
             continue
         if last is not None and (body == "-" or body.startswith("- ")):
             if not isinstance(last.value, list):
-                raise Unreadable(line, "a list item where a setting was expected")
+                raise FrontMatterError(line, "a list item instead of a setting")
             last.value.append(scalar(body[1:], line)[0])
             continue
         match = KEY.match(body)
         if not match:
-            raise Unreadable(line, f"{body[:40]!r}, which is not NAME: VALUE")
+            raise FrontMatterError(line, f"{body[:40]!r}, which is not NAME: VALUE")
         name, rest = match[1].strip("\"'"), (match[2] or "").strip()
         if indent:
             if last is None or not isinstance(last.value, (dict, list)) or last.value and isinstance(last.value, list):
-                raise Unreadable(line, f"{name!r}, indented under nothing")
+                raise FrontMatterError(line, f"{name!r} is indented, but belongs to no setting")
             if isinstance(last.value, list):
                 entries[-1] = (entries[-1][0], last := Value(last.line, {}))
             last.value[name] = scalar(rest, line)[0]
@@ -102,7 +102,7 @@ def read(text):
             block, last = [], None
             entries.append((name, Value(line, Block(block), True)))
         elif not rest or rest.startswith("#"):
-            entries.append((name, last := Value(line, [])))  # a list or nested settings follow, or nothing
+            entries.append((name, last := Value(line, [])))  # a list, nested settings or nothing follows
         else:
             last = None
             entries.append((name, value(rest, line)))

@@ -1,4 +1,4 @@
-"""Rules for README.md's front matter. The Hub checks it at a push only, and clients do not check it at all."""
+"""Rules for the front matter of README.md. The Hub checks it only at a push, and clients do not check it at all."""
 
 import difflib
 import re
@@ -6,12 +6,12 @@ import re
 from . import front_matter
 from .finding import Finding, Rule
 
-ONLINE = "the Hub refuses the push"
-SHAPE = Rule("error", "--- as the first line, NAME: VALUE lines, a closing ---", "else the Hub sees no settings at all")
-TWICE = Rule("error", "each setting once", "only one of the two would count")
-UNKNOWN = Rule("note", "a setting of Spaces", "the Hub ignores others, and misspelt ones too")
-NO_SDK = Rule("error", "sdk: docker", "without it no container is built")
-NO_TITLE = Rule("note", "a title", "the page would show the repository's name")
+ONLINE = "the Hub rejects the push"
+SHAPE = Rule("error", "the Hub ignores all settings", "Start the file with ---, then NAME: VALUE lines and a closing ---")
+TWICE = Rule("error", "only one of the two values applies", "Remove one")
+UNKNOWN = Rule("note", "the Hub ignores unknown settings", "Correct or remove it")
+NO_SDK = Rule("error", "the Hub builds no container without it", "Add sdk: docker")
+NO_TITLE = Rule("note", "the page shows the repository's name instead", "Add a title")
 
 MARK = "[\ufe0f\U0001f3fb-\U0001f3ff\u20e3\U000e0020-\U000e007f]*"
 PICTURE = "[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff]" + MARK
@@ -40,24 +40,24 @@ def text(it):
 
 
 COLOURS = "red yellow green blue indigo purple pink gray"
-COLOUR = (matches(COLOURS.replace(" ", "|")), Rule("error", COLOURS.replace(" ", ", "), ONLINE))
-YES_NO = (lambda it: matches("true|false")(it) and not it.quoted, Rule("error", "true or false", ONLINE))
-LIST = (strings, Rule("error", "a list, one '- ITEM' a line", ONLINE))
+COLOUR = (matches(COLOURS.replace(" ", "|")), Rule("error", ONLINE, "Use " + COLOURS.replace(" ", ", ")))
+YES_NO = (lambda it: matches("true|false")(it) and not it.quoted, Rule("error", ONLINE, "Use true or false"))
+LIST = (strings, Rule("error", ONLINE, "Use a list with one '- ITEM' per line"))
 REPOSITORIES = (lambda it: strings(it) and all(re.fullmatch(r"[\w.-]+(/[\w.-]+)?", item) for item in it.value),
-                Rule("error", "a list of OWNER/NAME", ONLINE))
-TEXT = (text, Rule("error", "a text", ONLINE))
+                Rule("error", ONLINE, "Use a list of OWNER/NAME"))
+TEXT = (text, Rule("error", ONLINE, "Use a text that is not empty"))
 
-# Each setting: what it has to be, and the rule that it breaks else.
+# Each setting: the test of its value, and the rule that a wrong value breaks.
 SETTINGS = {
     "title": TEXT,
-    "emoji": (lambda it: isinstance(it.value, str) and EMOJI.fullmatch(it.value) is not None, Rule("error", "one emoji", ONLINE)),
+    "emoji": (lambda it: isinstance(it.value, str) and EMOJI.fullmatch(it.value) is not None, Rule("error", ONLINE, "Use exactly one emoji")),
     "colorFrom": COLOUR,
     "colorTo": COLOUR,
-    "sdk": (matches("docker"), Rule("error", "docker", "other SDKs never build the Dockerfile: the Space does not start")),
-    "app_port": (whole(1, 65535), Rule("error", "a number from 1 to 65535, without quotes", "the proxy asks there whether the app has started")),
-    "base_path": (matches("/.*"), Rule("error", "a path that starts with /", ONLINE)),
-    "short_description": (lambda it: text(it) and len(it.value) <= 60, Rule("note", "a text of up to 60 characters", "longer ones have been refused; the limit is not documented")),
-    "header": (matches("mini|default"), Rule("error", "mini or default", ONLINE)),
+    "sdk": (matches("docker"), Rule("error", "other SDKs do not build the Dockerfile, so the Space does not start", "Use docker")),
+    "app_port": (whole(1, 65535), Rule("error", "the proxy probes this port to find out whether the app has started", "Use a number from 1 to 65535 without quotes")),
+    "base_path": (matches("/.*"), Rule("error", ONLINE, "Use a path that starts with /")),
+    "short_description": (lambda it: text(it) and len(it.value) <= 60, Rule("note", "the Hub has rejected longer ones; the limit is not documented", "Use at most 60 characters")),
+    "header": (matches("mini|default"), Rule("error", ONLINE, "Use mini or default")),
     "fullWidth": YES_NO,
     "pinned": YES_NO,
     "disable_embedding": YES_NO,
@@ -68,36 +68,36 @@ SETTINGS = {
     "preload_from_hub": LIST,
     "hf_oauth_scopes": LIST,
     "thumbnail": TEXT,
-    "license": (lambda it: strings(it) or matches(r"[a-z0-9][a-z0-9.+-]*")(it), Rule("error", "a licence's identifier in small letters, such as apache-2.0", ONLINE)),
-    "suggested_hardware": (matches("[a-z0-9]+(-[a-z0-9]+)*"), Rule("error", "a hardware's name, such as cpu-basic", ONLINE)),
-    "startup_duration_timeout": (matches(r"[1-9][0-9]*\s?(s|m|h|d)"), Rule("error", "a duration such as 30m or 1h", ONLINE)),
-    "custom_headers": (headers, Rule("error", "cross-origin-embedder-policy, cross-origin-opener-policy, cross-origin-resource-policy, in small letters", "others are not passed on")),
-    "hf_oauth_expiration_minutes": (whole(1, 43200), Rule("error", "a number from 1 to 43200", ONLINE)),
-    "hf_oauth_authorized_org": (lambda it: text(it) or strings(it), Rule("error", "an organization or a list of them", ONLINE)),
-    "suggested_storage": (lambda it: False, Rule("note", "no such setting any more", "it is ignored; attach a storage bucket")),
+    "license": (lambda it: strings(it) or matches(r"[a-z0-9][a-z0-9.+-]*")(it), Rule("error", ONLINE, "Use a license identifier in lower case, such as apache-2.0")),
+    "suggested_hardware": (matches("[a-z0-9]+(-[a-z0-9]+)*"), Rule("error", ONLINE, "Use a hardware name, such as cpu-basic")),
+    "startup_duration_timeout": (matches(r"[1-9][0-9]*\s?(s|m|h|d)"), Rule("error", ONLINE, "Use a duration such as 30m or 1h")),
+    "custom_headers": (headers, Rule("error", "the Hub sends no other headers", "Use only cross-origin-embedder-policy, cross-origin-opener-policy and cross-origin-resource-policy, in lower case")),
+    "hf_oauth_expiration_minutes": (whole(1, 43200), Rule("error", ONLINE, "Use a number from 1 to 43200")),
+    "hf_oauth_authorized_org": (lambda it: text(it) or strings(it), Rule("error", ONLINE, "Use an organization or a list of organizations")),
+    "suggested_storage": (lambda it: False, Rule("note", "the Hub ignores this former setting", "Attach a storage bucket instead")),
 }
-IGNORED = {"app_file", "sdk_version", "python_version", "language", "library_name"}  # of other SDKs and of models
+IGNORED = {"app_file", "sdk_version", "python_version", "language", "library_name"}  # settings of other SDKs and of models
 
 
 def check(content):
-    """Findings, and the port that the Space asks."""
+    """Returns the findings, and the port that the Space probes."""
     def finding(line, name, rule, found):
         found_.append(Finding("README.md", line, name, rule, found))
     found_, port, seen = [], 7860, {}
     try:
         entries = front_matter.read(content)
-    except front_matter.Unreadable as problem:
-        finding(problem.line, "front-matter", SHAPE, problem.found)
+    except front_matter.FrontMatterError as error:
+        finding(error.line, "front-matter", SHAPE, error.found)
         return found_, None
     for name, it in entries:
         if name in seen:
-            finding(it.line, "twice", TWICE, f"{name} again, after line {seen[name]}")
+            finding(it.line, "twice", TWICE, f"{name} is already set in line {seen[name]}")
         seen[name] = it.line
         if name in IGNORED:
             continue
         if name not in SETTINGS:
-            near = difflib.get_close_matches(name, SETTINGS, 1)
-            finding(it.line, "unknown", UNKNOWN, name + (f", perhaps {near[0]}" if near else ""))
+            similar = difflib.get_close_matches(name, SETTINGS, 1)
+            finding(it.line, "unknown", UNKNOWN, f"unknown setting {name}" + (f" (did you mean {similar[0]}?)" if similar else ""))
             continue
         holds, rule = SETTINGS[name]
         if not holds(it):
@@ -106,5 +106,5 @@ def check(content):
             port = int(it.value)
     for name, rule in (("sdk", NO_SDK), ("title", NO_TITLE)):
         if name not in seen:
-            finding(1, name, rule, "none")
+            finding(1, name, rule, f"no {name}")
     return found_, port

@@ -1,0 +1,3 @@
+//! Code that the two programs, `coldstart` and `steady`, share.
+
+pub mod stats;

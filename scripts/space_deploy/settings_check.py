@@ -1,0 +1,27 @@
+"""Asks the built program, before anything is sent, whether it accepts the settings that the Space would get."""
+
+import os
+import re
+import subprocess
+
+# The platform's own variables, as far as a start depends on them. The values are made up.
+PLATFORM = {
+    "LOG_FORMAT": "text", "SPACE_ID": "owner/space", "SPACE_HOST": "owner-space.hf.space", "OAUTH_CLIENT_ID": "00000000-0000-0000-0000-000000000000",
+    "OAUTH_CLIENT_SECRET": "0123456789-abcdefghijklmnopqrstuvwxyz", "OAUTH_SCOPES": "openid profile", "OPENID_PROVIDER_URL": "https://huggingface.co",
+}
+
+
+class RejectedSettingsError(Exception):
+    """The program does not start with these settings."""
+
+
+def check(program, values):
+    """Runs `PROGRAM check` with only these values and PLATFORM. Returns its warnings; none if it is not built."""
+    if not os.access(program, os.X_OK):
+        return []
+    run = subprocess.run([program, "check"], env=PLATFORM | values, capture_output=True, text=True, timeout=10)
+    lines = [line.strip() for line in (run.stdout + run.stderr).splitlines()
+             if not re.match(r"Try: |\S+: (the configuration is valid|\d+ problems?)$", line)]
+    if run.returncode:
+        raise RejectedSettingsError(f"dist/{os.path.basename(program)} rejects these settings (nothing was sent):\n  " + "\n  ".join(lines))
+    return lines
