@@ -135,7 +135,8 @@ impl Collector<'_> {
         };
         let found = candidates.into_iter().find_map(|path| Some(((self.read)(&path)?, path)));
         let Some((text, path)) = found else {
-            panic!("{}: the file of `mod {name}` is missing", self.model.files[self.file].path.display());
+            self.model.missing.push((self.file, name));
+            return;
         };
         let children =
             if path == beside { self.children.join(&name) } else { path.parent().unwrap().to_owned() };

@@ -108,4 +108,6 @@ pub(crate) struct Model {
     pub(crate) types: Vec<Type>,
     /// Names of inline modules (`mod a { … }`), tests' too, with their files.
     pub(crate) inline: Vec<(usize, String)>,
+    /// Modules without a file, with the files that declare them.
+    pub(crate) missing: Vec<(usize, String)>,
 }

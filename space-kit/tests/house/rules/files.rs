@@ -52,5 +52,10 @@ fn what_openai_or_better_auth_want_is_not_in_the_kit() {
 fn a_crate_reaches_every_file_in_its_folder() {
     let reached: BTreeSet<&Path> = SOURCES.model.files.iter().map(|file| &*file.path).collect();
     let lost: Vec<_> = texts().map(|text| &*text.path).filter(|path| !reached.contains(path)).collect();
+    let declared = |(file, name): &(usize, String)| {
+        format!("mod {name} in {}", SOURCES.model.files[*file].path.display())
+    };
+    let missing: Vec<String> = SOURCES.model.missing.iter().map(declared).collect();
+    assert!(missing.is_empty(), "these modules have no file: {missing:?}");
     assert!(lost.is_empty(), "no `mod` names these, so that nothing compiles or checks them: {lost:?}");
 }
