@@ -9,7 +9,6 @@ mod exhaustion;
 mod gone;
 mod handover;
 mod health;
-mod house;
 mod limits;
 mod logs;
 mod malformed;
