@@ -197,7 +197,7 @@ fn judged(head: &Parts, body: &[u8], upstream: &Upstream, path: &str) -> Failed 
     Failed(asleep.unwrap_or(Outcome::Refused(error.status, wait)), error)
 }
 
-fn broken(cause: String) -> Failed {
+fn broken(cause: impl std::fmt::Display) -> Failed {
     let message = "the upstream could not be reached, broke off or answered what cannot be read";
     Failed(Outcome::Broken, Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message).cause(cause))
 }
