@@ -1,15 +1,15 @@
-//! How a provider answers at all: redirects, what is huge, slow, silent or no JSON, and metadata that cannot be.
+//! Unusable responses of a provider: redirects, large, slow or missing responses, no JSON, and invalid metadata.
 
 use serde_json::json;
 
 use crate::browser::{Browser, start};
-use crate::provider::{Provider, http, query};
+use crate::mock_provider::{MockProvider, http, query};
 use crate::provider_rules::{change, outcome};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
-/// The error that a sign-in ends with, at its start or after its return.
-fn begun(provider: &Provider) -> Option<String> {
+/// The error code of a sign-in, at its start or at the callback.
+fn sign_in_error(provider: &MockProvider) -> Option<String> {
     let service = start(provider, &[]);
     let mut ann = Browser::default();
     let mut reply = ann.get(&service, "/login/huggingface");
@@ -21,7 +21,7 @@ fn begun(provider: &Provider) -> Option<String> {
 
 #[test]
 fn redirects_of_the_provider_are_not_followed() {
-    let elsewhere = Provider::start();
+    let elsewhere = MockProvider::start();
     for (path, status) in
         [("/token", "307 Temporary Redirect"), ("/token", "302 Found"), ("/userinfo", "302 Found")]
     {
@@ -29,7 +29,7 @@ fn redirects_of_the_provider_are_not_followed() {
             "HTTP/1.1 {status}\r\nlocation: {}{path}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
             elsewhere.issuer
         );
-        assert!(outcome(&Provider::answering(path, answer)).is_some());
+        assert!(outcome(&MockProvider::responding(path, answer)).is_some());
     }
     assert_eq!(elsewhere.count("/token") + elsewhere.count("/userinfo"), 0);
     for (path, document) in [(DISCOVERY, DISCOVERY), ("/jwks", "/jwks")] {
@@ -38,7 +38,7 @@ fn redirects_of_the_provider_are_not_followed() {
             elsewhere.issuer
         );
         assert_eq!(
-            begun(&Provider::answering(path, answer)),
+            sign_in_error(&MockProvider::responding(path, answer)),
             Some("provider_unavailable".to_owned()),
             "{path}"
         );
@@ -47,40 +47,40 @@ fn redirects_of_the_provider_are_not_followed() {
 }
 
 #[test]
-fn an_answer_that_is_huge_or_no_json_is_refused() {
+fn a_response_that_is_too_large_or_not_json_is_rejected() {
     let huge = "x".repeat(70_000);
     for path in ["/token", "/userinfo", "/jwks"] {
-        let provider = Provider::answering(path, http("200 OK", &json!({"x": huge, "sub": "65f0"})));
+        let provider = MockProvider::responding(path, http("200 OK", &json!({"x": huge, "sub": "65f0"})));
         assert!(outcome(&provider).is_some(), "{path}");
         let html =
             "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
-        assert!(outcome(&Provider::answering(path, html)).is_some(), "{path}");
+        assert!(outcome(&MockProvider::responding(path, html)).is_some(), "{path}");
     }
 }
 
 #[test]
-fn an_answer_without_end_is_given_up_after_64_kib() {
+fn an_endless_response_is_aborted_after_64_kib() {
     let endless =
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 60000000\r\n\r\n".to_owned();
-    let provider = Provider::answering("/token", endless + &" ".repeat(200_000));
+    let provider = MockProvider::responding("/token", endless + &" ".repeat(200_000));
     assert_eq!(outcome(&provider).as_deref(), Some("provider_unavailable"));
 }
 
 #[test]
-fn a_silent_provider_is_given_up_after_ten_seconds() {
-    let provider = Provider::answering("/token", "");
+fn a_silent_token_endpoint_times_out_after_ten_seconds() {
+    let provider = MockProvider::responding("/token", "");
     assert_eq!(outcome(&provider).as_deref(), Some("provider_unavailable"));
 }
 
 #[test]
-fn documents_that_do_not_come_or_drip_are_given_up_after_ten_seconds() {
+fn missing_or_slow_documents_time_out_after_ten_seconds() {
     let tries = [(DISCOVERY, false), (DISCOVERY, true), ("/jwks", false), ("/jwks", true)];
     let threads = tries.map(|(path, drips)| {
         std::thread::spawn(move || {
             let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
-            let provider = Provider::answering(path, if drips { answer } else { "" });
+            let provider = MockProvider::responding(path, if drips { answer } else { "" });
             let begin = std::time::Instant::now();
-            assert_eq!(begun(&provider).as_deref(), Some("provider_unavailable"), "{path} {drips}");
+            assert_eq!(sign_in_error(&provider).as_deref(), Some("provider_unavailable"), "{path} {drips}");
             assert!(
                 (9..20).contains(&begin.elapsed().as_secs()),
                 "{path} {drips} took {:?}",
@@ -94,7 +94,7 @@ fn documents_that_do_not_come_or_drip_are_given_up_after_ten_seconds() {
 }
 
 #[test]
-fn metadata_of_another_issuer_or_with_unsafe_addresses_begin_no_sign_in() {
+fn metadata_of_another_issuer_or_with_unsafe_addresses_is_rejected() {
     for changes in [
         json!({"issuer": "https://evil.example"}),
         json!({"issuer": null}),
@@ -102,8 +102,8 @@ fn metadata_of_another_issuer_or_with_unsafe_addresses_begin_no_sign_in() {
         json!({"authorization_endpoint": "javascript:alert(1)"}),
         json!({"authorization_endpoint": null}),
     ] {
-        let bend = changes.clone();
-        let provider = Provider::with("metadata", move |document| change(document, &bend));
+        let change_to = changes.clone();
+        let provider = MockProvider::with("metadata", move |document| change(document, &change_to));
         let service = start(&provider, &[]);
         let body = r#"{"provider":"huggingface"}"#;
         let reply = Browser::default().post(&service, "/api/auth/sign-in/social", body);
@@ -117,8 +117,8 @@ fn metadata_of_another_issuer_or_with_unsafe_addresses_begin_no_sign_in() {
 }
 
 #[test]
-fn the_provider_is_asked_nothing_before_the_first_sign_in() {
-    let provider = Provider::start();
+fn the_provider_gets_no_request_before_the_first_sign_in() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     for path in ["/", "/api/auth/get-session", "/api/auth/jwks", "/health"] {
         assert_eq!(service.get(path).status, 200);

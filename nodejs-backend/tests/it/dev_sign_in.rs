@@ -3,14 +3,14 @@
 use space_kit::testing::Process;
 
 use crate::browser::{BASE, Browser};
-use crate::provider::query;
+use crate::mock_provider::query;
 
 fn dev(more: &[(&str, &str)]) -> Process {
     let env = [&[("DEV_SIGN_IN", "yes"), ("AUTH_URL", BASE)], more].concat();
     Process::start(env!("CARGO_BIN_EXE_nodejs-backend"), &env)
 }
 
-/// A browser in which a made-up user has signed in.
+/// A browser in which a made-up user is signed in.
 pub(crate) fn signed_in(service: &Process, name: &str) -> Browser {
     let mut browser = Browser::default();
     let state = query(&browser.begin(service))["state"].clone();
@@ -22,7 +22,7 @@ pub(crate) fn signed_in(service: &Process, name: &str) -> Browser {
 }
 
 #[test]
-fn a_made_up_user_signs_in_and_their_tokens_say_so() {
+fn a_made_up_user_signs_in_and_their_tokens_have_a_dev_issuer() {
     let service = dev(&[]);
     let mut ann = Browser::default();
     let url = ann.begin(&service);
@@ -43,7 +43,7 @@ fn a_made_up_user_signs_in_and_their_tokens_say_so() {
 }
 
 #[test]
-fn a_made_up_user_is_good_for_one_sign_in_of_one_browser() {
+fn a_code_of_the_local_page_works_only_for_its_own_sign_in() {
     let service = dev(&[]);
     let (mut ann, mut eve) = (Browser::default(), Browser::default());
     let (anns, eves) =
@@ -58,14 +58,14 @@ fn a_made_up_user_is_good_for_one_sign_in_of_one_browser() {
 }
 
 #[test]
-fn a_page_elsewhere_cannot_send_the_form() {
+fn a_page_of_another_site_cannot_send_the_form() {
     let service = dev(&[]);
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", "https://evil.example")];
     assert_eq!(service.request("POST", "/dev/sign-in", &headers, "username=ann&state=x").status, 403);
 }
 
 #[test]
-fn the_page_may_be_refused_as_a_providers_may() {
+fn a_visitor_can_deny_the_sign_in_on_the_local_page() {
     let service = dev(&[]);
     let mut ann = Browser::default();
     let path = ann.get(&service, "/login/huggingface?errorCallbackURL=/oops").header("location").to_owned();
@@ -79,7 +79,7 @@ fn the_page_may_be_refused_as_a_providers_may() {
 }
 
 #[test]
-fn the_page_without_a_sign_in_says_where_one_begins() {
+fn the_local_page_without_a_sign_in_links_to_the_start() {
     let page = dev(&[]).get("/dev/sign-in");
     assert_eq!((page.status, page.header("content-type")), (400, "text/html; charset=utf-8"));
     assert!(page.text().contains("step of a sign-in") && page.text().contains("<a href=\"/\">"));

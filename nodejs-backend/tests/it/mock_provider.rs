@@ -1,4 +1,4 @@
-//! A provider that does everything right, unless a test bends it.
+//! A mock OpenID provider. It follows the standard unless a test makes it deviate.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,81 +15,81 @@ use space_kit::jwt::testing::Signer;
 pub(crate) const CLIENT_ID: &str = "the+client/1";
 pub(crate) const CLIENT_SECRET: &str = "s3cret/with+odd=characters-and-0123456789";
 
-/// What is done to a document before it leaves.
-pub(crate) type Bend = Box<dyn Fn(&mut Value) + Send>;
+/// A change to a document before it is sent.
+pub(crate) type Change = Box<dyn Fn(&mut Value) + Send>;
 
-/// How a provider differs from one that does everything right.
+/// How a provider deviates from the standard.
 #[derive(Default)]
-pub(crate) struct Bent {
-    /// By name: metadata, jwks, header, claims, token, userinfo.
-    pub(crate) documents: HashMap<&'static str, Bend>,
-    /// Whole answers by path, instead of the right ones. An empty one: nothing is ever answered. A head alone: its body
-    /// comes by a byte now and then.
-    pub(crate) answers: HashMap<&'static str, Vec<u8>>,
-    /// Connections are kept, and closed by a request to this path, without an answer.
+pub(crate) struct Deviation {
+    /// Changes by name of the document: metadata, jwks, header, claims, token, userinfo.
+    pub(crate) documents: HashMap<&'static str, Change>,
+    /// Complete responses by path. An empty one means that no response is ever sent. After a head without a body, the
+    /// body follows one byte at a time.
+    pub(crate) responses: HashMap<&'static str, Vec<u8>>,
+    /// Connections are kept alive; a request to this path closes its connection without a response.
     pub(crate) closes_at: Option<&'static str>,
-    /// ID tokens are changed as text.
+    /// A change to the text of ID tokens.
     pub(crate) text: Option<Box<dyn Fn(String) -> String + Send>>,
-    /// How the client must prove who it is, unless by `client_secret_basic`.
-    pub(crate) client: Client,
-    /// The key that signs.
+    /// The required client authentication.
+    pub(crate) client: ClientAuth,
+    /// The signing key, instead of the usual one.
     pub(crate) signer: Option<Signer>,
 }
 
-/// OpenID Connect Core section 9.
+/// A method of client authentication (OpenID Connect Core section 9).
 #[derive(Default, Clone, Copy)]
-pub(crate) enum Client {
+pub(crate) enum ClientAuth {
     #[default]
     Basic,
     Post,
     Public,
 }
 
-pub(crate) struct Provider {
+pub(crate) struct MockProvider {
     pub(crate) issuer: String,
     shared: Arc<Mutex<Shared>>,
 }
 
 struct Shared {
     issuer: String,
-    bent: Bent,
+    deviation: Deviation,
     signer: Signer,
     codes: HashMap<String, HashMap<String, String>>,
     /// Method, path and body of every request.
     seen: Vec<String>,
 }
 
-impl Provider {
-    pub(crate) fn start() -> Provider {
-        Provider::bent(Bent::default())
+impl MockProvider {
+    pub(crate) fn start() -> MockProvider {
+        MockProvider::deviating(Deviation::default())
     }
 
-    /// One whose document of this name is changed.
-    pub(crate) fn with(name: &'static str, bend: impl Fn(&mut Value) + Send + 'static) -> Provider {
-        let mut bent = Bent::default();
-        bent.documents.insert(name, Box::new(bend));
-        Provider::bent(bent)
+    /// A provider that changes the document with this name.
+    pub(crate) fn with(name: &'static str, change: impl Fn(&mut Value) + Send + 'static) -> MockProvider {
+        let mut deviation = Deviation::default();
+        deviation.documents.insert(name, Box::new(change));
+        MockProvider::deviating(deviation)
     }
 
-    /// One that answers this at a path.
-    pub(crate) fn answering(path: &'static str, answer: impl Into<Vec<u8>>) -> Provider {
-        let mut bent = Bent::default();
-        bent.answers.insert(path, answer.into());
-        Provider::bent(bent)
+    /// A provider that sends this response at a path.
+    pub(crate) fn responding(path: &'static str, response: impl Into<Vec<u8>>) -> MockProvider {
+        let mut deviation = Deviation::default();
+        deviation.responses.insert(path, response.into());
+        MockProvider::deviating(deviation)
     }
 
-    pub(crate) fn bent(bent: Bent) -> Provider {
+    pub(crate) fn deviating(deviation: Deviation) -> MockProvider {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let shared = Shared {
             issuer: issuer.clone(),
-            bent,
+            deviation,
             signer: Signer::rsa(),
             codes: HashMap::new(),
             seen: vec![],
         };
         let shared = Arc::new(Mutex::new(shared));
-        let provider = Provider { issuer, shared: shared.clone() };
+        let provider = MockProvider { issuer, shared: shared.clone() };
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let shared = shared.clone();
@@ -99,12 +99,12 @@ impl Provider {
         provider
     }
 
-    /// Changes how it differs, while it runs.
-    pub(crate) fn bend(&self, bent: Bent) {
-        self.shared.lock().unwrap().bent = bent;
+    /// Changes the deviation while the provider runs.
+    pub(crate) fn deviate(&self, deviation: Deviation) {
+        self.shared.lock().unwrap().deviation = deviation;
     }
 
-    /// What a visitor's consent gives: a code for an authentication request.
+    /// The code that a visitor's consent to an authentication request gives.
     pub(crate) fn consent(&self, url: &str) -> String {
         let mut shared = self.shared.lock().unwrap();
         let code = format!("code-{}", shared.codes.len());
@@ -112,7 +112,7 @@ impl Provider {
         code
     }
 
-    /// How many requests came to a path.
+    /// The number of requests to a path.
     pub(crate) fn count(&self, path: &str) -> usize {
         self.shared.lock().unwrap().seen.iter().filter(|seen| seen.split(' ').nth(1) == Some(path)).count()
     }
@@ -123,7 +123,7 @@ fn serve(stream: TcpStream, shared: &Mutex<Shared>) {
     while serve_one(&mut reader, shared) {}
 }
 
-/// Answers one request; tells whether the connection is kept.
+/// Handles one request; returns whether the connection is kept alive.
 fn serve_one(reader: &mut BufReader<TcpStream>, shared: &Mutex<Shared>) -> bool {
     let (mut line, mut length, mut authorization) = (String::new(), 0, String::new());
     if reader.read_line(&mut line).is_err() || line.is_empty() {
@@ -145,33 +145,33 @@ fn serve_one(reader: &mut BufReader<TcpStream>, shared: &Mutex<Shared>) -> bool 
     reader.read_exact(&mut body).unwrap();
     let body = String::from_utf8(body).unwrap();
     let path = line.split(' ').nth(1).unwrap().to_owned();
-    let (answer, closes_at) = {
+    let (response, closes_at) = {
         let mut shared = shared.lock().unwrap();
         shared.seen.push(format!("{} {body}", line.trim_end()));
-        let answer = match shared.bent.answers.get(path.as_str()) {
-            Some(answer) => answer.clone(),
-            None => shared.answer(&path, &authorization, &body),
+        let response = match shared.deviation.responses.get(path.as_str()) {
+            Some(response) => response.clone(),
+            None => shared.respond(&path, &authorization, &body),
         };
-        (answer, shared.bent.closes_at)
+        (response, shared.deviation.closes_at)
     };
     if closes_at == Some(path.as_str()) {
         return false;
     }
-    if answer.is_empty() {
-        _ = reader.read_to_end(&mut Vec::new()); // until the other side gives up
+    if response.is_empty() {
+        _ = reader.read_to_end(&mut Vec::new()); // until the client closes the connection
         return false;
     }
-    if answer.ends_with(b"\r\n\r\n") && !answer.windows(7).any(|part| part == b"gth: 0\r") {
-        return drip(reader, &answer);
+    if response.ends_with(b"\r\n\r\n") && !response.windows(7).any(|part| part == b"gth: 0\r") {
+        return drip(reader, &response);
     }
-    let answer = match closes_at {
-        Some(_) => String::from_utf8(answer).unwrap().replace("connection: close\r\n", "").into_bytes(),
-        None => answer,
+    let response = match closes_at {
+        Some(_) => String::from_utf8(response).unwrap().replace("connection: close\r\n", "").into_bytes(),
+        None => response,
     };
-    reader.get_mut().write_all(&answer).is_ok() && closes_at.is_some()
+    reader.get_mut().write_all(&response).is_ok() && closes_at.is_some()
 }
 
-/// A head, and its body by a byte now and then, until the other side gives up.
+/// Sends a head, then the body one byte at a time until the client closes the connection.
 fn drip(reader: &mut BufReader<TcpStream>, head: &[u8]) -> bool {
     reader.get_mut().write_all(head).unwrap();
     reader.get_mut().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
@@ -180,7 +180,7 @@ fn drip(reader: &mut BufReader<TcpStream>, head: &[u8]) -> bool {
 }
 
 impl Shared {
-    fn answer(&mut self, path: &str, authorization: &str, body: &str) -> Vec<u8> {
+    fn respond(&mut self, path: &str, authorization: &str, body: &str) -> Vec<u8> {
         let issuer = self.issuer.clone();
         match path {
             "/.well-known/openid-configuration" => self.document(
@@ -212,21 +212,21 @@ impl Shared {
         let challenge =
             form.get("code_verifier").map(|verifier| URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)));
         let sent = |name: &str| form.get(name).map(String::as_str);
-        let proven = match self.bent.client {
-            Client::Basic => authorization == format!("Basic {basic}") && sent("client_secret").is_none(),
-            Client::Post => authorization.is_empty() && sent("client_secret") == Some(CLIENT_SECRET),
-            Client::Public => authorization.is_empty() && sent("client_secret").is_none(),
+        let proven = match self.deviation.client {
+            ClientAuth::Basic => authorization == format!("Basic {basic}") && sent("client_secret").is_none(),
+            ClientAuth::Post => authorization.is_empty() && sent("client_secret") == Some(CLIENT_SECRET),
+            ClientAuth::Public => authorization.is_empty() && sent("client_secret").is_none(),
         };
-        let proven =
-            proven && (matches!(self.bent.client, Client::Basic) || sent("client_id") == Some(CLIENT_ID));
-        let right = asked.as_ref().is_some_and(|asked| {
+        let proven = proven
+            && (matches!(self.deviation.client, ClientAuth::Basic) || sent("client_id") == Some(CLIENT_ID));
+        let valid = asked.as_ref().is_some_and(|asked| {
             proven
                 && asked["code_challenge_method"] == "S256"
                 && asked.get("code_challenge") == challenge.as_ref()
                 && asked.get("redirect_uri") == form.get("redirect_uri")
                 && form["grant_type"] == "authorization_code"
         });
-        let Some(asked) = asked.filter(|_| right) else {
+        let Some(asked) = asked.filter(|_| valid) else {
             return http(
                 "400 Bad Request",
                 &json!({"error": "invalid_grant", "error_description": "secret words"}),
@@ -236,15 +236,15 @@ impl Shared {
         let mut claims = json!({
             "iss": self.issuer, "aud": CLIENT_ID, "sub": "65f0", "iat": now, "exp": now + 600, "nonce": asked["nonce"],
         });
-        let signer = self.bent.signer.as_ref().unwrap_or(&self.signer);
+        let signer = self.deviation.signer.as_ref().unwrap_or(&self.signer);
         let mut header = json!({"alg": signer.alg(), "kid": "key 1", "typ": "JWT"});
         for (name, document) in [("claims", &mut claims), ("header", &mut header)] {
-            if let Some(bend) = self.bent.documents.get(name) {
-                bend(document);
+            if let Some(change) = self.deviation.documents.get(name) {
+                change(document);
             }
         }
         let mut token = signer.sign(&header.to_string(), &claims.to_string());
-        if let Some(text) = &self.bent.text {
+        if let Some(text) = &self.deviation.text {
             token = text(token);
         }
         self.document(
@@ -254,14 +254,14 @@ impl Shared {
     }
 
     fn document(&self, name: &str, mut document: Value) -> Vec<u8> {
-        if let Some(bend) = self.bent.documents.get(name) {
-            bend(&mut document);
+        if let Some(change) = self.deviation.documents.get(name) {
+            change(&mut document);
         }
         http("200 OK", &document)
     }
 }
 
-/// A JSON answer.
+/// A JSON response.
 pub(crate) fn http(status: &str, body: &Value) -> Vec<u8> {
     let body = body.to_string();
     let length = body.len();
@@ -269,7 +269,7 @@ pub(crate) fn http(status: &str, body: &Value) -> Vec<u8> {
         .into_bytes()
 }
 
-/// The query of an address, decoded by a library.
+/// The query of an address, decoded by the `url` crate.
 pub(crate) fn query(address: &str) -> HashMap<String, String> {
     let query = address.split_once('?').map_or("", |(_, query)| query);
     url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
