@@ -19,7 +19,7 @@ mod visit;
 use space_kit::header::{
     CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, PRAGMA, REFERRER_POLICY, SET_COOKIE,
 };
-use space_kit::{Answer, Body, Response, StatusCode, respond};
+use space_kit::{Body, HandlerResult, Response, StatusCode, respond};
 
 use crate::state::internal;
 
@@ -31,7 +31,7 @@ fn no_store(mut response: Response<Body>) -> Response<Body> {
 }
 
 /// An answer with cookies (values of `Set-Cookie`).
-fn with_cookies(mut response: Response<Body>, cookies: impl IntoIterator<Item = String>) -> Answer {
+fn with_cookies(mut response: Response<Body>, cookies: impl IntoIterator<Item = String>) -> HandlerResult {
     for cookie in cookies {
         let value = HeaderValue::try_from(cookie).map_err(|_| internal("a cookie does not fit a header"))?;
         response.headers_mut().append(SET_COOKIE, value);
@@ -40,7 +40,7 @@ fn with_cookies(mut response: Response<Body>, cookies: impl IntoIterator<Item = 
 }
 
 /// 302 to an address that was judged before. It never carries on what the request brought along.
-fn redirect(address: &str, cookies: impl IntoIterator<Item = String>) -> Answer {
+fn redirect(address: &str, cookies: impl IntoIterator<Item = String>) -> HandlerResult {
     let mut response = respond::no_content();
     *response.status_mut() = StatusCode::FOUND;
     set(&mut response, LOCATION, address)?;

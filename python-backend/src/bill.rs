@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use space_kit::header::HeaderValue;
-use space_kit::{App, Value};
+use space_kit::{Running, Value};
 
 use crate::access::Caller;
 use crate::chunk::Usage;
@@ -20,7 +20,7 @@ pub(crate) struct Tally {
 
 /// One answer's account. It is settled when it is dropped, if there was an answer.
 pub(crate) struct Bill {
-    app: Arc<App<State>>,
+    running: Arc<Running<State>>,
     id: HeaderValue,
     caller: String,
     model: String,
@@ -31,9 +31,9 @@ pub(crate) struct Bill {
 
 impl Bill {
     /// An account of what this caller asks of this model, by the name that they gave it.
-    pub(crate) fn new(app: Arc<App<State>>, id: HeaderValue, caller: &Caller, model: &str) -> Bill {
+    pub(crate) fn new(running: Arc<Running<State>>, id: HeaderValue, caller: &Caller, model: &str) -> Bill {
         let (caller, model) = (caller.label.clone(), model.to_owned());
-        Bill { app, id, caller, model, answered: false, tally: Tally::default() }
+        Bill { running, id, caller, model, answered: false, tally: Tally::default() }
     }
 }
 
@@ -44,8 +44,8 @@ impl Drop for Bill {
         }
         let counted = Usage { completion_tokens: Some(self.tally.content_chunks), ..Usage::default() };
         let usage = self.tally.usage.unwrap_or(counted);
-        self.app.state.meter.add(&self.caller, &self.model, usage);
-        self.app.log.info(
+        self.running.state.meter.add(&self.caller, &self.model, usage);
+        self.running.kit.log.info(
             "usage",
             &[
                 ("request_id", Value::Str(self.id.to_str().unwrap_or_default())),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hyper::Method;
 use space_kit::header::{HeaderMap, HeaderName, HeaderValue};
-use space_kit::{Answer, App, Body, Call, Response};
+use space_kit::{Body, Call, HandlerResult, Response, Running};
 
 use crate::access::not_decided;
 use crate::bill::Bill;
@@ -54,7 +54,7 @@ impl Kind {
 
 /// A request on its way, with all that it holds.
 pub(crate) struct Errand {
-    pub(crate) app: Arc<App<State>>,
+    pub(crate) running: Arc<Running<State>>,
     pub(crate) kind: Kind,
     pub(crate) job: Job,
     pub(crate) bill: Bill,
@@ -68,8 +68,8 @@ pub(crate) struct Errand {
 }
 
 /// Answers a request of this kind.
-pub(crate) async fn answer(call: Call<State>, kind: Kind) -> Answer {
-    if !call.app.state.access.is_decided() {
+pub(crate) async fn answer(call: Call<State>, kind: Kind) -> HandlerResult {
+    if !call.state.access.is_decided() {
         return demo_alone(call, kind).await;
     }
     let guest = intake::admit(&call).await?;
@@ -78,12 +78,12 @@ pub(crate) async fn answer(call: Call<State>, kind: Kind) -> Answer {
 }
 
 /// Nobody has decided who may use the upstreams: only the demo model is served.
-async fn demo_alone(mut call: Call<State>, kind: Kind) -> Answer {
+async fn demo_alone(mut call: Call<State>, kind: Kind) -> HandlerResult {
     if kind == Kind::Chat && call.body.announced() <= MAX_DEMO_BYTES {
         let guest = intake::admit_to_demo(&call)?;
         let (text, _reservation) = intake::body(&mut call, MAX_DEMO_BYTES).await?;
         let asked = ChatBody::read(text.clone()).map(|body| body.model).unwrap_or_default();
-        if asked.as_deref().or(call.app.state.catalogue.default_model()) == Some(demo::MODEL) {
+        if asked.as_deref().or(call.state.catalogue.default_model()) == Some(demo::MODEL) {
             let answer = demo::chat::completion(&call, &guest.caller, &text);
             return guest.tell(answer);
         }
@@ -91,10 +91,10 @@ async fn demo_alone(mut call: Call<State>, kind: Kind) -> Answer {
     Err(not_decided())
 }
 
-async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
-    let app = call.app.clone();
-    let state = &app.state;
-    let (text, reservation) = intake::body(&mut call, app.config.max_body_bytes).await?;
+async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> HandlerResult {
+    let running = call.running.clone();
+    let state = &running.state;
+    let (text, reservation) = intake::body(&mut call, running.kit.config.max_body_bytes).await?;
     let body = ChatBody::read(text.clone())?;
     let model = state.catalogue.resolve(body.model.as_deref())?;
     let asked = body.model.as_deref().unwrap_or(&model);
@@ -121,16 +121,16 @@ async fn serve(mut call: Call<State>, kind: Kind, guest: &Guest) -> Answer {
         want: if streamed { Want::Events } else { Want::Whole },
         deadline: Instant::now() + patience(&call, lane, streamed),
     };
-    let bill = Bill::new(app.clone(), call.id, &guest.caller, asked);
+    let bill = Bill::new(running.clone(), call.id, &guest.caller, asked);
     let hide_usage = streamed && body.include_usage != Some(true);
     let base64 = body.encoding_format.as_deref() == Some("base64");
     let choices = body.choices;
     drop((text, body));
-    let errand = Errand { app: app.clone(), kind, job, bill, slot, reservation, hide_usage, choices };
+    let errand = Errand { running: running.clone(), kind, job, bill, slot, reservation, hide_usage, choices };
     if streamed { stream::answer(errand).await } else { whole(errand, lane, base64).await }
 }
 
-async fn whole(mut errand: Errand, lane: &Lane, base64: bool) -> Answer {
+async fn whole(mut errand: Errand, lane: &Lane, base64: bool) -> HandlerResult {
     let Opened::Whole(answer) = lane.open(&errand.job).await? else {
         return Err(stream::upstream_error("the upstream's answer has another form"));
     };

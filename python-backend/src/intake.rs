@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use space_kit::header::CONNECTION;
-use space_kit::{Answer, Call, Error, HeaderName, HeaderValue, Refusal, StatusCode};
+use space_kit::{Call, Error, HandlerResult, HeaderName, HeaderValue, Refusal, StatusCode};
 use tokio::time::timeout_at;
 
 use crate::access::{Caller, Credentials, Now};
@@ -24,7 +24,7 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// The answer, or the failure, with what each to this caller has.
-    pub(crate) fn tell(self, mut answer: Answer) -> Answer {
+    pub(crate) fn tell(self, mut answer: HandlerResult) -> HandlerResult {
         for (name, value) in self.rate {
             match &mut answer {
                 Ok(response) => _ = response.headers_mut().insert(name, value),
@@ -41,7 +41,7 @@ impl Guest {
 pub(crate) async fn admit(call: &Call<State>) -> Result<Guest, Error> {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = Now { at: Instant::now(), unix };
-    let caller = call.app.state.access.decide(&Credentials::of(&call.head.headers), now).await?;
+    let caller = call.state.access.decide(&Credentials::of(&call.head.headers), now).await?;
     count(call, caller)
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn admit_to_demo(call: &Call<State>) -> Result<Guest, Error> {
 }
 
 fn count(call: &Call<State>, caller: Caller) -> Result<Guest, Error> {
-    let Some(limiter) = &call.app.state.limiter else { return Ok(Guest { caller, rate: Vec::new() }) };
+    let Some(limiter) = &call.state.limiter else { return Ok(Guest { caller, rate: Vec::new() }) };
     let verdict = limiter.take(caller.bucket(call.client), Instant::now());
     if !verdict.admitted {
         return Err(rate_headers::refusal(&verdict));
@@ -62,7 +62,7 @@ fn count(call: &Call<State>, caller: Caller) -> Result<Guest, Error> {
 /// Reads the whole body, of `most` bytes at the most, within the memory for bodies. The reservation grows with what
 /// has come, for anybody can announce a long body; it is kept as long as the body is.
 pub(crate) async fn body(call: &mut Call<State>, most: usize) -> Result<(Bytes, Reservation), Error> {
-    let mut reservation = call.app.state.limits.body_memory.reserve();
+    let mut reservation = call.state.limits.body_memory.reserve();
     let mut whole = BytesMut::with_capacity(call.body.announced().min(most).min(64 * 1024));
     let mut pace = Pace::from(Instant::now());
     loop {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::Method;
-use space_kit::{Answer, Body, Call, Error, Response, StatusCode, respond};
+use space_kit::{Body, Call, Error, HandlerResult, Response, StatusCode, respond};
 
 use crate::catalogue::unknown;
 use crate::config::State;
@@ -15,8 +15,8 @@ use crate::upstream::{Job, Lane, Opened, Want};
 use crate::{demo, headers, json_scan, tunnel};
 
 /// The list: names of the operator's, and what the upstream has, unless `MODELS` names all there is.
-pub(crate) async fn list(call: Call<State>) -> Answer {
-    let state = &call.app.state;
+pub(crate) async fn list(call: Call<State>) -> HandlerResult {
+    let state = &call.state;
     if !state.access.is_decided() {
         return Ok(json(list_of(&[entry(demo::MODEL)])));
     }
@@ -26,7 +26,7 @@ pub(crate) async fn list(call: Call<State>) -> Answer {
 }
 
 async fn listed(call: &Call<State>) -> Result<String, Error> {
-    let state = &call.app.state;
+    let state = &call.state;
     let mut data: Vec<String> = state.catalogue.names().into_iter().map(entry).collect();
     if let Some(lane) = state.upstreams.main.as_ref().filter(|_| !state.catalogue.is_limited()) {
         let _slot = state.limits.slots.acquire().await?;
@@ -69,8 +69,8 @@ async fn fetch(call: &Call<State>, lane: &Lane) -> Result<Bytes, Error> {
 }
 
 /// One model: ours from here, any other from the upstream.
-pub(crate) async fn retrieve(call: Call<State>) -> Answer {
-    let state = &call.app.state;
+pub(crate) async fn retrieve(call: Call<State>) -> HandlerResult {
+    let state = &call.state;
     let name = call.param("model").unwrap_or_default().to_owned();
     if name == demo::MODEL && !state.access.is_decided() {
         return Ok(json(entry(demo::MODEL)));

@@ -14,10 +14,10 @@ const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-
                       frame-ancestors 'self' https://huggingface.co";
 
 pub(crate) fn front(call: &Call<State>) -> Response<Body> {
-    let service = call.app.service;
+    let kit = &call.kit;
     let links = json!({
-        "service": service.name,
-        "version": service.version,
+        "service": kit.name,
+        "version": kit.version,
         "links": {
             "models": "/v1/models",
             "chat_completions": "/v1/chat/completions",

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use space_kit::{Answer, Body, BoxError, Error, Response, Sender, StatusCode};
+use space_kit::{Body, BoxError, Error, HandlerResult, Response, Sender, StatusCode};
 use tokio::time::timeout;
 
 use crate::choices::Choices;
@@ -16,8 +16,8 @@ use crate::{error, headers, sse};
 type Opening = Pin<Box<dyn Future<Output = (Errand, Result<Stream, Error>)> + Send>>;
 
 /// Answers with events.
-pub(crate) async fn answer(errand: Errand) -> Answer {
-    let lane = errand.kind.lane(&errand.app.state);
+pub(crate) async fn answer(errand: Errand) -> HandlerResult {
+    let lane = errand.kind.lane(&errand.running.state);
     let waits = lane.ok_or_else(|| upstream_error("there is no upstream"))?.waits;
     let mut opening: Opening = Box::pin(open(errand));
     let mut response = Response::new(Body::empty());
@@ -41,7 +41,7 @@ enum Begun {
 }
 
 async fn open(mut errand: Errand) -> (Errand, Result<Stream, Error>) {
-    let opened = match errand.kind.lane(&errand.app.state) {
+    let opened = match errand.kind.lane(&errand.running.state) {
         Some(lane) => lane.open(&errand.job).await,
         None => Err(upstream_error("there is no upstream")),
     };
@@ -73,10 +73,10 @@ async fn relay(mut sender: Sender, begun: Begun, waits: Waits) -> Result<(), Box
             }
         }
     };
-    let Errand { app, kind, mut bill, slot: _slot, job, reservation, hide_usage, choices } = errand;
+    let Errand { running, kind, mut bill, slot: _slot, job, reservation, hide_usage, choices } = errand;
     let deadline = job.deadline;
     drop((job, reservation, std::mem::take(&mut stream.headers))); // they hold the buffers that they were read into
-    let (lane, choices) = (kind.lane(&app.state), Choices::new(choices));
+    let (lane, choices) = (kind.lane(&running.state), Choices::new(choices));
     let mut relay = Relay { lane, waits, deadline, hide_usage, choices, tally: &mut bill.tally };
     relay.run(&mut sender, stream).await
 }

@@ -9,7 +9,7 @@ use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use space_kit::outgoing::PooledBody;
-use space_kit::{Answer, Body, BoxError, Call, Error, Response, Sender, StatusCode};
+use space_kit::{Body, BoxError, Call, Error, HandlerResult, Response, Sender, StatusCode};
 use tokio::time::timeout_at;
 
 use crate::bill::Bill;
@@ -36,23 +36,23 @@ const LOOKED_AT: &[&str] =
 const LONGEST_COUNTED: usize = 1 << 20;
 
 /// Passes a request on.
-pub(crate) async fn pass(mut call: Call<State>) -> Answer {
+pub(crate) async fn pass(mut call: Call<State>) -> HandlerResult {
     let guest = intake::admit(&call).await?;
     let answer = forward(&mut call, &guest).await;
     guest.tell(answer)
 }
 
-async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
-    let app = call.app.clone();
+async fn forward(call: &mut Call<State>, guest: &Guest) -> HandlerResult {
+    let running = call.running.clone();
     let path = path(&call.head)?;
-    let Some(lane) = app.state.upstreams.main.as_ref() else {
+    let Some(lane) = running.state.upstreams.main.as_ref() else {
         let message = "there is no upstream here, so /v1/models and /v1/chat/completions of the demo model are all \
                        that is served";
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
-    let (text, reservation) = intake::body(call, app.config.max_body_bytes).await?;
-    let (body, model) = checked(&app.state, text)?;
-    let slot = app.state.limits.slots.acquire().await?;
+    let (text, reservation) = intake::body(call, running.kit.config.max_body_bytes).await?;
+    let (body, model) = checked(&running.state, text)?;
+    let slot = running.state.limits.slots.acquire().await?;
     let deadline = Instant::now() + lane.waits.total;
     let mut headers = headers::to_upstream(&call.head.headers);
     if body.is_empty() {
@@ -71,7 +71,7 @@ async fn forward(call: &mut Call<State>, guest: &Guest) -> Answer {
         return Err(upstream_error("the upstream's answer has another form"));
     };
     let model = if model.is_empty() { "unknown" } else { model.as_str() };
-    let mut bill = Bill::new(app.clone(), call.id.clone(), &guest.caller, model);
+    let mut bill = Bill::new(running.clone(), call.id.clone(), &guest.caller, model);
     bill.answered = job.method == Method::POST; // others ask no model
     drop((job, reservation));
     let (head, body) = answer.into_parts();

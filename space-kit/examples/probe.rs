@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use space_kit::{
-    Answer, Body, Call, Config, Env, Error, HeaderMap, Reply, Response, Route, Service, StatusCode, Var,
-    respond,
+    Body, Call, Config, Env, Error, HandlerResult, HeaderMap, Reply, Response, Route, Service, StatusCode,
+    Var, respond,
 };
 use tokio::sync::Notify;
 
@@ -33,7 +33,7 @@ static SERVICE: Service<State> = Service {
     sites: &space_kit::config::vars::CORS_ORIGINS,
     configure,
     routes: &[
-        Route::get("/hello", |call| respond::json(&call.app.state.greeting.clone().into()).into()),
+        Route::get("/hello", |call| respond::json(&call.state.greeting.clone().into()).into()),
         Route::get("/hello/{name}", |call| respond::json(&call.param("name").into()).into()),
         Route::post("/echo", |call| Reply::later(echo(call))),
         Route::get("/hang", |_| Reply::later(std::future::pending())),
@@ -65,14 +65,14 @@ fn configure(env: &mut Env<'_>, _: &Config) -> Option<State> {
     Some(State { greeting: env.read(&GREETING, greeting)?, release: Arc::default() })
 }
 
-async fn echo(call: Call<State>) -> Answer {
+async fn echo(call: Call<State>) -> HandlerResult {
     let body = call.body.bytes().await?;
     Ok(Response::new(body.into()))
 }
 
 /// Sends one line, and a second one after POST /release.
 fn stream(call: &Call<State>) -> Response<Body> {
-    let release = call.app.state.release.clone();
+    let release = call.state.release.clone();
     Response::new(Body::produce(|mut sender| async move {
         sender.send("first\n").await;
         release.notified().await;
@@ -82,7 +82,7 @@ fn stream(call: &Call<State>) -> Response<Body> {
 }
 
 fn release(call: &Call<State>) -> Response<Body> {
-    call.app.state.release.notify_one();
+    call.state.release.notify_one();
     respond::no_content()
 }
 
@@ -98,8 +98,8 @@ fn relay(call: Call<State>) -> Response<Body> {
 }
 
 /// Answers after POST /release, and never looks at the body.
-async fn wait(call: Call<State>) -> Answer {
-    call.app.state.release.notified().await;
+async fn wait(call: Call<State>) -> HandlerResult {
+    call.state.release.notified().await;
     Ok(respond::no_content())
 }
 

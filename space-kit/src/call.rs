@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -9,10 +10,10 @@ use hyper::Response;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 
-use crate::app::App;
 use crate::body::{Body, RequestBody};
 use crate::error::Error;
 use crate::route;
+use crate::running::Running;
 
 /// One request on its way through a handler.
 pub struct Call<S: 'static> {
@@ -24,8 +25,9 @@ pub struct Call<S: 'static> {
     pub id: HeaderValue,
     /// The client's address, as `TRUSTED_PROXY_HOPS` lets it be known.
     pub client: IpAddr,
-    /// The service: its state, configuration, log and metrics.
-    pub app: Arc<App<S>>,
+    /// What all requests share: the service's state, and the kit's configuration, log and metrics. A call derefs to
+    /// it, so that a handler reads `call.state` and `call.kit`; what outlives the call clones this.
+    pub running: Arc<Running<S>>,
     pub(crate) pattern: &'static str,
 }
 
@@ -41,20 +43,28 @@ impl<S> Call<S> {
     }
 }
 
-/// A finished answer.
-pub type Answer = Result<Response<Body>, Error>;
+impl<S> Deref for Call<S> {
+    type Target = Running<S>;
+
+    fn deref(&self) -> &Running<S> {
+        &self.running
+    }
+}
+
+/// A finished response, or the error that the service renders.
+pub type HandlerResult = Result<Response<Body>, Error>;
 
 /// An answer that is there already, or one to wait for (within `REQUEST_TIMEOUT`).
 pub enum Reply {
     /// Ready: no allocation, no timer.
-    Now(Answer),
+    Now(HandlerResult),
     /// To be awaited.
-    Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    Later(Pin<Box<dyn Future<Output = HandlerResult> + Send>>),
 }
 
 impl Reply {
     /// An answer that an async function makes.
-    pub fn later(answer: impl Future<Output = Answer> + Send + 'static) -> Reply {
+    pub fn later(answer: impl Future<Output = HandlerResult> + Send + 'static) -> Reply {
         Reply::Later(Box::pin(answer))
     }
 }
@@ -65,8 +75,8 @@ impl From<Response<Body>> for Reply {
     }
 }
 
-impl From<Answer> for Reply {
-    fn from(answer: Answer) -> Reply {
+impl From<HandlerResult> for Reply {
+    fn from(answer: HandlerResult) -> Reply {
         Reply::Now(answer)
     }
 }

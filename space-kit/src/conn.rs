@@ -16,15 +16,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::handle::Handler;
 use crate::io::Io;
 use crate::log::Value;
 use crate::phase::{Phase, Shared};
+use crate::render::Server;
 use crate::shutdown::Guard;
-use crate::tidy;
+use crate::trim;
 
 /// The longest request head, in bytes. It also bounds hyper's buffers, and so the memory of a connection.
 pub(crate) const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -34,36 +34,36 @@ pub(crate) const MAX_HEAD_BYTES: usize = 16 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Falls when its connection ends, however it ends.
-struct Open<S: 'static>(Arc<App<S>>);
+struct Open<S: 'static>(Arc<Server<S>>);
 
 impl<S> Drop for Open<S> {
     fn drop(&mut self) {
-        self.0.metrics.connections.fall();
-        tidy::gone();
+        self.0.kit().metrics.connections.fall();
+        trim::gone();
     }
 }
 
 /// Serves one connection to its end.
 pub(crate) async fn serve<S: Send + Sync + 'static>(
-    app: Arc<App<S>>,
+    server: Arc<Server<S>>,
     stream: TcpStream,
     peer: IpAddr,
     mut drain: Guard,
 ) {
-    app.metrics.connections.add(1);
-    app.metrics.connections_total.add(1);
-    let open_now = Open(app.clone());
-    let limit = app.config.max_connections;
-    if app.metrics.connections.get() > limit as u64 {
+    server.kit().metrics.connections.add(1);
+    server.kit().metrics.connections_total.add(1);
+    let open_now = Open(server.clone());
+    let limit = server.kit().config.max_connections;
+    if server.kit().metrics.connections.get() > limit as u64 {
         drop(open_now); // it takes nobody's place while it is told
-        let refused = refuse(&app, stream, peer, Refusal::TooManyConnections(limit));
+        let refused = refuse(&server, stream, peer, Refusal::TooManyConnections(limit));
         return Box::pin(refused).await; // apart from here on what is rare: it would be part of each connection's task
     }
-    let (mut conn, shared) = open(&app, stream, peer);
-    let end = drive(&mut conn, &shared, &app.config, drain.begun()).await;
+    let (mut conn, shared) = open(&server, stream, peer);
+    let end = drive(&mut conn, &shared, &server.kit().config, drain.begun()).await;
     let lingering = shared.body_pending();
     if lingering || !matches!(end, End::Closed(Ok(()))) {
-        Box::pin(take_leave(&app, conn, peer, end, lingering)).await;
+        Box::pin(take_leave(&server, conn, peer, end, lingering)).await;
     }
 }
 
@@ -73,12 +73,12 @@ type Connection<S> = http1::Connection<Io, Handler<S>>;
 /// of a thousand boxes a few would keep segments of the heap from going back.
 #[inline(never)]
 fn open<S: Send + Sync + 'static>(
-    app: &Arc<App<S>>,
+    server: &Arc<Server<S>>,
     stream: TcpStream,
     peer: IpAddr,
 ) -> (Connection<S>, Arc<Shared>) {
     let (io, shared) = Io::new(stream);
-    let handler = Handler { app: app.clone(), shared: shared.clone(), peer };
+    let handler = Handler { server: server.clone(), shared: shared.clone(), peer };
     let conn = http1::Builder::new()
         .header_read_timeout(None) // ours tells a late head from an idle connection
         .half_close(true) // Io tells when a client leaves
@@ -89,7 +89,7 @@ fn open<S: Send + Sync + 'static>(
 
 /// What a connection still gets that did not end by itself.
 async fn take_leave<S: Send + Sync + 'static>(
-    app: &App<S>,
+    server: &Server<S>,
     conn: Connection<S>,
     peer: IpAddr,
     end: End,
@@ -97,7 +97,7 @@ async fn take_leave<S: Send + Sync + 'static>(
 ) {
     let stream = conn.into_parts().io.into_stream();
     let failed = |what, error| {
-        app.log.debug(what, &[("client", Value::Show(&peer)), ("cause", Value::Show(error))]);
+        server.kit().log.debug(what, &[("client", Value::Show(&peer)), ("cause", Value::Show(error))]);
     };
     match end {
         End::Closed(Err(error)) if error.is_parse() => {
@@ -108,10 +108,10 @@ async fn take_leave<S: Send + Sync + 'static>(
                     "this is no HTTP/1.1 request: its request line or a header is malformed",
                 ),
             };
-            refuse(app, stream, peer, refusal).await;
+            refuse(server, stream, peer, refusal).await;
         }
         End::Late(Phase::Head) => {
-            refuse(app, stream, peer, Refusal::HeadTimeout(app.config.header_timeout)).await;
+            refuse(server, stream, peer, Refusal::HeadTimeout(server.kit().config.header_timeout)).await;
         }
         End::Closed(Ok(())) if lingering => linger(stream).await,
         End::Closed(Ok(())) | End::Late(_) => {}
@@ -121,16 +121,16 @@ async fn take_leave<S: Send + Sync + 'static>(
 
 /// Answers a connection that has no request yet.
 async fn refuse<S: Send + Sync + 'static>(
-    app: &App<S>,
+    server: &Server<S>,
     mut stream: TcpStream,
     peer: IpAddr,
     refusal: Refusal,
 ) {
-    let id = app.ids.fresh();
+    let id = server.kit().ids.fresh();
     let shown = id.clone();
-    let (status, wire) = app.wire_refusal(&Error::from(refusal), id);
-    app.metrics.refused_total.add(1);
-    app.log.info(
+    let (status, wire) = server.wire_refusal(&Error::from(refusal), id);
+    server.kit().metrics.refused_total.add(1);
+    server.kit().log.info(
         "refused",
         &[
             ("request_id", Value::Str(shown.to_str().unwrap_or(""))),

@@ -11,23 +11,24 @@ use std::task::{Context, Poll};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONNECTION, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, Version};
+use hyper::{Method, Request, Response, StatusCode, Version};
 
-use crate::app::App;
-use crate::body::RequestBody;
-use crate::call::{Answer, Call, Reply};
+use crate::body::{Body, RequestBody};
+use crate::call::{Call, HandlerResult, Reply};
 use crate::client::{self, X_REQUEST_ID};
 use crate::cors::Cors;
 use crate::error::{Error, Refusal};
 use crate::phase::Shared;
+use crate::probes;
 use crate::readiness::Status;
+use crate::render::Server;
 use crate::respond;
-use crate::route::{self, Found, Route};
+use crate::route::{self, Action, Found, Route};
 use crate::track::{Track, Tracked};
 
 /// hyper's service for one connection.
 pub(crate) struct Handler<S: 'static> {
-    pub(crate) app: Arc<App<S>>,
+    pub(crate) server: Arc<Server<S>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) peer: IpAddr,
 }
@@ -62,20 +63,21 @@ impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Ha
 
     fn call(&self, request: Request<Incoming>) -> Answering<S> {
         let (head, incoming) = request.into_parts();
-        let app = &self.app;
-        let id = app.ids.of(&head.headers);
-        let client = client::address(&head.headers, self.peer, app.config.trusted_proxy_hops);
+        let (server, kit) = (&self.server, self.server.kit());
+        let id = kit.ids.of(&head.headers);
+        let client = client::address(&head.headers, self.peer, kit.config.trusted_proxy_hops);
         let (method, uri) = (head.method.clone(), head.uri.clone());
-        let mut track = Track::new(app.clone(), self.shared.clone(), method, uri, id, client);
+        let mut track = Track::new(server.clone(), self.shared.clone(), method, uri, id, client);
         let length = incoming.size_hint().lower();
-        let body = RequestBody::new(incoming, app.config.max_body_bytes, self.shared.clone());
+        let body = RequestBody::new(incoming, kit.config.max_body_bytes, self.shared.clone());
         let origin = head.headers.get(ORIGIN).cloned();
-        let reply = match dispatch(app, &head, length, &mut track) {
-            Ok(None) => options(app, &head),
+        let reply = match dispatch(server, &head, length, &mut track) {
+            Ok(None) => options(server, &head),
             Ok(Some(route)) => {
                 let id = track.id.clone();
-                let call = Call { head, body, id, client, app: app.clone(), pattern: route.path };
-                catch(&mut track, || (route.handler)(call)).unwrap_or_else(Reply::from)
+                let call =
+                    Call { head, body, id, client, running: server.running.clone(), pattern: route.path };
+                catch(&mut track, || answer(server, route, call)).unwrap_or_else(Reply::from)
             }
             Err(refusal) => Error::from(refusal).into(),
         };
@@ -88,7 +90,7 @@ impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Ha
 
 /// The row that answers the request, or `None` for OPTIONS, which the table itself answers.
 fn dispatch<S: Send + Sync + 'static>(
-    app: &App<S>,
+    server: &Server<S>,
     head: &Parts,
     length: u64,
     track: &mut Track<S>,
@@ -100,7 +102,7 @@ fn dispatch<S: Send + Sync + 'static>(
     if head.method == Method::OPTIONS {
         return Ok(None);
     }
-    let route = match route::find(app.service.routes(), &head.method, head.uri.path()) {
+    let route = match route::find(server.service.routes(), &head.method, head.uri.path()) {
         Found::Route(at, route) => {
             (track.route, track.probe) = (Some(at), route.probe);
             route
@@ -108,32 +110,53 @@ fn dispatch<S: Send + Sync + 'static>(
         Found::OtherMethods(allow) => return Err(Refusal::MethodNotAllowed(allow)),
         Found::Nothing => return Err(Refusal::NotFound),
     };
-    if length > app.config.max_body_bytes as u64 {
-        return Err(Refusal::BodyTooLarge(app.config.max_body_bytes));
+    if length > server.kit().config.max_body_bytes as u64 {
+        return Err(Refusal::BodyTooLarge(server.kit().config.max_body_bytes));
     }
     Ok(Some(route))
 }
 
+/// What the row gives.
+fn answer<S: Send + Sync>(server: &Server<S>, route: &Route<S>, call: Call<S>) -> Reply {
+    match route.action {
+        Action::Handler(handler) => handler(call),
+        Action::Metrics => match probes::may_read_metrics(&call) {
+            Ok(()) => metrics(server).into(),
+            Err(refusal) => Error::from(refusal).into(),
+        },
+        Action::OpenApi => respond::json_text(server.service.openapi).into(),
+    }
+}
+
+/// The counters of the kit and of the service.
+fn metrics<S: Send + Sync>(server: &Server<S>) -> Response<Body> {
+    let kit = server.kit();
+    let mut text = kit.metrics.render(kit.name, kit.version, env!("KIT_RUSTC"), kit.clock.started_at);
+    (server.service.metrics)(&server.running.state, &mut text);
+    let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    respond::with(StatusCode::OK, content_type, text)
+}
+
 /// The answer to OPTIONS: a preflight's permissions, or just what the path takes.
-fn options<S: Send + Sync + 'static>(app: &App<S>, head: &Parts) -> Reply {
-    let Some(allow) = route::allow(app.service.routes(), head.uri.path()) else {
+fn options<S: Send + Sync + 'static>(server: &Server<S>, head: &Parts) -> Reply {
+    let Some(allow) = route::allow(server.service.routes(), head.uri.path()) else {
         return Error::from(Refusal::NotFound).into();
     };
     let allow = HeaderValue::try_from(allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
     let mut response = respond::no_content();
     if Cors::is_preflight(&head.headers) {
-        app.config.cors.preflight(&head.headers, response.headers_mut(), allow.clone());
+        server.kit().config.cors.preflight(&head.headers, response.headers_mut(), allow.clone());
     }
     response.headers_mut().insert(ALLOW, allow);
     response.into()
 }
 
 async fn answer_in_time<S: Send + Sync + 'static>(
-    mut future: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    mut future: Pin<Box<dyn Future<Output = HandlerResult> + Send>>,
     origin: Option<HeaderValue>,
     mut track: Track<S>,
 ) -> Response<Tracked<S>> {
-    let limit = track.app.config.request_timeout;
+    let limit = track.server.kit().config.request_timeout;
     let caught = std::future::poll_fn(|cx| match catch(&mut track, || future.as_mut().poll(cx)) {
         Ok(poll) => poll,
         Err(error) => Poll::Ready(Err(error)),
@@ -159,21 +182,21 @@ fn catch<S: Send + Sync, T>(track: &mut Track<S>, run: impl FnOnce() -> T) -> Re
 
 /// The answer with what every answer has.
 fn finish<S: Send + Sync + 'static>(
-    answer: Answer,
+    answer: HandlerResult,
     origin: Option<HeaderValue>,
     mut track: Track<S>,
 ) -> Response<Tracked<S>> {
     let mut response = answer.unwrap_or_else(|mut error| {
         track.cause = track.cause.take().or_else(|| error.cause.take());
-        track.app.error_response(&error)
+        track.server.error_response(&error)
     });
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, track.id.clone());
     headers.insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
-    if track.app.readiness.status() == Status::Draining {
+    if track.server.kit().readiness.status() == Status::Draining {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    track.app.config.cors.apply(origin.as_ref(), headers, track.app.service.expose);
+    track.server.kit().config.cors.apply(origin.as_ref(), headers, track.server.service.expose);
     track.answered(response.status());
     response.map(|body| Tracked::new(body, track))
 }

@@ -7,7 +7,6 @@
 #[cfg(feature = "unwinder")]
 extern crate unwinding as _;
 
-mod app;
 mod body;
 mod call;
 pub mod cli;
@@ -29,7 +28,6 @@ pub mod jwt;
 mod listen;
 mod log;
 pub mod metrics;
-mod near;
 #[cfg(feature = "outgoing")]
 pub mod outgoing;
 pub mod parse;
@@ -41,20 +39,22 @@ pub mod process; // for `program!`
 mod properties;
 pub mod rate_limit;
 mod readiness;
+mod render;
 pub mod respond;
 mod route;
+mod running;
 mod serve;
 mod service;
 mod shutdown;
+mod suggest;
 pub mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod tidy;
 mod track;
+mod trim;
 
-pub use app::App;
 pub use body::{Body, BoxError, RequestBody, Sender};
-pub use call::{Answer, Call, Reply};
+pub use call::{Call, HandlerResult, Reply};
 pub use config::Config;
 pub use cors::Cors;
 pub use env::{Env, Var};
@@ -62,6 +62,7 @@ pub use error::{Error, Refusal};
 pub use log::{Fields, Format, Level, Log, Value};
 pub use readiness::{Latch, Readiness, Status};
 pub use route::Route;
+pub use running::{Clock, Kit, Running};
 pub use service::{Service, main, version};
 
 pub use bytes::Bytes;

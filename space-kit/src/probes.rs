@@ -7,9 +7,9 @@ use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use crate::body::Body;
-use crate::call::{Call, Reply};
+use crate::call::Call;
 use crate::client;
-use crate::error::{Error, Refusal};
+use crate::error::Refusal;
 use crate::readiness::Status;
 use crate::respond;
 use crate::route::Route;
@@ -23,24 +23,24 @@ impl<S: Send + Sync + 'static> Probes<S> {
         Route::probe("/health", |call| health(&call).into()),
         Route::probe("/health/live", |_| status_only(StatusCode::OK, r#"{"status":"ok"}"#).into()),
         Route::probe("/health/ready", |call| ready(&call).into()),
-        Route::probe("/metrics", |call| metrics(&call)),
-        Route::get("/openapi.json", |call| respond::json_text(call.app.service.openapi).into()),
+        Route::metrics("/metrics"),
+        Route::openapi("/openapi.json"),
     ];
 }
 
 fn health<S: Send + Sync>(call: &Call<S>) -> Response<Body> {
-    let app = &call.app;
-    let status = app.readiness.status();
+    let kit = &call.kit;
+    let status = kit.readiness.status();
     let mut checks = String::new();
-    for name in app.readiness.pending() {
+    for name in kit.readiness.pending() {
         _ = write!(checks, r#","{name}":"pending""#);
     }
     // Constants of the program, without anything to escape: a tree of values for them takes ten thousand instructions.
     let body = format!(
         r#"{{"checks":{{"accepting":"{status}"{checks}}},"service":"{}","status":"{status}","uptime_seconds":{},"version":"{}"}}"#,
-        app.service.name,
-        app.started.elapsed().as_secs(),
-        app.service.version,
+        kit.name,
+        kit.clock.started.elapsed().as_secs(),
+        kit.version,
         status = status.as_str(),
     );
     let mut response = respond::with(code(status), respond::JSON, body);
@@ -49,7 +49,7 @@ fn health<S: Send + Sync>(call: &Call<S>) -> Response<Body> {
 }
 
 fn ready<S>(call: &Call<S>) -> Response<Body> {
-    let status = call.app.readiness.status();
+    let status = call.kit.readiness.status();
     let body = match status {
         Status::Starting => r#"{"status":"starting"}"#,
         Status::Ready => r#"{"status":"ok"}"#,
@@ -68,29 +68,27 @@ fn code(status: Status) -> StatusCode {
     if status == Status::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-fn metrics<S: Send + Sync>(call: &Call<S>) -> Reply {
-    let app = &call.app;
+/// Whether the caller may read the counters.
+///
+/// # Errors
+///
+/// 401 without `METRICS_TOKEN` where one is set; else 404 on a Space and for a peer outside private networks.
+pub(crate) fn may_read_metrics<S>(call: &Call<S>) -> Result<(), Refusal> {
     let given = call.head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    match &app.config.metrics_token {
+    match &call.kit.config.metrics_token {
         Some(token) => {
             let bearer = given.and_then(|value| value.strip_prefix(b"Bearer "));
-            if !bearer.is_some_and(|bearer| same(bearer, token.as_bytes())) {
-                return Error::from(Refusal::Unauthorized).into();
-            }
+            let same = bearer.is_some_and(|bearer| same(bearer, token.as_bytes()));
+            if same { Ok(()) } else { Err(Refusal::Unauthorized) }
         }
-        None if app.config.on_space || !is_private(call) => return Error::from(Refusal::NotFound).into(),
-        None => {}
+        None if call.kit.config.on_space || !is_private(call) => Err(Refusal::NotFound),
+        None => Ok(()),
     }
-    let mut text =
-        app.metrics.render(app.service.name, app.service.version, env!("KIT_RUSTC"), app.started_at);
-    (app.service.metrics)(&app.state, &mut text);
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    respond::with(StatusCode::OK, kind, text).into()
 }
 
 /// A private peer, unless a proxy that nobody told us to trust stands between.
 fn is_private<S>(call: &Call<S>) -> bool {
-    let trusted = call.app.config.trusted_proxy_hops > 0 || !client::is_forwarded(&call.head.headers);
+    let trusted = call.kit.config.trusted_proxy_hops > 0 || !client::is_forwarded(&call.head.headers);
     trusted && client::is_private(call.client)
 }
 

@@ -14,7 +14,7 @@ pub struct Route<S: 'static> {
     /// first in the table.
     pub path: &'static str,
     /// What answers.
-    pub handler: fn(Call<S>) -> Reply,
+    pub(crate) action: Action<S>,
     /// A probe: answered while draining, and logged at debug level when all is well.
     pub probe: bool,
     /// The pattern's bytes before its first placeholder.
@@ -23,29 +23,49 @@ pub struct Route<S: 'static> {
     open: bool,
 }
 
+/// What answers a row's requests.
+pub(crate) enum Action<S: 'static> {
+    /// A function of the service or of the kit.
+    Handler(fn(Call<S>) -> Reply),
+    /// The server, with the counters of the kit and of the service.
+    Metrics,
+    /// The server, with the service's OpenAPI document.
+    OpenApi,
+}
+
 impl<S> Route<S> {
     /// A GET (and HEAD) row.
     pub const fn get(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
-        Route::row(Method::GET, path, handler, false)
+        Route::row(Method::GET, path, Action::Handler(handler), false)
     }
 
     /// A POST row.
     pub const fn post(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
-        Route::row(Method::POST, path, handler, false)
+        Route::row(Method::POST, path, Action::Handler(handler), false)
     }
 
     /// A DELETE row.
     pub const fn delete(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
-        Route::row(Method::DELETE, path, handler, false)
+        Route::row(Method::DELETE, path, Action::Handler(handler), false)
     }
 
     pub(crate) const fn probe(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
-        Route::row(Method::GET, path, handler, true)
+        Route::row(Method::GET, path, Action::Handler(handler), true)
+    }
+
+    /// The row of `/metrics`.
+    pub(crate) const fn metrics(path: &'static str) -> Route<S> {
+        Route::row(Method::GET, path, Action::Metrics, true)
+    }
+
+    /// The row of `/openapi.json`.
+    pub(crate) const fn openapi(path: &'static str) -> Route<S> {
+        Route::row(Method::GET, path, Action::OpenApi, false)
     }
 
     /// What a look-up has to know of the pattern is found here, when the program is compiled.
     #[allow(clippy::indexing_slicing)] // a mistake ends the compilation; slices have no get() there
-    const fn row(method: Method, path: &'static str, handler: fn(Call<S>) -> Reply, probe: bool) -> Route<S> {
+    const fn row(method: Method, path: &'static str, action: Action<S>, probe: bool) -> Route<S> {
         let (bytes, mut literal) = (path.as_bytes(), 0);
         while literal < bytes.len() && bytes[literal] != b'{' {
             literal += 1;
@@ -55,7 +75,7 @@ impl<S> Route<S> {
             open = bytes[at] == b'{' && bytes[at + 1] == b'*' || open && bytes[at] != b'/';
             at += 1;
         }
-        Route { method, path, handler, probe, literal, open }
+        Route { method, path, action, probe, literal, open }
     }
 
     /// Whether the row has the path, without a look at other rows.

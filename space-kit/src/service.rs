@@ -8,14 +8,14 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
-use crate::app::App;
 use crate::cli::{self, Command};
 use crate::config::vars::CORS_ORIGINS;
 use crate::config::{self, Config, SPACE_ID};
 use crate::env::{Defaults, Env, Groups, Var};
 use crate::error::Error;
-use crate::near::is_near;
+use crate::render::Server;
 use crate::route::Route;
+use crate::suggest::is_slip_of;
 use crate::{env_file, healthcheck, probes, serve};
 
 /// Exit status for a command line or a configuration that cannot be used (sysexits.h `EX_USAGE`).
@@ -78,7 +78,7 @@ pub fn main<S: Send + Sync + 'static>(
     process: &[(&OsStr, &OsStr)],
 ) -> u8 {
     match prepare(service, args.map(OsStr::to_owned), process) {
-        Ok(app) => start(app),
+        Ok(server) => start(server),
         Err(status) => status,
     }
 }
@@ -90,7 +90,7 @@ fn prepare<S: Send + Sync + 'static>(
     service: &'static Service<S>,
     args: impl Iterator<Item = OsString>,
     process: &[(&OsStr, &OsStr)],
-) -> Result<Arc<App<S>>, u8> {
+) -> Result<Arc<Server<S>>, u8> {
     let invocation = cli::parse(args).map_err(|message| unusable(service.name, &[message]))?;
     match invocation.command {
         Command::Help => {
@@ -128,7 +128,7 @@ fn prepare<S: Send + Sync + 'static>(
                 process.iter().filter_map(|(name, _)| name.to_str()).chain(file.keys().map(String::as_str));
             Err(print(&valid(service, set)))
         }
-        (Some(config), Some(state)) if problems.is_empty() => Ok(App::new(service, state, config)),
+        (Some(config), Some(state)) if problems.is_empty() => Ok(Server::new(service, state, config)),
         _ => Err(unusable(service.name, &problems)),
     }
 }
@@ -142,7 +142,7 @@ fn valid<'a, S: Send + Sync>(
     let known = service.vars.iter().flat_map(|(_, vars)| vars.iter().copied()).chain(service.kit_vars());
     for name in set.clone().filter(|name| !known.clone().any(|var| var.name == *name)) {
         let meant =
-            known.clone().find(|var| is_near(name, var.name) && !set.clone().any(|set| set == var.name));
+            known.clone().find(|var| is_slip_of(name, var.name) && !set.clone().any(|set| set == var.name));
         if let Some(var) = meant {
             _ = writeln!(text, "  {name} is not known here; did you mean {}?", var.name);
         }
@@ -155,9 +155,9 @@ pub fn version(name: &str, version: &str) -> String {
     format!("{name} {version} ({}, {})\n", env!("KIT_RUSTC"), env!("KIT_TARGET"))
 }
 
-fn start<S: Send + Sync + 'static>(app: Arc<App<S>>) -> u8 {
-    let log = app.log;
-    match serve::run(app) {
+fn start<S: Send + Sync + 'static>(server: Arc<Server<S>>) -> u8 {
+    let log = server.kit().log;
+    match serve::run(server) {
         Ok(()) => FINE,
         Err(error) => {
             log.error("cannot serve", &[("cause", crate::log::Value::Show(&error))]);

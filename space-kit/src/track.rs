@@ -13,17 +13,17 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode, Uri};
 
-use crate::app::App;
 use crate::body::{Body, BoxError};
 use crate::log::{Level, Value};
 use crate::phase::{Phase, Shared};
+use crate::render::Server;
 
 /// Logged for a request whose client went away before an answer was ready (nginx's convention).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// Lives as long as its request. Dropping it ends the request's accounting.
 pub(crate) struct Track<S: Send + Sync + 'static> {
-    pub(crate) app: Arc<App<S>>,
+    pub(crate) server: Arc<Server<S>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) id: HeaderValue,
     pub(crate) client: IpAddr,
@@ -40,18 +40,18 @@ pub(crate) struct Track<S: Send + Sync + 'static> {
 
 impl<S: Send + Sync + 'static> Track<S> {
     pub(crate) fn new(
-        app: Arc<App<S>>,
+        server: Arc<Server<S>>,
         shared: Arc<Shared>,
         method: Method,
         uri: Uri,
         id: HeaderValue,
         client: IpAddr,
     ) -> Track<S> {
-        app.metrics.in_flight.add(1);
+        server.kit().metrics.in_flight.add(1);
         shared.enter(Phase::Serving);
         let started = Instant::now();
         Track {
-            app,
+            server,
             shared,
             id,
             client,
@@ -72,7 +72,7 @@ impl<S: Send + Sync + 'static> Track<S> {
     }
 
     pub(crate) fn panicked(&mut self, payload: &(dyn Any + Send)) {
-        self.app.metrics.panics_total.add(1);
+        self.server.kit().metrics.panics_total.add(1);
         self.cause = Some(format!("panic: {}", panic_text(payload)));
     }
 
@@ -83,7 +83,7 @@ impl<S: Send + Sync + 'static> Track<S> {
             (false, true) => Level::Debug,
             (false, false) => Level::Info,
         };
-        if !self.app.log.enabled(level) {
+        if !self.server.kit().log.enabled(level) {
             return;
         }
         let id = self.id.to_str().unwrap_or("");
@@ -102,7 +102,7 @@ impl<S: Send + Sync + 'static> Track<S> {
         if let Some(cause) = &self.cause {
             fields.push(("cause", Value::Str(cause)));
         }
-        self.app.log.write(level, "request", &fields);
+        self.server.kit().log.write(level, "request", &fields);
     }
 }
 
@@ -110,7 +110,7 @@ impl<S: Send + Sync + 'static> Drop for Track<S> {
     fn drop(&mut self) {
         let gone = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
         let status = self.status.unwrap_or(gone);
-        let metrics = &self.app.metrics;
+        let metrics = &self.server.kit().metrics;
         metrics.in_flight.fall();
         metrics.received_bytes.add(self.shared.take_received());
         metrics.sent_bytes.add(self.sent);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use space_kit::header::HeaderValue;
-use space_kit::{Answer, App, Call, Method, Refusal, Reply, Value};
+use space_kit::{Call, HandlerResult, Method, Refusal, Reply, Running, Value};
 
 use super::start::redirect_uri;
 use super::{dev, error_page, popup, redirect, request, sessions, visit};
@@ -29,10 +29,10 @@ pub(crate) fn oauth2(call: Call<State>) -> Reply {
     visit::reply(call, |call| answer(call, Way::OAuth2))
 }
 
-async fn answer(call: Call<State>, way: Way) -> Answer {
+async fn answer(call: Call<State>, way: Way) -> HandlerResult {
     let provider = call.param("provider").unwrap_or_default().to_owned();
-    let Call { head, app, client, id, .. } = call;
-    let state = &app.state;
+    let Call { head, running, client, id, .. } = call;
+    let state = &running.state;
     if head.method == Method::HEAD {
         // Programs look at links before people follow them; the state is good for one of both.
         return Err(Refusal::MethodNotAllowed("GET, OPTIONS".to_owned()).into());
@@ -58,7 +58,7 @@ async fn answer(call: Call<State>, way: Way) -> Answer {
     match user(state, provider, &flow, &params, now).await {
         Ok(user) => succeed(state, &flow, user, now, gone),
         Err(Refused { code, description, cause }) => {
-            note(&app, &id, &code, &cause);
+            note(&running, &id, &code, &cause);
             fail(state, &flow, &code, &description, gone)
         }
     }
@@ -112,7 +112,7 @@ async fn user(
 }
 
 /// Signs the visitor in and sends them on.
-fn succeed(state: &State, flow: &Flow, user: User, now: u64, gone: Vec<String>) -> Answer {
+fn succeed(state: &State, flow: &Flow, user: User, now: u64, gone: Vec<String>) -> HandlerResult {
     let id = URL_SAFE_NO_PAD.encode(state.random::<16>()?);
     let session = |life| Session::begin(id.clone(), user.clone(), now, life, state.epoch);
     let set = sessions::set(state, &session(state.lives.session), now)?;
@@ -128,7 +128,7 @@ fn succeed(state: &State, flow: &Flow, user: User, now: u64, gone: Vec<String>) 
     }
 }
 
-fn fail(state: &State, flow: &Flow, code: &str, description: &str, gone: Vec<String>) -> Answer {
+fn fail(state: &State, flow: &Flow, code: &str, description: &str, gone: Vec<String>) -> HandlerResult {
     if let Some(opener) = &flow.start.popup {
         return popup::complete(state, opener, Err((code, description)), "", gone);
     }
@@ -146,10 +146,10 @@ fn fail(state: &State, flow: &Flow, code: &str, description: &str, gone: Vec<Str
 }
 
 /// Writes into the log why a sign-in failed.
-pub(super) fn note(app: &App<State>, id: &HeaderValue, code: &str, cause: &str) {
+pub(super) fn note(running: &Running<State>, id: &HeaderValue, code: &str, cause: &str) {
     let id = id.to_str().unwrap_or_default();
     let fields = [("request_id", Value::Str(id)), ("error", Value::Str(code)), ("cause", Value::Str(cause))];
-    app.log.warn("sign-in failed", &fields);
+    running.kit.log.warn("sign-in failed", &fields);
 }
 
 fn cut(words: &str) -> String {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use space_kit::header::CONTENT_TYPE;
 use space_kit::respond::to_json;
-use space_kit::{Answer, Call, Error, Refusal, Reply, StatusCode};
+use space_kit::{Call, Error, HandlerResult, Refusal, Reply, StatusCode};
 
 use super::pages::Page;
 use super::redirect;
@@ -19,8 +19,8 @@ use crate::user::User;
 const TITLE: &str = "Sign in (local development)";
 
 /// The page.
-pub(crate) fn page(call: &Call<State>) -> Answer {
-    let state = &call.app.state;
+pub(crate) fn page(call: &Call<State>) -> HandlerResult {
+    let state = &call.state;
     needs_dev(state)?;
     let params = request::params(call.head.uri.query().unwrap_or_default())?;
     if params.filled("state").is_none() {
@@ -51,8 +51,8 @@ pub(crate) fn page(call: &Call<State>) -> Answer {
 /// The page's form. It goes to the callback with a code, or with a refusal.
 pub(crate) fn submit(call: Call<State>) -> Reply {
     Reply::later(async move {
-        let Call { head, body, app, .. } = call;
-        let state = &app.state;
+        let Call { head, body, running, .. } = call;
+        let state = &running.state;
         needs_dev(state)?;
         cross_site::from(request::source(&head.headers), &state.trusted).map_err(refusal)?;
         let form = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

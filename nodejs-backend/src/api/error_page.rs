@@ -1,6 +1,6 @@
 //! `GET /api/auth/error`: what a visitor sees when a sign-in fails and no page of the site's own is named.
 
-use space_kit::{Answer, Call, Error, Reply, StatusCode};
+use space_kit::{Call, Error, HandlerResult, Reply, StatusCode};
 
 use super::pages::Page;
 use super::{request, visit};
@@ -19,19 +19,19 @@ pub(crate) fn get(call: Call<State>) -> Reply {
         // Anybody can write such an address: it chooses among our words, and adds none of its own.
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
         let code = params.filled("error").filter(|code| code.len() <= 64 && code.bytes().all(plain));
-        page(StatusCode::OK, code.unwrap_or("unknown"), "", &call.app.state)
+        page(StatusCode::OK, code.unwrap_or("unknown"), "", &call.state)
     })
 }
 
 /// The page of a refusal, in the place of its JSON.
-pub(super) fn refusal(error: &Error, state: &State) -> Answer {
+pub(super) fn refusal(error: &Error, state: &State) -> HandlerResult {
     let reason = format!("<p>Reason: {}.</p>\n", escape(&error.message));
     let mut response = page(error.status, error.code, &reason, state)?;
     response.headers_mut().extend(error.headers.iter().cloned());
     Ok(response)
 }
 
-fn page(status: StatusCode, code: &str, reason: &str, state: &State) -> Answer {
+fn page(status: StatusCode, code: &str, reason: &str, state: &State) -> HandlerResult {
     let title = "The sign-in did not work";
     let body = format!(
         "<h1>{title}</h1>\n<p>{}</p>\n{reason}<p><small>Code: <code>{}</code></small></p>\n\

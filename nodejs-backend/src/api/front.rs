@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde_json::json;
 use space_kit::header::CONTENT_SECURITY_POLICY;
-use space_kit::{Answer, Call, respond};
+use space_kit::{Call, HandlerResult, respond};
 
 use super::pages::policy;
 use super::{set, visit};
@@ -12,7 +12,7 @@ use crate::State;
 
 const HTML: &str = include_str!("front.html");
 
-pub(crate) fn get(call: &Call<State>) -> Answer {
+pub(crate) fn get(call: &Call<State>) -> HandlerResult {
     // A probe of the platform's may come under any name, and goes nowhere else.
     if visit::navigates(&call.head.headers)
         && let Some(answer) = visit::elsewhere(call)
@@ -20,11 +20,11 @@ pub(crate) fn get(call: &Call<State>) -> Answer {
         return answer;
     }
     static POLICY: OnceLock<String> = OnceLock::new();
-    let (service, state) = (call.app.service, &call.app.state);
+    let (kit, state) = (&call.kit, &call.state);
     let providers: Vec<&str> = state.providers.iter().map(|provider| provider.name.as_str()).collect();
     let about = json!({
-        "service": service.name,
-        "version": service.version,
+        "service": kit.name,
+        "version": kit.version,
         "url": state.trusted.base(),
         "issuer": state.issuer,
         "providers": providers,

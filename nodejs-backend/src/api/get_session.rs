@@ -1,7 +1,7 @@
 //! `GET /api/auth/get-session`.
 
 use space_kit::header::{HeaderName, HeaderValue};
-use space_kit::{Answer, Call, Error, respond};
+use space_kit::{Call, Error, HandlerResult, respond};
 
 use super::sessions::{self, By, Found};
 use super::{no_store, request, tokens, with_cookies};
@@ -14,8 +14,8 @@ const SET_AUTH_JWT: HeaderName = HeaderName::from_static("set-auth-jwt");
 const SET_AUTH_TOKEN: HeaderName = HeaderName::from_static("set-auth-token");
 
 /// The visitor's session and a token for other backends, or `null`. A session in use is renewed.
-pub(crate) fn get(call: &Call<State>) -> Answer {
-    let (state, headers, now) = (&call.app.state, &call.head.headers, request::now());
+pub(crate) fn get(call: &Call<State>) -> HandlerResult {
+    let (state, headers, now) = (&call.state, &call.head.headers, request::now());
     let Some(found) = sessions::find(state, headers, now) else {
         let gone = if sessions::has_cookie(state, headers) { sessions::clear(state) } else { Vec::new() };
         return with_cookies(no_store(respond::json_text("null")), gone);

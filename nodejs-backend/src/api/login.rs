@@ -1,6 +1,6 @@
 //! `GET /login/{provider}`: a sign-in that begins with a link or in a new tab.
 
-use space_kit::{Answer, Call, Reply, StatusCode};
+use space_kit::{Call, HandlerResult, Reply, StatusCode};
 
 use super::start::{Begun, begin, destination};
 use super::{error_page, redirect, request, visit};
@@ -12,14 +12,14 @@ pub(crate) fn get(call: Call<State>) -> Reply {
     visit::reply(call, answer)
 }
 
-async fn answer(call: Call<State>) -> Answer {
+async fn answer(call: Call<State>) -> HandlerResult {
     visit::needs_navigation(&call.head.headers)?;
     if let Some(answer) = visit::elsewhere(&call) {
         return answer;
     }
     let provider = call.param("provider").unwrap_or_default().to_owned();
-    let Call { head, app, client, id, .. } = call;
-    let state = &app.state;
+    let Call { head, running, client, id, .. } = call;
+    let state = &running.state;
     request::limit(state, client)?;
     let params = request::params(head.uri.query().unwrap_or_default())?;
     let begun = async {
@@ -39,7 +39,7 @@ async fn answer(call: Call<State>) -> Answer {
         // A visitor reads pages, not JSON.
         Err(error) => {
             let cause = error.cause.as_deref().unwrap_or(&error.message);
-            super::callback::note(&app, &id, error.code, cause);
+            super::callback::note(&running, &id, error.code, cause);
             if error.status == StatusCode::BAD_REQUEST {
                 return Err(error); // its words name what is too long
             }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 use space_kit::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
-use space_kit::{Answer, StatusCode, respond};
+use space_kit::{HandlerResult, StatusCode, respond};
 
 use super::{no_store, set};
 use crate::State;
@@ -33,7 +33,7 @@ pub(super) struct Page<'a> {
 
 impl Page<'_> {
     /// The page as an answer that no cache keeps.
-    pub(super) fn answer(&self, state: &State) -> Answer {
+    pub(super) fn answer(&self, state: &State) -> HandlerResult {
         let Page { title, body, script, .. } = self;
         let script = if script.is_empty() { String::new() } else { format!("<script>{script}</script>\n") };
         let html = format!(

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use space_kit::respond::to_json;
-use space_kit::{Answer, Call, Error, Reply, StatusCode};
+use space_kit::{Call, Error, HandlerResult, Reply, StatusCode};
 
 use super::pages::Page;
 use super::start::{Begun, begin, destination};
@@ -32,13 +32,13 @@ pub(crate) fn start(call: Call<State>) -> Reply {
     visit::reply(call, answer)
 }
 
-async fn answer(call: Call<State>) -> Answer {
+async fn answer(call: Call<State>) -> HandlerResult {
     visit::needs_navigation(&call.head.headers)?;
     if let Some(answer) = visit::elsewhere(&call) {
         return answer;
     }
-    let Call { head, app, client, id, .. } = call;
-    let state = &app.state;
+    let Call { head, running, client, id, .. } = call;
+    let state = &running.state;
     let limited = request::limit(state, client);
     let params = request::params(head.uri.query().unwrap_or_default())?;
     let opener = params.filled("popupOrigin").and_then(origin::parse);
@@ -71,7 +71,7 @@ async fn answer(call: Call<State>) -> Answer {
         Err(error) if error.status == StatusCode::INTERNAL_SERVER_ERROR => Err(error),
         Err(error) => {
             let cause = error.cause.as_deref().unwrap_or(&error.message);
-            super::callback::note(&app, &id, error.code, cause);
+            super::callback::note(&running, &id, error.code, cause);
             complete(state, &popup, Err((error.code, &error.message)), "", [])
         }
     }
@@ -93,7 +93,7 @@ pub(super) fn complete(
     outcome: Result<&str, (&str, &str)>,
     redirect_to: &str,
     cookies: impl IntoIterator<Item = String>,
-) -> Answer {
+) -> HandlerResult {
     let mut message = json!({"type": MESSAGE, "nonce": popup.nonce});
     let add = |message: &mut Value, name: &str, value: Value| {
         _ = message.as_object_mut().map(|message| message.insert(name.to_owned(), value));

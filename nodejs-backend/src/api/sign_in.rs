@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use space_kit::header::LOCATION;
-use space_kit::{Answer, Call, Error, Reply, StatusCode, respond};
+use space_kit::{Call, Error, HandlerResult, Reply, StatusCode, respond};
 
 use super::start::{Begun, begin, destination};
 use super::{no_store, request, set, with_cookies};
@@ -18,9 +18,9 @@ pub(crate) fn oauth2(call: Call<State>) -> Reply {
     Reply::later(answer(call, Way::OAuth2, "providerId"))
 }
 
-async fn answer(call: Call<State>, way: Way, name: &'static str) -> Answer {
-    let Call { head, body, app, client, .. } = call;
-    let state = &app.state;
+async fn answer(call: Call<State>, way: Way, name: &'static str) -> HandlerResult {
+    let Call { head, body, running, client, .. } = call;
+    let state = &running.state;
     request::admit(&head.headers, state)?;
     request::limit(state, client)?;
     let body = request::object(body).await?;

@@ -1,6 +1,6 @@
 //! `POST /api/auth/sign-out`.
 
-use space_kit::{Answer, Call, Reply, respond};
+use space_kit::{Call, HandlerResult, Reply, respond};
 
 use super::{no_store, request, sessions, with_cookies};
 use crate::State;
@@ -10,9 +10,9 @@ pub(crate) fn post(call: Call<State>) -> Reply {
 }
 
 /// Ends every session that the request brings, copies of it too as long as this process lives.
-async fn answer(call: Call<State>) -> Answer {
-    let Call { head, body, app, .. } = call;
-    let (state, now) = (&app.state, request::now());
+async fn answer(call: Call<State>) -> HandlerResult {
+    let Call { head, body, running, .. } = call;
+    let (state, now) = (&running.state, request::now());
     request::admit(&head.headers, state)?;
     request::object(body).await?;
     for found in sessions::every(state, &head.headers) {

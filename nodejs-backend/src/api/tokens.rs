@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use space_kit::header::{CACHE_CONTROL, HeaderValue};
-use space_kit::{Answer, Body, Call, Error, Response, StatusCode, respond};
+use space_kit::{Body, Call, Error, HandlerResult, Response, StatusCode, respond};
 
 use super::{no_store, request, sessions};
 use crate::State;
@@ -11,8 +11,8 @@ use crate::state::internal;
 use crate::token;
 
 /// A token for the visitor.
-pub(crate) fn get(call: &Call<State>) -> Answer {
-    let (state, now) = (&call.app.state, request::now());
+pub(crate) fn get(call: &Call<State>) -> HandlerResult {
+    let (state, now) = (&call.state, request::now());
     let found = sessions::find(state, &call.head.headers, now).ok_or_else(nobody)?;
     Ok(no_store(respond::json(&json!({"token": issue(state, &found.session, now)?}))))
 }
@@ -29,12 +29,12 @@ pub(super) fn issue(state: &State, session: &Session, now: u64) -> Result<String
 
 /// The public keys of all secrets, the current one first.
 pub(crate) fn keys(call: &Call<State>) -> Response<Body> {
-    public(respond::json(&token::key_set(&call.app.state.keys.signers)))
+    public(respond::json(&token::key_set(&call.state.keys.signers)))
 }
 
 /// The little of OpenID Connect Discovery that those who check tokens ask for.
 pub(crate) fn discovery(call: &Call<State>) -> Response<Body> {
-    let state = &call.app.state;
+    let state = &call.state;
     public(respond::json(&json!({
         "issuer": state.issuer,
         "jwks_uri": format!("{}/api/auth/jwks", state.trusted.base()),

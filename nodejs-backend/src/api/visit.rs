@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use space_kit::header::{ACCEPT, HeaderMap, HeaderName};
-use space_kit::{Answer, Call, Error, Reply, StatusCode};
+use space_kit::{Call, Error, HandlerResult, Reply, StatusCode};
 
 use super::{error_page, redirect};
 use crate::State;
@@ -55,8 +55,8 @@ pub(super) fn needs_navigation(headers: &HeaderMap) -> Result<(), Error> {
 /// For a request that came under another host name than the service's own: to the same path and query there. Cookies
 /// belong to one host, so a sign-in that began under another would not be known when it comes back. Ports make
 /// no difference to cookies.
-pub(super) fn elsewhere(call: &Call<State>) -> Option<Answer> {
-    let (base, uri) = (call.app.state.trusted.base(), &call.head.uri);
+pub(super) fn elsewhere(call: &Call<State>) -> Option<HandlerResult> {
+    let (base, uri) = (call.state.trusted.base(), &call.head.uri);
     let came_back = uri.query().is_some_and(|query| query.split(['&', '=']).any(|part| part == MOVED));
     if came_back || origin::host(call.header("host")?).eq_ignore_ascii_case(origin::host(base)) {
         return None;
@@ -67,13 +67,15 @@ pub(super) fn elsewhere(call: &Call<State>) -> Option<Answer> {
 /// The reply of an endpoint that browsers go to. A refusal is a page for a person, and JSON for a program.
 pub(super) fn reply<F>(call: Call<State>, answer: impl FnOnce(Call<State>) -> F) -> Reply
 where
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = HandlerResult> + Send + 'static,
 {
-    let (visit, app) = (is_visit(&call.head.headers), call.app.clone());
+    let (visit, running) = (is_visit(&call.head.headers), call.running.clone());
     let answer = answer(call);
     Reply::later(async move {
         match answer.await {
-            Err(error) if visit && error.status.is_client_error() => error_page::refusal(&error, &app.state),
+            Err(error) if visit && error.status.is_client_error() => {
+                error_page::refusal(&error, &running.state)
+            }
             answer => answer,
         }
     })

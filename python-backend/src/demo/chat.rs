@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use space_kit::respond::to_json;
-use space_kit::{Answer, Body, BoxError, Call, Response, Sender, respond};
+use space_kit::{Body, BoxError, Call, HandlerResult, Response, Sender, respond};
 
 use super::completion::{Envelope, tool_call};
 use super::{Completion, MODEL, request};
@@ -15,15 +15,15 @@ use crate::config::State;
 use crate::forward::event_stream;
 
 /// Answers from the demo model; `text` is the request's body.
-pub(crate) fn completion(call: &Call<State>, caller: &Caller, text: &[u8]) -> Answer {
-    let delay = call.app.state.demo_delay;
+pub(crate) fn completion(call: &Call<State>, caller: &Caller, text: &[u8]) -> HandlerResult {
+    let delay = call.state.demo_delay;
     let envelope = Envelope {
         id: format!("chatcmpl-{}", call.id.to_str().unwrap_or_default()),
         created: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
     };
     let request = request::parse(text)?;
     let completion = super::complete(&request);
-    let mut bill = Bill::new(call.app.clone(), call.id.clone(), caller, MODEL);
+    let mut bill = Bill::new(call.running.clone(), call.id.clone(), caller, MODEL);
     bill.answered = true;
     bill.tally.usage = Some(Usage {
         prompt_tokens: Some(completion.prompt_tokens),

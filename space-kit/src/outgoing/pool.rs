@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Origin;
 use super::connect::{Connector, Sender};
-use crate::{task, tidy};
+use crate::{task, trim};
 
 /// Idle connections kept for one origin.
 const MAX_IDLE: usize = 64;
@@ -127,7 +127,7 @@ impl Pool {
                 !connections.is_empty()
             });
             if idle.is_empty() {
-                return tidy::gone();
+                return trim::gone();
             }
         }
     }

@@ -8,11 +8,11 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::app::App;
 use crate::conn::MAX_HEAD_BYTES;
 use crate::env::{Env, Lookup};
 use crate::handle::Handler;
 use crate::phase::Shared;
+use crate::render::Server;
 use crate::{Config, Service};
 
 /// One connection to a service, kept alive. Limits of time are the socket's business and not here.
@@ -27,9 +27,9 @@ impl InMemory {
         let mut env = Env::new(lookup, service.defaults);
         let config = Config::read_with(&mut env, service.sites).expect("a usable environment");
         let state = (service.configure)(&mut env, &config).expect("a usable environment");
-        let app = App::new(service, state, config);
+        let server = Server::new(service, state, config);
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let handler = Handler { app, shared: Arc::new(Shared::new()), peer };
+        let handler = Handler { server, shared: Arc::new(Shared::new()), peer };
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (client, server) = duplex(64 * 1024);
         runtime.spawn(

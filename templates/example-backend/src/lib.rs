@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use space_kit::{
-    Answer, Body, Call, Config, Env, Error, HeaderMap, HeaderValue, Reply, Route, Service, StatusCode, config,
+    HandlerResult, Body, Call, Config, Env, Error, HeaderMap, HeaderValue, Reply, Route, Service, StatusCode, config,
     parse, respond,
 };
 use subtle::ConstantTimeEq as _;
@@ -52,8 +52,8 @@ fn render(error: &Error, _: &mut HeaderMap) -> space_kit::Bytes {
     json!({"error": {"code": error.code, "message": error.message, "param": error.param}}).to_string().into()
 }
 
-async fn greet(call: Call<State>) -> Answer {
-    let state = &call.app.state;
+async fn greet(call: Call<State>) -> HandlerResult {
+    let state = &call.state;
     if let Some(key) = &state.key {
         let given = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         // In constant time: how long it takes must not tell how much of a key was right.
@@ -77,7 +77,7 @@ async fn greet(call: Call<State>) -> Answer {
 }
 
 /// Each line is made when the client has read the one before; nothing is made for a client that left.
-fn countdown(call: &Call<State>) -> Answer {
+fn countdown(call: &Call<State>) -> HandlerResult {
     let from = call.param("from").and_then(|text| text.parse().ok()).filter(|from| (1..=1000).contains(from));
     let from: u32 = from.ok_or_else(|| invalid("a number from 1 to 1000 is accepted").param("from"))?;
     let lines = Body::produce(move |mut sender| async move {

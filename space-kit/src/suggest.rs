@@ -1,7 +1,7 @@
 //! Names that were probably meant for another: one letter is missing, too many, wrong, or stands before its neighbour.
 
 /// Whether the names differ by such a slip.
-pub(crate) fn is_near(name: &str, other: &str) -> bool {
+pub(crate) fn is_slip_of(name: &str, other: &str) -> bool {
     let (mut one, mut other) = (name.as_bytes(), other.as_bytes());
     while let ([first, rest @ ..], [second, others @ ..]) = (one, other)
         && first == second
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_slip_is_near_and_two_are_not() {
+    fn one_slip_is_slip_of_and_two_are_not() {
         for (name, other) in [
             ("TRUSTED_ORGINS", "TRUSTED_ORIGINS"),
             ("API_KEY", "API_KEYS"),
@@ -35,12 +35,12 @@ mod tests {
             ("MODEL", "MODELS"),
             ("PORD", "PORT"),
         ] {
-            assert!(is_near(name, other) && is_near(other, name), "{name} {other}");
+            assert!(is_slip_of(name, other) && is_slip_of(other, name), "{name} {other}");
         }
         for (name, other) in
             [("PORT", "PORT"), ("HOME", "HOST"), ("A_KEY", "API_KEYS"), ("", "AB"), ("ABCD", "BADC")]
         {
-            assert!(!is_near(name, other) && !is_near(other, name), "{name} {other}");
+            assert!(!is_slip_of(name, other) && !is_slip_of(other, name), "{name} {other}");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! What all requests of a running service share.
+//! A service and what its requests share, as the server has them: here errors become responses, because rendering
+//! them takes the service's functions.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -15,43 +16,37 @@ use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::respond;
+use crate::running::{Clock, Kit, Running};
 use crate::service::Service;
 
-/// A running service.
-pub struct App<S: 'static> {
-    /// The service's constant description.
-    pub service: &'static Service<S>,
-    /// The service's own state.
-    pub state: S,
-    /// The kit's settings.
-    pub config: Config,
-    /// The log.
-    pub log: Log,
-    /// Whether requests are welcome.
-    pub readiness: Readiness,
-    /// The counters.
-    pub metrics: Metrics,
-    /// When the process started, for uptime.
-    pub started: Instant,
-    /// When the process started, as wall-clock time.
-    pub started_at: SystemTime,
-    pub(crate) ids: RequestIds,
+/// A service that runs: its constant description, and what its requests share. One pointer for both, because each
+/// connection and each request holds it.
+pub(crate) struct Server<S: 'static> {
+    pub(crate) service: &'static Service<S>,
+    pub(crate) running: Arc<Running<S>>,
 }
 
-impl<S: Send + Sync + 'static> App<S> {
-    pub(crate) fn new(service: &'static Service<S>, state: S, config: Config) -> Arc<App<S>> {
+impl<S> Server<S> {
+    /// What the kit offers to every handler.
+    pub(crate) fn kit(&self) -> &Kit {
+        &self.running.kit
+    }
+}
+
+impl<S: Send + Sync + 'static> Server<S> {
+    pub(crate) fn new(service: &'static Service<S>, state: S, config: Config) -> Arc<Server<S>> {
         let labels = service.routes().map(|route| (route.method.as_str(), route.path));
-        Arc::new(App {
+        let kit = Kit {
+            name: service.name,
+            version: service.version,
             log: Log::new(config.log_level, config.log_format),
             readiness: Readiness::default(),
             metrics: Metrics::new(labels),
-            started: Instant::now(),
-            started_at: SystemTime::now(),
+            clock: Clock::start(),
             ids: RequestIds::default(),
-            service,
-            state,
             config,
-        })
+        };
+        Arc::new(Server { service, running: Arc::new(Running { state, kit }) })
     }
 
     /// An error as the service answers it. The cause stays here.
@@ -123,14 +118,14 @@ mod tests {
     fn a_refusal_has_the_services_status_wherever_it_is_made() {
         let unset = |_: &str| None;
         let config = Config::read(&mut Env::new(&unset, &[])).unwrap();
-        let app = App::new(&SERVICE, (), config);
-        let answer = app.error_response(&Refusal::TooManyConnections(1).into());
+        let server = Server::new(&SERVICE, (), config);
+        let answer = server.error_response(&Refusal::TooManyConnections(1).into());
         assert_eq!(answer.status(), 429);
         assert_eq!(answer.headers()["x-code"], "too_many_connections");
-        assert_eq!(app.error_response(&Refusal::NotFound.into()).status(), 404);
+        assert_eq!(server.error_response(&Refusal::NotFound.into()).status(), 404);
 
         let id = HeaderValue::from_static("an-id");
-        let (status, wire) = app.wire_refusal(&Refusal::TooManyConnections(1).into(), id);
+        let (status, wire) = server.wire_refusal(&Refusal::TooManyConnections(1).into(), id);
         let wire = String::from_utf8(wire).unwrap();
         assert_eq!(status, 429);
         assert!(wire.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{wire}");
