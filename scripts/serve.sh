@@ -59,7 +59,7 @@ dev_sign_in=(DEV_SIGN_IN=yes)
 # Each service has its own process group, so that Ctrl-C reaches it only through the trap above.
 start_process() { # the service writes one byte to READY_FD once it accepts connections
     mkfifo "$work/$1"
-    env "${dev_sign_in[@]}" HOST=127.0.0.1 PORT=${port[$1]} READY_FD=9 setsid "dist/$1" 9>"$work/$1" &
+    env "${dev_sign_in[@]}" HOST=127.0.0.1 PORT="${port[$1]}" READY_FD=9 setsid "dist/$1" 9>"$work/$1" &
     pid[$1]=$!
     read -r -t 10 <"$work/$1"
 }

@@ -6,9 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seed=${1:-7860} examples=200 longest=60s
-venv=.cache/venv-schemathesis schemathesis=$PWD/.cache/venv-schemathesis/bin/schemathesis
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --no-deps --requirement specs/001-huggingface-backends/contracts/schemathesis.txt
+python=$(scripts/venv.sh schemathesis specs/001-huggingface-backends/contracts/schemathesis.txt)
+schemathesis=${python%/*}/schemathesis
 
 work=$(mktemp -d)
 pid=''

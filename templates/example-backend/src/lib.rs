@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use space_kit::{
-    HandlerResult, Body, Call, Config, Env, Error, HeaderMap, HeaderValue, Reply, Route, Service, StatusCode, config,
+    Body, Call, Config, Env, Error, HandlerResult, HeaderMap, HeaderValue, Reply, Route, Service, StatusCode, config,
     parse, respond,
 };
 use subtle::ConstantTimeEq as _;
@@ -53,7 +53,7 @@ fn render(error: &Error, _: &mut HeaderMap) -> space_kit::Bytes {
 }
 
 async fn greet(call: Call<State>) -> HandlerResult {
-    let state = &call.state;
+    let state = &call.running.state; // the same as `call.state`, but still usable after `call.body` is taken
     if let Some(key) = &state.key {
         let given = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         // Compare in constant time, so that the duration does not reveal how much of the key matches.
