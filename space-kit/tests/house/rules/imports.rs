@@ -98,15 +98,13 @@ fn a_package_imports_only_the_packages_below_it() {
 #[test]
 fn in_a_service_only_main_imports_lib_and_only_lib_imports_routes() {
     let forbidden = SOURCES.graph.filtered(|from, to| {
-        let Some(src) =
-            SERVICES.iter().map(|folder| Path::new(folder).join("src")).find(|src| to.starts_with(src))
-        else {
-            return false;
-        };
-        let (main, lib) = (src.join("main.rs"), src.join("lib.rs"));
-        let is_routes = to == src.join("routes.rs") || to.starts_with(src.join("routes"));
-        let inside = from.parent() == to.parent() && !from.ends_with("lib.rs");
-        to == main || (to == lib && from != main) || (is_routes && from != lib && !inside)
+        let src =
+            SERVICES.map(|folder| Path::new(folder).join("src")).into_iter().find(|src| to.starts_with(src));
+        src.is_some_and(|src| {
+            let (main, lib, routes) = (src.join("main.rs"), src.join("lib.rs"), src.join("routes"));
+            let is_routes = |path: &Path| path == routes.with_extension("rs") || path.starts_with(&routes);
+            to == main || (to == lib && from != main) || (is_routes(to) && from != lib && !is_routes(from))
+        })
     });
     let edges = forbidden.describe();
     assert!(
