@@ -1,4 +1,4 @@
-//! Streams that misbehave in every way that some client cannot take.
+//! Streams of upstreams that misbehave in ways that clients cannot handle.
 
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use space_kit::testing::{Reply, read_chunk, read_head};
 
 use crate::chat;
-use crate::fake::{Fake, GOOD, HELLO, STOP, begin_events, chunk, end, until_closed_saying, write};
-use crate::support::{assert_clean, assert_cut, before, begin, question, refusal, streamed};
+use crate::fake::{Fake, GOOD, HELLO, STOP, begin_events, chunk, end, until_closed_sending, write};
+use crate::support::{assert_clean, assert_cut, before, begin, error_of, question, streamed};
 
-/// What a client sees of an upstream that streams these pieces and then ends properly.
+/// The reply to a client if an upstream streams these pieces and then ends cleanly.
 pub(crate) fn through(pieces: &[&[u8]]) -> Reply {
     let pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| piece.to_vec()).collect();
     let fake = Fake::start(move |_, stream| {
@@ -22,7 +22,7 @@ pub(crate) fn through(pieces: &[&[u8]]) -> Reply {
 }
 
 #[test]
-fn lines_that_make_clients_fail_are_taken_out() {
+fn lines_that_make_clients_fail_are_removed() {
     let reply = through(&[
         b": comment\n\nid: 7\nretry: 3000\n\n",
         b"id: 8\ndata: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}],\"error\":null}\n\n",
@@ -37,7 +37,7 @@ fn lines_that_make_clients_fail_are_taken_out() {
 }
 
 #[test]
-fn any_line_end_and_any_split_gives_the_same() {
+fn any_line_end_and_any_split_give_the_same_stream() {
     let whole: &[u8] = "\u{feff}data: {\"choices\":[{\"delta\":{\"content\":\"h\u{e9}\u{6f22}\"}}]}\r\n\r\ndata: {\"choices\":[{\"finish_reason\":\"stop\"}]}\r\rdata: [DONE]\n\n".as_bytes();
     let fake = Fake::start(move |_, stream| {
         begin_events(stream);
@@ -48,11 +48,11 @@ fn any_line_end_and_any_split_gives_the_same() {
 }
 
 #[test]
-fn an_upstreams_comments_are_neither_events_nor_heartbeats() {
+fn an_upstreams_comments_do_not_count_as_events() {
     let fake = Fake::start(|_, stream| {
         begin_events(stream);
         chunk(stream, HELLO);
-        until_closed_saying(stream, ": busy\n\n")
+        until_closed_sending(stream, ": busy\n\n")
     });
     let service = before(&fake, &[("EVENT_TIMEOUT", "600ms"), ("HEARTBEAT", "100ms")]);
     let reply = chat(&service, &streamed());
@@ -61,12 +61,12 @@ fn an_upstreams_comments_are_neither_events_nor_heartbeats() {
 }
 
 #[test]
-fn what_is_no_json_in_the_middle_is_an_error() {
+fn invalid_json_in_the_middle_is_an_error() {
     assert_cut(&through(&[HELLO.as_bytes(), b"data: <html>\n\n", STOP.as_bytes()]), "upstream_error");
 }
 
 #[test]
-fn an_event_named_error_is_one_whatever_its_data_are() {
+fn an_event_named_error_is_an_error_whatever_its_data() {
     let event = "event: error\ndata: {\"message\":\"overloaded\",\"type\":\"rate_limit_exceeded\"}\n\n";
     let reply = through(&[HELLO.as_bytes(), event.as_bytes()]);
     assert_cut(&reply, "rate_limit_exceeded");
@@ -75,28 +75,28 @@ fn an_event_named_error_is_one_whatever_its_data_are() {
 }
 
 #[test]
-fn a_key_twice_or_in_other_letters_aborts_no_stream() {
+fn a_repeated_key_or_another_case_does_not_abort_a_stream() {
     let twice =
         b"data: {\"choices\":[{\"delta\":{\"content\":\"x\",\"content\":\"hello\"}}],\"Usage\":null}\n\n";
     assert_clean(&through(&[twice, STOP.as_bytes()]), "hello");
 }
 
 #[test]
-fn an_answer_that_is_no_stream_is_an_error() {
+fn a_response_that_is_not_a_stream_is_an_error() {
     let fake = Fake::json(json!({"choices": []}));
     let reply = chat(&before(&fake, &[]), &streamed());
-    assert_eq!(refusal(&reply), (502, "upstream_error".to_owned()));
+    assert_eq!(error_of(&reply), (502, "upstream_error".to_owned()));
     assert!(reply.text().contains("did not stream"), "{}", reply.text());
-    assert_eq!(fake.count(), 1, "it is not bought again");
+    assert_eq!(fake.count(), 1, "it is not retried");
     let fake = Fake::json(json!({"error": {"message": "no such model", "code": 404}}));
-    assert_eq!(refusal(&chat(&before(&fake, &[]), &streamed())), (404, "model_not_found".to_owned()));
+    assert_eq!(error_of(&chat(&before(&fake, &[]), &streamed())), (404, "model_not_found".to_owned()));
     let empty = Fake::events(&[]);
-    assert_eq!(refusal(&chat(&before(&empty, &[]), &streamed())), (502, "upstream_error".to_owned()));
+    assert_eq!(error_of(&chat(&before(&empty, &[]), &streamed())), (502, "upstream_error".to_owned()));
 }
 
-/// Answers that break the rules of HTTP, or use more of it than was asked for.
+/// Responses that violate HTTP, or use features that were not requested.
 #[test]
-fn odd_http_is_a_clear_502() {
+fn invalid_http_is_a_502() {
     let long = format!("x-long: {}\r\n", "a".repeat(400_000));
     let lies = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{}".to_owned();
     for answer in [
@@ -121,7 +121,7 @@ fn odd_http_is_a_clear_502() {
 }
 
 #[test]
-fn interim_answers_are_passed_over() {
+fn interim_responses_are_ignored() {
     let fake = Fake::start(|_, stream| {
         write(stream, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
         begin_events(stream);
@@ -132,7 +132,7 @@ fn interim_answers_are_passed_over() {
 }
 
 #[test]
-fn errors_in_every_form_become_one_shape_with_the_upstreams_words() {
+fn errors_of_every_form_become_one_form_with_the_upstreams_message() {
     for (content_type, body, message) in [
         ("application/json", r#"{"error":"plain words"}"#, "plain words"),
         ("application/json", r#"{"error":{"message":"in an object"}}"#, "in an object"),
@@ -158,7 +158,7 @@ fn errors_in_every_form_become_one_shape_with_the_upstreams_words() {
 }
 
 #[test]
-fn a_slow_upstream_gets_heartbeats_and_a_late_failure_is_told_in_the_stream() {
+fn a_slow_upstream_is_bridged_by_heartbeats_and_a_late_error_is_an_event() {
     let (tell, told) = channel::<()>();
     let told = Mutex::new(told);
     let fake = Fake::start(move |_, stream| {
@@ -182,7 +182,7 @@ fn a_slow_upstream_gets_heartbeats_and_a_late_failure_is_told_in_the_stream() {
 }
 
 #[test]
-fn a_stream_of_responses_or_messages_passes_unaltered_and_a_cut_is_told() {
+fn a_stream_of_responses_or_messages_is_unchanged_and_a_break_is_an_error_event() {
     for (path, last) in [
         ("/v1/responses", "event: response.completed\nid: 3\ndata: {\"type\":\"response.completed\"}\n\n"),
         ("/v1/messages", "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
@@ -212,7 +212,7 @@ fn a_stream_of_responses_or_messages_passes_unaltered_and_a_cut_is_told() {
 }
 
 #[test]
-fn events_are_passed_on_one_by_one() {
+fn events_are_forwarded_one_by_one() {
     let (tell, told) = channel::<()>();
     let told = Mutex::new(told);
     let fake = Fake::start(move |_, stream| {

@@ -1,4 +1,4 @@
-//! How a stream ends: well, or as a cut.
+//! How a stream ends: cleanly, or with an error.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -9,13 +9,13 @@ use space_kit::testing::{Process, read_chunk, read_head};
 
 use crate::chat;
 use crate::fake::{Fake, GOOD, HELLO, STOP, USAGE, begin_events, chunk, end, until_closed, write};
-use crate::streams::through;
+use crate::streaming::through;
 use crate::support::{assert_clean, assert_cut, before, begin, question, streamed};
 
 const EVENTS: &str = "content-type: text/event-stream\r\n";
 
 #[test]
-fn the_body_ends_with_done_though_the_upstream_keeps_the_socket_open() {
+fn the_body_ends_with_done_even_if_the_upstream_keeps_the_socket_open() {
     let fake = Fake::start(|_, stream| {
         begin_events(stream);
         GOOD.iter().for_each(|event| chunk(stream, event));
@@ -25,7 +25,7 @@ fn the_body_ends_with_done_though_the_upstream_keeps_the_socket_open() {
 }
 
 #[test]
-fn what_follows_done_is_read_no_further_than_it_takes_to_keep_the_connection() {
+fn little_is_read_after_done() {
     let (tell, told) = channel();
     let fake = Fake::start(move |_, stream| {
         begin_events(stream);
@@ -38,13 +38,13 @@ fn what_follows_done_is_read_no_further_than_it_takes_to_keep_the_connection() {
     let service = before(&fake, &[]);
     assert_clean(&chat(&service, &streamed()), "hello");
     let megabytes = told.recv().unwrap();
-    assert!(megabytes < 30, "{megabytes} MiB, more than buffers of the system hold");
+    assert!(megabytes < 30, "{megabytes} MiB is more than the buffers of the system hold");
 }
 
 #[test]
-fn an_answer_that_says_why_it_ended_needs_no_done() {
+fn a_response_with_a_finish_reason_needs_no_done() {
     assert_clean(&through(&[HELLO.as_bytes(), STOP.as_bytes()]), "hello");
-    // The last event may lack its empty line, and the body its proper end.
+    // The last event may lack its empty line, and the body its last chunk.
     assert_clean(&through(&[HELLO.as_bytes(), STOP.trim_end().as_bytes()]), "hello");
     let fake = Fake::start(|_, stream| {
         begin_events(stream);
@@ -56,7 +56,7 @@ fn an_answer_that_says_why_it_ended_needs_no_done() {
 }
 
 #[test]
-fn a_finished_answer_ends_though_nothing_follows_and_the_socket_stays_open() {
+fn a_finished_response_ends_even_if_the_upstream_keeps_the_socket_open() {
     let fake = Fake::start(|_, stream| {
         begin_events(stream);
         chunk(stream, HELLO);
@@ -67,7 +67,7 @@ fn a_finished_answer_ends_though_nothing_follows_and_the_socket_stays_open() {
     assert_eq!(fake.closed(), 0);
 }
 
-/// An upstream that streams the first of these, then, when told to, the rest.
+/// An upstream that streams the first part and, after a message on the channel, the rest.
 fn in_two_parts(parts: [&'static [&'static str]; 2]) -> (Fake, Sender<()>) {
     let (tell, told) = channel();
     let told = Mutex::new(told);
@@ -83,13 +83,13 @@ fn in_two_parts(parts: [&'static [&'static str]; 2]) -> (Fake, Sender<()>) {
     (fake, tell)
 }
 
-/// What a client gets of a stream; after three heartbeats the upstream is told to go on.
+/// The stream that a client receives. After three heartbeats the upstream continues.
 fn after_three_heartbeats(service: &Process, body: &Value, tell: Sender<()>) -> String {
     let (mut stream, mut tell) = (begin(service, body), Some(tell));
     assert_eq!(read_head(&mut stream).status, 200);
     let mut text = String::new();
-    while let Some(piece) = read_chunk(&mut stream).filter(|piece| !piece.is_empty()) {
-        text += std::str::from_utf8(&piece).unwrap();
+    while let Some(chunk) = read_chunk(&mut stream).filter(|chunk| !chunk.is_empty()) {
+        text += std::str::from_utf8(&chunk).unwrap();
         if text.matches(": keep-alive").count() == 3 {
             _ = tell.take().map(|tell| tell.send(()));
         }
@@ -102,7 +102,7 @@ const SECOND: &str = "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"
 const SECOND_STOP: &str = "data: {\"choices\":[{\"index\":1,\"finish_reason\":\"stop\"}]}\n\n";
 
 #[test]
-fn an_answer_of_several_choices_is_finished_when_each_of_them_is() {
+fn a_response_with_several_choices_is_finished_when_each_choice_is() {
     let (fake, tell) = in_two_parts([&[HELLO, SECOND, STOP], &[SECOND_STOP]]);
     let service = before(&fake, &[("HEARTBEAT", "1s")]);
     let text = after_three_heartbeats(&service, &question(json!({"stream": true, "n": 2})), tell);
@@ -115,7 +115,7 @@ fn an_answer_of_several_choices_is_finished_when_each_of_them_is() {
 }
 
 #[test]
-fn a_usage_that_the_client_asked_for_is_waited_for() {
+fn the_usage_is_waited_for_if_the_client_requested_it() {
     let (fake, tell) = in_two_parts([&[HELLO, STOP], &[USAGE]]);
     let service = before(&fake, &[("HEARTBEAT", "1s")]);
     let asked = question(json!({"stream": true, "stream_options": {"include_usage": true}}));
@@ -124,7 +124,7 @@ fn a_usage_that_the_client_asked_for_is_waited_for() {
 }
 
 #[test]
-fn a_clean_end_without_a_reason_is_a_cut() {
+fn an_end_without_a_finish_reason_is_an_error() {
     assert_cut(&through(&[HELLO.as_bytes()]), "upstream_error");
     assert_cut(&through(&[HELLO.as_bytes(), b"data: {\"choices\":[{\"delta\":{}}]"]), "upstream_error");
 }
@@ -140,7 +140,7 @@ fn a_body_without_framing_is_read_to_its_end() {
 }
 
 #[test]
-fn a_stream_of_responses_or_messages_ends_well_after_its_last_event_whatever_the_upstream_does() {
+fn a_stream_of_responses_or_messages_ends_cleanly_after_its_terminal_event() {
     for (path, last) in [("/v1/responses", "response.completed"), ("/v1/messages", "message_stop")] {
         for left_open in [true, false] {
             let fake = Fake::start(move |_, stream| {

@@ -1,13 +1,13 @@
-//! What counts as an upstream's failure, what is final, and what the client is told.
+//! What counts as an upstream's failure, which errors are final, and what the client receives.
 
 use std::time::Instant;
 
 use serde_json::json;
 
 use crate::chat;
-use crate::failover::{assert_second, good, refusing};
+use crate::failover::{assert_second, good, rejecting};
 use crate::fake::{Fake, GOOD, begin_events, chunk, completion, json_answer, until_closed, write};
-use crate::support::{before, before_all, question, refusal, streamed};
+use crate::support::{before, before_all, error_of, question, streamed};
 
 #[test]
 fn a_retry_after_may_be_a_date() {
@@ -20,23 +20,23 @@ fn a_retry_after_may_be_a_date() {
 }
 
 #[test]
-fn an_error_that_tells_when_to_try_again_is_handed_on_whatever_the_next_upstream_says() {
-    let first = refusing(429, "retry-after: 30\r\n", r#"{"error":"quota"}"#);
+fn an_error_with_retry_after_is_preferred_over_the_next_upstreams() {
+    let first = rejecting(429, "retry-after: 30\r\n", r#"{"error":"quota"}"#);
     let second = Fake::start(|_, _| false);
     let reply = chat(&before_all(&[&first, &second], &[]), &question(json!({})));
     assert_eq!((reply.status, reply.header("retry-after")), (429, "30"), "{}", reply.text());
     assert_eq!((first.count(), second.count()), (1, 1));
-    let second = refusing(400, "", r#"{"error":"no"}"#);
+    let second = rejecting(400, "", r#"{"error":"no"}"#);
     let reply = chat(&before_all(&[&first, &second], &[]), &question(json!({})));
-    assert_eq!(reply.status, 400, "that is final");
+    assert_eq!(reply.status, 400, "a 400 is final");
 }
 
 #[test]
-fn an_answer_that_is_no_json_object_is_an_error_and_left_for_the_next() {
+fn a_response_that_is_not_a_json_object_is_left_for_the_next() {
     for (kind, body, words) in [
         ("text/html", "<html><title>Welcome</title></html>", "a web page: Welcome"),
-        ("application/json", "", "nothing else"),
-        ("application/json", r#"{"choices":["#, "not answer as an API does"),
+        ("application/json", "", "with no message"),
+        ("application/json", r#"{"choices":["#, "not respond like an API"),
     ] {
         let fake = Fake::start(move |_, stream| {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length");
@@ -44,33 +44,33 @@ fn an_answer_that_is_no_json_object_is_an_error_and_left_for_the_next() {
             true
         });
         let reply = chat(&before(&fake, &[]), &question(json!({})));
-        assert_eq!(refusal(&reply), (502, "upstream_error".to_owned()));
+        assert_eq!(error_of(&reply), (502, "upstream_error".to_owned()));
         assert!(reply.text().contains(words), "{}", reply.text());
         assert_second(&before_all(&[&fake, &good()], &[]));
     }
 }
 
 #[test]
-fn a_stream_that_was_not_asked_for_is_an_error_and_not_bought_again() {
+fn an_unrequested_stream_is_an_error_and_not_retried() {
     let fake = Fake::events(GOOD);
     let reply = chat(&before(&fake, &[]), &question(json!({})));
-    assert_eq!((refusal(&reply), fake.count()), ((502, "upstream_error".to_owned()), 1));
+    assert_eq!((error_of(&reply), fake.count()), ((502, "upstream_error".to_owned()), 1));
     assert_second(&before_all(&[&fake, &good()], &[]));
 }
 
 #[test]
-fn an_error_in_a_200_is_one_and_left_for_the_next() {
-    let busy = refusing(200, "", r#"{"error":"out of memory"}"#);
+fn an_error_in_a_200_is_left_for_the_next() {
+    let busy = rejecting(200, "", r#"{"error":"out of memory"}"#);
     let reply = chat(&before(&busy, &[]), &question(json!({})));
     assert_eq!((reply.status, reply.json()["error"]["message"].as_str()), (502, Some("out of memory")));
     assert_second(&before_all(&[&busy, &good()], &[]));
-    let (wrong, second) = (refusing(200, "", r#"{"error":{"message":"no","code":400}}"#), good());
+    let (wrong, second) = (rejecting(200, "", r#"{"error":{"message":"no","code":400}}"#), good());
     let reply = chat(&before_all(&[&wrong, &second], &[]), &question(json!({})));
     assert_eq!((reply.status, second.count()), (400, 0));
 }
 
 #[test]
-fn what_is_wrong_with_the_request_or_the_account_is_final_as_a_streams_first_event_too() {
+fn a_fault_of_the_request_or_the_account_is_final_as_a_streams_first_event_too() {
     for (code, status) in
         [("content_filter", 400), ("context_length_exceeded", 400), ("insufficient_quota", 402)]
     {
@@ -81,14 +81,14 @@ fn what_is_wrong_with_the_request_or_the_account_is_final_as_a_streams_first_eve
         });
         let second = Fake::events(GOOD);
         let reply = chat(&before_all(&[&first, &second], &[]), &streamed());
-        assert_eq!(refusal(&reply), (status, code.to_owned()));
+        assert_eq!(error_of(&reply), (status, code.to_owned()));
         assert_eq!((first.count(), second.count()), (1, 0));
     }
 }
 
 #[test]
-fn all_tries_together_keep_one_deadline() {
-    let fake = refusing(500, "retry-after: 10\r\n", "{}");
+fn all_attempts_together_have_one_deadline() {
+    let fake = rejecting(500, "retry-after: 10\r\n", "{}");
     let (service, start) = (before(&fake, &[("UPSTREAM_TIMEOUT", "1s")]), Instant::now());
     let reply = chat(&service, &question(json!({})));
     assert_eq!((reply.status, fake.count()), (500, 1));
@@ -96,17 +96,17 @@ fn all_tries_together_keep_one_deadline() {
 }
 
 #[test]
-fn a_client_that_waits_for_less_gets_its_answer_in_that_time() {
+fn a_clients_shorter_timeout_is_kept() {
     let silent = Fake::start(|_, stream| until_closed(stream));
     let service = before(&silent, &[]);
     let headers = [("x-stainless-read-timeout", "0.3")];
     let reply = service.request("POST", "/v1/chat/completions", &headers, &question(json!({})).to_string());
-    assert_eq!(refusal(&reply), (504, "upstream_timeout".to_owned()));
+    assert_eq!(error_of(&reply), (504, "upstream_timeout".to_owned()));
     assert_eq!(silent.closed(), 0);
 }
 
 #[test]
-fn a_client_in_a_hurry_takes_no_upstream_from_others() {
+fn a_clients_short_timeout_does_not_open_the_circuit_breaker() {
     let fake = Fake::start(|seen, stream| match seen.number < 6 {
         true => until_closed(stream),
         false => json_answer(stream, 200, "", &completion("hello").to_string()),
@@ -115,14 +115,14 @@ fn a_client_in_a_hurry_takes_no_upstream_from_others() {
     let (headers, body) = ([("x-stainless-timeout", "0.1")], question(json!({})).to_string());
     for _ in 0..6 {
         let reply = service.request("POST", "/v1/chat/completions", &headers, &body);
-        assert_eq!(refusal(&reply), (504, "upstream_timeout".to_owned()));
+        assert_eq!(error_of(&reply), (504, "upstream_timeout".to_owned()));
     }
     assert_eq!(chat(&service, &question(json!({}))).status, 200);
 }
 
 #[test]
-fn an_upstreams_503_is_never_passed_on() {
-    let fake = refusing(503, "", r#"{"error":"overloaded"}"#);
+fn an_upstreams_503_is_never_forwarded() {
+    let fake = rejecting(503, "", r#"{"error":"overloaded"}"#);
     let reply = chat(&before(&fake, &[]), &question(json!({})));
     assert_eq!((reply.status, reply.json()["error"]["message"].as_str()), (502, Some("overloaded")));
 }

@@ -1,3 +1,5 @@
+//! Streams of the demo model.
+
 use std::io::Write;
 
 use serde_json::{Value, json};
@@ -5,7 +7,7 @@ use space_kit::testing::{Process, read_reply, send};
 
 use crate::{chat, start};
 
-/// The `data:` payloads of a stream, and whether anything else stood in it.
+/// The data of each event. Fails if the stream has any other line.
 fn events(text: &str) -> Vec<String> {
     let blocks = text.split("\n\n").filter(|block| !block.is_empty());
     blocks.map(|block| block.strip_prefix("data: ").expect("only data lines").to_owned()).collect()
@@ -26,7 +28,7 @@ fn ask(service: &Process, more: Value) -> (String, Vec<Value>) {
 }
 
 #[test]
-fn a_stream_gives_the_role_then_words_then_the_reason_of_its_end() {
+fn a_stream_has_the_role_then_words_then_the_finish_reason() {
     let (text, chunks) = ask(&start(&[]), json!({}));
     assert!(text.ends_with("You said: hi you"), "{text}");
     assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
@@ -36,7 +38,7 @@ fn a_stream_gives_the_role_then_words_then_the_reason_of_its_end() {
 }
 
 #[test]
-fn usage_comes_last_and_only_if_asked_for() {
+fn usage_comes_last_and_only_if_requested() {
     let (_, chunks) = ask(&start(&[]), json!({"stream_options": {"include_usage": true}, "max_tokens": 2}));
     let (last, others) = chunks.split_last().unwrap();
     assert_eq!(last["choices"], json!([]));
@@ -46,7 +48,7 @@ fn usage_comes_last_and_only_if_asked_for() {
 }
 
 #[test]
-fn a_drain_finishes_a_stream_and_answers_a_request_that_has_begun() {
+fn a_drain_finishes_a_stream_and_a_request_that_has_begun() {
     let service = start(&[("DEMO_DELAY", "40ms")]);
     let body = json!({"model": "demo", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
     let request = format!(

@@ -12,7 +12,7 @@ use crate::chat;
 use crate::fake::{Fake, GOOD, begin_events, chunk, completion, end, json_answer, write};
 use crate::support::{assert_clean, before, before_all, question, streamed};
 
-/// Answers as a platform does in front of something asleep, for this long after the first request.
+/// An upstream that answers like a platform in front of a sleeping app, for this long after the first request.
 fn cold(time: Duration) -> Fake {
     let first = Mutex::new(None);
     Fake::start(move |seen, stream| {
@@ -40,14 +40,14 @@ fn cold(time: Duration) -> Fake {
     })
 }
 
-/// Knocks are GETs; they carry the header that keeps an endpoint from holding them.
-fn knocks(fake: &Fake) -> usize {
+/// The number of probes. They are GETs with the header that keeps an Inference Endpoint from holding them.
+fn probes(fake: &Fake) -> usize {
     let seen: Vec<_> = (0..fake.count()).map(|_| fake.next()).collect();
-    let knocks = seen.iter().filter(|seen| seen.line().starts_with("GET"));
-    knocks.inspect(|seen| assert_eq!(seen.header("x-scale-up-timeout"), "1")).count()
+    let probes = seen.iter().filter(|seen| seen.line().starts_with("GET"));
+    probes.inspect(|seen| assert_eq!(seen.header("x-scale-up-timeout"), "1")).count()
 }
 
-/// Asks for a stream; gives the longest silence between two pieces, and the words.
+/// Requests a stream. Returns the longest silence between two chunks, and the text.
 fn patient(address: SocketAddr) -> (Duration, Vec<u8>) {
     let body = streamed().to_string();
     let mut stream = send(
@@ -60,18 +60,18 @@ fn patient(address: SocketAddr) -> (Duration, Vec<u8>) {
     let (mut last, mut longest, mut text) = (Instant::now(), Duration::ZERO, Vec::new());
     assert_eq!(read_head(&mut stream).status, 200);
     loop {
-        let piece = read_chunk(&mut stream).expect("no cut");
+        let chunk = read_chunk(&mut stream).expect("a clean end");
         longest = longest.max(last.elapsed());
         last = Instant::now();
-        if piece.is_empty() {
+        if chunk.is_empty() {
             return (longest, text);
         }
-        text.extend(piece);
+        text.extend(chunk);
     }
 }
 
 #[test]
-fn a_hundred_callers_wait_for_one_waker_and_are_kept_by_heartbeats() {
+fn a_hundred_clients_wait_for_one_waker_and_get_heartbeats() {
     let fake = cold(Duration::from_secs(20));
     let service = before(&fake, &[]);
     let (address, longest) = (service.address, AtomicUsize::new(0));
@@ -85,18 +85,18 @@ fn a_hundred_callers_wait_for_one_waker_and_are_kept_by_heartbeats() {
         }
     });
     assert!(longest.into_inner() < 15_000);
-    let knocks = knocks(&fake);
-    assert!((3..=12).contains(&knocks), "one waker knocks now and then, not {knocks} times");
+    let probes = probes(&fake);
+    assert!((3..=12).contains(&probes), "{probes} probes: there must be one waker that pauses between them");
 }
 
 #[test]
-fn whoever_does_not_stream_is_held_too() {
+fn a_request_without_a_stream_waits_too() {
     let fake = cold(Duration::from_secs(1));
     let reply = chat(&before(&fake, &[]), &question(json!({})));
     assert_eq!((reply.status, reply.json()), (200, completion("hello")));
 }
 
-/// Says for this long after the first request that its model loads, whatever GETs are answered meanwhile.
+/// An upstream that reports a loading model for this long after the first request, but answers GETs.
 fn loading(time: Duration) -> Fake {
     let first = Mutex::new(None);
     Fake::start(move |seen, stream| {
@@ -115,7 +115,7 @@ fn loading(time: Duration) -> Fake {
 }
 
 #[test]
-fn a_model_that_loads_is_waited_for_and_one_caller_asks_for_all() {
+fn a_loading_model_is_waited_for_and_one_request_retries_for_all() {
     let fake = loading(Duration::from_secs(5));
     let service = before(&fake, &[("HEARTBEAT", "1s")]);
     let address = service.address;
@@ -128,23 +128,23 @@ fn a_model_that_loads_is_waited_for_and_one_caller_asks_for_all() {
             });
         }
     });
-    // Each asks at first and at last; in between are ten half seconds.
-    let asked = fake.count();
-    assert!((102..=130).contains(&asked), "{asked}");
+    // Each request is sent first and last; in between, one of them retries for ten half seconds.
+    let requests = fake.count();
+    assert!((102..=130).contains(&requests), "{requests}");
 }
 
 #[test]
-fn the_wait_for_a_model_has_an_end() {
+fn the_wait_for_a_loading_model_times_out() {
     let fake = loading(Duration::from_secs(3600));
     let service = before(&fake, &[("WAKE_TIMEOUT", "1200ms")]);
     let reply = chat(&service, &question(json!({})));
     assert_eq!(reply.status, 502);
-    assert!((2..=3).contains(&fake.count()), "a try at first, and one after each half second");
+    assert!((2..=3).contains(&fake.count()), "one attempt first, and one after each half second");
     assert!(reply.text().contains("currently loading"), "{}", reply.text());
 }
 
 #[test]
-fn a_page_with_404_is_a_wrong_address_and_told_at_once() {
+fn a_page_with_404_is_a_wrong_url_and_fails_at_once() {
     let fake = Fake::start(|_, stream| {
         let page = "<html><h1>Not Found</h1></html>";
         let head = "HTTP/1.1 404 x\r\ncontent-type: text/html\r\ncontent-length";
@@ -157,14 +157,14 @@ fn a_page_with_404_is_a_wrong_address_and_told_at_once() {
 }
 
 #[test]
-fn another_upstream_answers_while_the_first_sleeps() {
+fn another_upstream_answers_while_the_first_is_asleep() {
     let (asleep, awake) = (cold(Duration::from_secs(3600)), Fake::events(GOOD));
     assert_clean(&chat(&before_all(&[&asleep, &awake], &[]), &streamed()), "hello");
     assert_eq!(asleep.count(), 1);
 }
 
 #[test]
-fn the_wait_has_an_end() {
+fn the_wait_for_a_sleeping_upstream_times_out() {
     let fake = cold(Duration::from_secs(3600));
     for wait in ["300ms", "0"] {
         let reply = chat(&before(&fake, &[("WAKE_TIMEOUT", wait)]), &question(json!({})));

@@ -1,9 +1,11 @@
+//! The demo model, and errors of the service without an upstream.
+
 use serde_json::json;
 
 use crate::{chat, start};
 
 #[test]
-fn the_demo_model_answers_the_last_user_message_the_same_way_each_time() {
+fn the_same_message_gets_the_same_answer() {
     let service = start(&[]);
     let body = json!({"model": "demo", "messages": [{"role": "user", "content": "Good morning"}]});
     let (first, second) = (chat(&service, &body), chat(&service, &body));
@@ -32,7 +34,7 @@ fn models_are_listed_and_found_by_name() {
 }
 
 #[test]
-fn every_error_has_openais_shape() {
+fn every_error_has_openais_form() {
     let service = start(&[("MAX_BODY_BYTES", "100")]);
     let user = json!([{"role": "user", "content": "hi"}]);
     let wrong_model = json!({"model": "gpt-9", "messages": user});
@@ -57,14 +59,14 @@ fn every_error_has_openais_shape() {
 }
 
 #[test]
-fn a_demanded_tool_call_is_made_whole_and_streamed() {
+fn a_demanded_tool_call_is_made_whole_and_as_a_stream() {
     let service = start(&[]);
     let tools = json!([{"type": "function", "function": {"name": "add", "parameters": {
         "type": "object", "properties": {"a": {"type": "integer"}}}}}]);
     let mut body = json!({"model": "demo", "messages": [{"role": "user", "content": "hi"}],
                           "tools": tools, "tool_choice": "required"});
-    let answer = chat(&service, &body).json();
-    let (choice, function) = (&answer["choices"][0], json!({"name": "add", "arguments": "{\"a\":1}"}));
+    let response = chat(&service, &body).json();
+    let (choice, function) = (&response["choices"][0], json!({"name": "add", "arguments": "{\"a\":1}"}));
     assert_eq!(
         (&choice["finish_reason"], &choice["message"]["content"]),
         (&json!("tool_calls"), &json!(null))
@@ -83,34 +85,31 @@ fn a_demanded_tool_call_is_made_whole_and_streamed() {
 }
 
 #[test]
-fn an_image_is_accepted_and_named() {
+fn an_image_is_accepted_and_its_type_is_repeated() {
     let content =
         json!([{"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"url": "data:,"}}]);
     let body = json!({"model": "demo", "messages": [{"role": "user", "content": content}]});
-    let answer = chat(&start(&[]), &body).json();
-    let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
+    let response = chat(&start(&[]), &body).json();
+    let text = response["choices"][0]["message"]["content"].as_str().unwrap();
     assert!(text.ends_with("You said: look [image_url]"), "{text}");
 }
 
 #[test]
-fn what_is_not_here_is_told_with_what_is() {
+fn an_error_for_an_unavailable_path_names_the_available_ones() {
     let service = start(&[]);
     let body = r#"{"model":"demo","input":"hi"}"#;
-    for (path, told) in [
+    for (path, hint) in [
         (
             "/v1/embeddings",
             "the demo model only chats, at /v1/chat/completions; for embeddings set EMBEDDINGS_URL",
         ),
         ("/v1/completions", "for completions set COMPLETIONS_URL"),
-        (
-            "/v1/chat/completion",
-            "/v1/models and /v1/chat/completions of the demo model are all that is served",
-        ),
-        ("/chat/completions", "the base address ends in /v1"),
+        ("/v1/chat/completion", "only /v1/models and /v1/chat/completions of the demo model are available"),
+        ("/chat/completions", "the base URL ends in /v1"),
     ] {
         let reply = service.request("POST", path, &[], body);
         let error = &reply.json()["error"];
         assert_eq!((reply.status, error["message"].as_str()), (404, Some(reply.header("x-error-message"))));
-        assert!(reply.text().contains(told), "{path}: {}", reply.text());
+        assert!(reply.text().contains(hint), "{path}: {}", reply.text());
     }
 }

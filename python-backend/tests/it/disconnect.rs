@@ -1,4 +1,4 @@
-//! A client that goes away takes its request at the upstream with it.
+//! When a client disconnects, its upstream request is cancelled at once.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ fn request(body: &Value) -> String {
 }
 
 #[test]
-fn while_a_whole_answer_is_waited_for() {
+fn a_disconnect_cancels_a_whole_response() {
     let fake = Fake::start(|_, stream| until_closed(stream));
     let service = before(&fake, &[]);
     let client = send(service.address, request(&question(json!({}))));
@@ -25,7 +25,7 @@ fn while_a_whole_answer_is_waited_for() {
 }
 
 #[test]
-fn while_the_first_event_is_waited_for() {
+fn a_disconnect_cancels_a_stream_before_its_first_event() {
     let fake = Fake::start(|_, stream| until_closed(stream));
     let service = before(&fake, &[("HEARTBEAT", "50ms")]);
     let mut client = send(service.address, request(&streamed()));
@@ -36,7 +36,7 @@ fn while_the_first_event_is_waited_for() {
 }
 
 #[test]
-fn in_the_middle_of_a_stream_and_what_it_used_is_counted() {
+fn a_disconnect_cancels_a_stream_and_its_usage_is_counted() {
     let fake = Fake::start(|_, stream| {
         begin_events(stream);
         chunk(stream, HELLO);
@@ -53,7 +53,7 @@ fn in_the_middle_of_a_stream_and_what_it_used_is_counted() {
 }
 
 #[test]
-fn while_its_body_is_on_the_way() {
+fn a_disconnect_during_the_upload_releases_the_body() {
     let fake = Fake::json(json!({}));
     let service = before(&fake, &[]);
     let mut client = send(

@@ -1,4 +1,4 @@
-//! What is counted and logged of an answer.
+//! The usage that is counted and logged for a response.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::fake::{Fake, GOOD, HELLO, STOP, begin_events, chunk, end, json_answer
 use crate::support::{assert_clean, before, events, question, streamed};
 
 #[test]
-fn usage_is_asked_for_behind_the_clients_back_and_kept_from_it() {
+fn usage_is_requested_and_hidden_from_a_client_that_did_not_request_it() {
     let fake = Fake::events(GOOD);
     let service = before(&fake, &[]);
     let reply = chat(&service, &streamed());
@@ -24,7 +24,7 @@ fn usage_is_asked_for_behind_the_clients_back_and_kept_from_it() {
 }
 
 #[test]
-fn usage_is_counted_from_chunks_where_the_upstream_tells_none() {
+fn chunks_are_counted_if_the_upstream_reports_no_usage() {
     let fake = Fake::events(&[HELLO, HELLO, STOP]);
     let service = before(&fake, &[]);
     assert_clean(&chat(&service, &streamed()), "hellohello");
@@ -36,7 +36,7 @@ fn usage_is_counted_from_chunks_where_the_upstream_tells_none() {
 }
 
 #[test]
-fn what_was_not_answered_is_not_counted() {
+fn a_rejected_request_is_not_counted() {
     let fake = Fake::start(|seen, stream| match seen.line().contains("/models/") {
         true => json_answer(stream, 200, "", "{}"),
         false => json_answer(stream, 400, "", r#"{"error":"no"}"#),
@@ -86,8 +86,8 @@ fn the_tokens_of_responses_and_messages_are_counted() {
     ] {
         let reply = service.request("POST", path, &[], body);
         assert_eq!((reply.status, reply.whole), (200, true));
-        let told = format!(r#""prompt_tokens":{},"completion_tokens":{}"#, counts.0, counts.1);
+        let counts = format!(r#""prompt_tokens":{},"completion_tokens":{}"#, counts.0, counts.1);
         let line = service.log("\"usage\"");
-        assert!(line.contains(&told), "{path} {body}: {line}");
+        assert!(line.contains(&counts), "{path} {body}: {line}");
     }
 }
