@@ -20,7 +20,6 @@ mod env_file;
 mod error;
 mod handle;
 mod healthcheck;
-mod heap;
 mod io;
 #[cfg(feature = "outgoing")]
 pub mod jwks;

@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::app::App;
 use crate::conn;
-use crate::heap;
 use crate::listen::Handed;
 use crate::log::Value;
 use crate::shutdown::{Drain, Guard, Signals, Watch};
@@ -54,7 +53,7 @@ fn no_signals(error: io::Error) -> String {
 async fn settle<S: Send + Sync + 'static>(app: &App<S>, address: io::Result<SocketAddr>) {
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
-    heap::claim();
+    space_heap::claim();
     let address = address.unwrap_or(app.config.listen);
     app.log.info(
         "listening",

@@ -5,8 +5,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::heap;
-
 /// Between a connection's end and the look at what it leaves: others end with it, and so does what it had begun.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -22,6 +20,6 @@ pub(crate) async fn run() {
     loop {
         GONE.notified().await;
         sleep(PAUSE).await;
-        heap::trim();
+        space_heap::trim();
     }
 }
