@@ -28,10 +28,12 @@ if $example; then
 else
     for name in "${backends[@]}"; do args+=(-p "$name"); done
 fi
+recipe=false
 if has_debian; then
+    recipe=true
     export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 PATH="$PWD/.cache/tools/bin:$PATH"
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS # they would replace the recipe's own
-    cargo=(/usr/bin/cargo --config .cargo/size.toml)
+    cargo=(/usr/bin/cargo --config link/size.toml)
     # What 'cargo auditable' sets, except that it would give its own full path: cargo hashes that into every symbol,
     # and the bytes would depend on the folder. The second variable is its record of cargo's arguments.
     export RUSTC_WORKSPACE_WRAPPER=cargo-auditable
@@ -42,7 +44,7 @@ if has_debian; then
     else
         for name in "${backends[@]}"; do args+=(--features "$name/unwinder"); done
     fi
-    echo "build: $("$RUSTC" --version) from Debian, size recipe .cargo/size.toml"
+    echo "build: $("$RUSTC" --version) from Debian, size recipe link/size.toml"
 elif has_rustup; then
     cargo=(cargo)
     echo "build: $(rustc --version) with its $target target, WITHOUT the size recipe (larger; no dependency list inside)"
@@ -69,6 +71,14 @@ for name in "${backends[@]}"; do
     grep -q 'FLAGS_1.* PIE' <<<"$dynamic" || reject "$name" "not a static-pie (no PIE flag)"
     grep -q INTERP <<<"$headers" && reject "$name" "asks for a program interpreter (PT_INTERP)"
     grep -q NEEDED <<<"$dynamic" && reject "$name" "needs shared libraries: $(grep -o '\[.*\]' <<<"$dynamic" | xargs)"
+    if $recipe; then
+        # cargo links the file under another name, with its map beside it, and then gives it a second name.
+        linked=$(find "$built" "$built/deps" -maxdepth 1 -samefile "$built/$name" -name '*-????????????????' 2>/dev/null | head -n 1)
+        cp "$linked.map" "dist/$name.map"
+        # link/order.py says no: it builds while start.ld is out of date.
+        [ "${LINK_CHECK:-}" = no ] || bash link/check.sh "dist/$name" "dist/$name.map" ||
+            reject "$name" "a part of link/ had no effect (see above)"
+    fi
     printf 'build: dist/%s %s bytes, gzip -9 %s bytes\n' "$name" "$(stat -c %s "dist/$name")" "$(gzip -9n <"dist/$name" | wc -c)"
 done
 echo "build: done in $((SECONDS - started)) s"

@@ -15,8 +15,8 @@ dir=$(cd "$2" && pwd)
 [ -z "$(ls -A "$dir")" ] || { echo "stage: $dir is not empty; give a new folder" >&2; exit 1; }
 
 # Without --preserve: cargo's cache in the image goes by time, and copies must look newer than what it compiled.
-sources=(Cargo.toml Cargo.lock LICENSE-* .cargo/size.toml .cargo/*.s .cargo/start.ld .cargo/unwind scripts/setup.sh scripts/build.sh)
-for crate in space-* "$name"; do
+sources=(Cargo.toml Cargo.lock LICENSE-* link/size.toml link/*.s link/start.ld link/unwind link/check.sh scripts/setup.sh scripts/build.sh)
+for crate in space-kit space-kit/heap "$name"; do
     sources+=("$crate/Cargo.toml" "$crate/src")
     [ ! -f "$crate/build.rs" ] || sources+=("$crate/build.rs")
 done

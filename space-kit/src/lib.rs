@@ -9,7 +9,6 @@ extern crate unwinding as _;
 
 mod command;
 mod connection;
-mod heap;
 #[cfg(feature = "outgoing")]
 pub mod jwks;
 #[cfg(feature = "outgoing")]

@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::command::cli::{self, Command};
 use crate::command::healthcheck;
-use crate::heap;
 use crate::observe::log::Value;
 use crate::server::accept::accept;
 use crate::server::listen::{Handed, ListenError};
@@ -171,7 +170,7 @@ fn bind<S>(server: &Server<S>, handed: &mut Handed) -> Result<TcpListener, RunEr
 async fn announce<S: Send + Sync + 'static>(server: &Server<S>, address: io::Result<SocketAddr>) {
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
-    heap::claim();
+    space_heap::claim();
     let kit = server.kit();
     let address = address.unwrap_or(kit.config.listen);
     kit.log.info(

@@ -5,8 +5,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::heap;
-
 /// Time between the end of a connection and the trim: other connections end with it, and so do the requests that it
 /// had sent.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -23,6 +21,6 @@ pub(crate) async fn run() {
     loop {
         ENDED.notified().await;
         sleep(PAUSE).await;
-        heap::trim();
+        space_heap::trim();
     }
 }

@@ -1,10 +1,15 @@
-//! What the heap promises, whatever is asked of it.
+//! The heap's promises, under random allocations.
 #![allow(unsafe_code)]
 
-use super::*;
+use std::alloc::{GlobalAlloc, Layout};
+
 use proptest::prelude::*;
 
-/// Bytes that are held, all of them `mark`.
+use crate::buffers::BLOCK;
+use crate::heap::{Heap, LARGE};
+use crate::lists::{Lists, Table};
+
+/// An allocation whose bytes are all `mark`.
 struct Held {
     ptr: *mut u8,
     layout: Layout,
@@ -13,7 +18,7 @@ struct Held {
 
 impl Held {
     fn check(&self) {
-        // SAFETY: these bytes are held, and they were written.
+        // SAFETY: the allocation is live, and all its bytes were written.
         assert!((0..self.layout.size()).all(|at| unsafe { *self.ptr.add(at) } == self.mark));
         assert_eq!(self.ptr.addr() % self.layout.align(), 0);
     }
@@ -30,14 +35,14 @@ fn sizes() -> impl Strategy<Value = usize> {
     ]
 }
 
-/// Lists that this thread has.
+/// Lists that this thread owns.
 fn claimed() -> Lists {
     let lists = free();
     lists.claim();
     lists
 }
 
-/// Lists that no thread has.
+/// Lists that no thread owns.
 fn free() -> Lists {
     Lists::new(Box::leak(Box::new(Table::new())))
 }
@@ -47,7 +52,7 @@ fn a_trim_leaves_no_block_in_a_list() {
     let heap = Heap::new(claimed());
     for size in 1..5000 {
         let layout = Layout::from_size_align(size, 1).unwrap();
-        // SAFETY: the size is above 0, and it comes back with its layout.
+        // SAFETY: the size is above 0, and the block is freed with its layout.
         unsafe { heap.dealloc(heap.alloc(layout), layout) };
     }
     heap.trim();
@@ -58,7 +63,7 @@ fn a_trim_leaves_no_block_in_a_list() {
 
 proptest! {
     #[test]
-    fn what_is_held_keeps_its_bytes_whatever_else_is_taken_grown_and_given_back(
+    fn an_allocation_keeps_its_bytes_whatever_else_is_allocated_grown_and_freed(
         own: bool,
         steps in prop::collection::vec((0..4u8, sizes(), 0..8u32, 0..1000_usize), 1..120),
     ) {
@@ -70,14 +75,14 @@ proptest! {
                 (1, false) => {
                     let old = held.swap_remove(which % held.len());
                     old.check();
-                    // SAFETY: it was taken with this layout, and is no longer held.
+                    // SAFETY: it was allocated with this layout, and is no longer used.
                     unsafe { heap.dealloc(old.ptr, old.layout) };
                 }
                 (2, false) => {
                     let at = which % held.len();
                     let one = &mut held[at];
-                    // SAFETY: it was taken with this layout; the new size is above 0 and small; where it grew,
-                    // the new bytes are within it.
+                    // SAFETY: it was allocated with this layout; the new size is above 0 and small; if it grew, the
+                    // new bytes are within it.
                     unsafe {
                         one.ptr = heap.realloc(one.ptr, one.layout, size);
                         let old = one.layout.size().min(size);
@@ -87,11 +92,11 @@ proptest! {
                     one.check();
                 }
                 _ => {
-                    // SAFETY: the size is above 0, and the bytes read and written are those that were taken.
+                    // SAFETY: the size is above 0, and only allocated bytes are read and written.
                     let ptr = unsafe {
                         let ptr = if what == 0 { heap.alloc_zeroed(layout) } else { heap.alloc(layout) };
                         let zero = || (0..size).all(|at| *ptr.add(at) == 0);
-                        assert!(what != 0 || zero(), "zeroed is zero, used before or not");
+                        assert!(what != 0 || zero(), "zeroed memory is zero, even in a reused block");
                         ptr.write_bytes(mark, size);
                         ptr
                     };

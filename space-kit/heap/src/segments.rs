@@ -1,4 +1,4 @@
-//! dlmalloc's segments: one static block for the start, then mappings.
+//! dlmalloc's segments: one static block for start-up, then mappings.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -8,19 +8,20 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use dlmalloc::Allocator;
 
-use super::{PAGE, map, unmap};
+use crate::pages::{PAGE, map, unmap};
 
-/// Bytes of a segment, and of the block that is the first: enough for a start and a first answer. A segment goes
-/// back when nothing of it is in use, so shorter ones go sooner. Untouched pages take no memory.
-pub(super) const SEGMENT: usize = 64 * 1024;
+/// Bytes of a segment, and of the static block that is the first one: enough for start-up and a first response. A
+/// segment returns to the kernel when nothing in it is in use, so shorter ones return sooner. Untouched pages take no
+/// memory.
+pub(crate) const SEGMENT: usize = 64 * 1024;
 
-/// Where dlmalloc has its memory from.
-pub(super) struct Segments {
+/// Where dlmalloc gets its memory from.
+pub(crate) struct Segments {
     given: AtomicU32,
 }
 
 impl Segments {
-    pub(super) const fn new() -> Segments {
+    pub(crate) const fn new() -> Segments {
         Segments { given: AtomicU32::new(0) }
     }
 }
@@ -28,23 +29,23 @@ impl Segments {
 #[repr(C, align(64))]
 struct Block(UnsafeCell<[MaybeUninit<u8>; SEGMENT]>);
 
-// SAFETY: no reference into it is ever made; whose bytes they are is decided by the one dlmalloc that takes it.
+// SAFETY: no reference into it is ever made; the one dlmalloc that takes it decides who uses which bytes.
 unsafe impl Sync for Block {}
 
 static START: Block = Block(UnsafeCell::new([MaybeUninit::uninit(); SEGMENT]));
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// dlmalloc's EXTERN_BIT: not to be given back.
+/// dlmalloc's EXTERN_BIT: the segment is never unmapped.
 const STATIC: u32 = 1;
 
-// SAFETY: what `alloc` gives is mapped, zero, and nobody else's: the block is given once in a process, all else comes
-// from mmap. `free` unmaps what mmap gave; a segment that is STATIC does not come here.
+// SAFETY: what `alloc` gives is mapped, zero, and given only once: the static block once in a process, everything else
+// by mmap. `free` unmaps what mmap gave; dlmalloc does not call it for a STATIC segment.
 unsafe impl Allocator for Segments {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
         if size <= SEGMENT && !TAKEN.swap(true, Relaxed) {
             return (START.0.get().cast(), SEGMENT, STATIC);
         }
-        // Segments of different flags are not joined: each can go back alone. Bit 0 has a meaning.
+        // dlmalloc does not join segments with different flags, so each can be unmapped by itself. Bit 0 is STATIC.
         let flags = self.given.fetch_add(2, Relaxed);
         match map(size) {
             start if start.is_null() => (start, 0, 0),

@@ -1,6 +1,6 @@
-//! Lists of small blocks that came back, by length, for the one thread that serves. A request takes and gives some
-//! fifty, mostly of the lengths that the request before it gave. dlmalloc looks for the best gap each time, in a
-//! hundred instructions and under a lock; here a block is at hand in ten.
+//! Free lists of small blocks by length, for the one thread that serves. A request allocates and frees about fifty
+//! blocks, mostly of the lengths that the previous request freed. dlmalloc searches for the best fit each time, in about
+//! a hundred instructions and under a lock; taking a block from a list takes about ten.
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;
@@ -8,28 +8,29 @@ use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::ALIGN;
+/// dlmalloc's default alignment.
+pub(crate) const ALIGN: usize = 2 * size_of::<usize>();
 
 /// Bytes of the longest block that is kept.
 const LONGEST: usize = 4096;
 
-/// Bytes that are kept, of all lengths together: what 64 requests under way leave.
+/// Bytes that all lists keep together: what 64 concurrent requests free.
 const KEPT: usize = 1024 * 1024;
 
-/// dlmalloc's blocks are a multiple of this long, a word of it its own.
+/// A block of dlmalloc has a multiple of this length, of which one word is its header.
 const STEP: usize = ALIGN;
 const WORD: usize = size_of::<usize>();
 
-/// The lists, and whose they are.
-pub(super) struct Lists {
-    /// The thread that has claimed them, by an address of its own; 0 for none.
+/// The lists and their owner.
+pub(crate) struct Lists {
+    /// The thread that has claimed them, identified by the address of a thread-local; 0 for none.
     owner: AtomicUsize,
     table: &'static Table,
 }
 
-/// What is kept. Apart, for nothing of it is touched before somebody claims it, and all of it is zero, which takes no
-/// room in the file.
-pub(super) struct Table(UnsafeCell<Parts>);
+/// The blocks. A separate static, because nothing touches it before a thread claims the lists, and because it is all
+/// zero and so takes no room in the file.
+pub(crate) struct Table(UnsafeCell<Parts>);
 
 struct Parts {
     first: [*mut Free; LONGEST / STEP + 1],
@@ -40,47 +41,46 @@ struct Free {
     next: *mut Free,
 }
 
-// SAFETY: the parts are reached through `Lists::with` alone, which lets one thread in and no other; a table is one
-// `Lists`' own.
+// SAFETY: `Lists::with` is the only way to the parts, and lets in only the owning thread; a table belongs to one `Lists`.
 unsafe impl Sync for Table {}
 
 impl Table {
-    pub(super) const fn new() -> Table {
+    pub(crate) const fn new() -> Table {
         Table(UnsafeCell::new(Parts { first: [ptr::null_mut(); LONGEST / STEP + 1], bytes: 0 }))
     }
 }
 
 impl Lists {
-    /// Lists in a table that no others have.
-    pub(super) const fn new(table: &'static Table) -> Lists {
+    /// Lists in a table that no other `Lists` uses.
+    pub(crate) const fn new(table: &'static Table) -> Lists {
         Lists { owner: AtomicUsize::new(0), table }
     }
 
-    /// They are the calling thread's from now on, unless another has them.
-    pub(super) fn claim(&self) {
+    /// Makes the calling thread the owner, unless there is one.
+    pub(crate) fn claim(&self) {
         _ = self.owner.compare_exchange(0, here(), Relaxed, Relaxed);
     }
 
-    /// A block for this layout; null where none is kept.
-    #[inline(always)] // fifty times in a request, as `give`
-    pub(super) fn take(&self, layout: Layout) -> *mut u8 {
+    /// A block for this layout; null if none is kept, or if another thread calls.
+    #[inline(always)] // fifty calls per request, like `give`
+    pub(crate) fn take(&self, layout: Layout) -> *mut u8 {
         let taken = if fits(layout) { self.with(|parts| parts.take(layout.size())) } else { None };
         taken.unwrap_or(ptr::null_mut())
     }
 
-    /// Keeps a block of this layout, if there is room for it.
+    /// Keeps a block of this layout. False if the lists are full, or if another thread calls.
     ///
     /// # Safety
     ///
-    /// It came from `take`, or from dlmalloc, and nobody uses it any more.
+    /// It came from `take`, or from dlmalloc, and is no longer in use.
     #[inline(always)]
-    pub(super) unsafe fn give(&self, block: *mut u8, layout: Layout) -> bool {
+    pub(crate) unsafe fn give(&self, block: *mut u8, layout: Layout) -> bool {
         // SAFETY: the caller's promise is passed on.
         fits(layout) && self.with(|parts| unsafe { parts.give(block.cast(), layout.size()) }) == Some(true)
     }
 
-    /// Gives up what is kept, where it is the calling thread's. `each` must not come back here.
-    pub(super) fn drain(&self, mut each: impl FnMut(*mut u8)) {
+    /// Passes each kept block to `each`, if the calling thread is the owner. `each` must not use the lists.
+    pub(crate) fn drain(&self, mut each: impl FnMut(*mut u8)) {
         self.with(|parts| {
             for size in (WORD..=LONGEST + WORD).step_by(STEP) {
                 while let block = parts.take(size)
@@ -97,8 +97,8 @@ impl Lists {
         if self.owner.load(Relaxed) != here() {
             return None;
         }
-        // SAFETY: `here` is one thread's as long as that lives, and nothing that is done with the parts comes back
-        // here: this is the one reference.
+        // SAFETY: no two living threads have the same `here`, and nothing that `act` does uses the lists: this is the
+        // only reference.
         Some(act(unsafe { &mut *self.table.0.get() }))
     }
 }
@@ -109,7 +109,7 @@ impl Parts {
         let Some(list) = self.first.get_mut(class(size)) else { return ptr::null_mut() };
         let block = *list;
         if !block.is_null() {
-            // SAFETY: a block in a list is nobody's, and begins with what `give` wrote.
+            // SAFETY: a block in a list is not in use, and begins with what `give` wrote.
             *list = unsafe { (*block).next };
             self.bytes -= room(size);
         }
@@ -142,12 +142,12 @@ fn here() -> usize {
     HERE.with(|here| ptr::from_ref(here).addr())
 }
 
-/// Which list: any block of one will do for any length of the same.
+/// Which list: every block in a list fits every length of that list.
 fn class(size: usize) -> usize {
     (size + WORD - 1) / STEP
 }
 
-/// The bytes that a block has which dlmalloc gave for `size`, all of them the caller's.
-pub(super) fn room(size: usize) -> usize {
+/// The usable bytes of a block that dlmalloc gives for `size`.
+pub(crate) fn room(size: usize) -> usize {
     class(size) * STEP + WORD
 }

@@ -1,0 +1,39 @@
+//! Pages from the kernel.
+#![allow(unsafe_code)]
+
+use std::ptr;
+
+/// Bytes of a page.
+pub(crate) const PAGE: usize = 4096;
+
+/// A new mapping of `size` zero bytes; null if no memory is left.
+pub(crate) fn map(size: usize) -> *mut u8 {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping at an address that the kernel chooses changes no existing memory.
+    pointer(unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) })
+}
+
+/// Makes a mapping longer or shorter, and moves it if necessary; null if no memory is left.
+///
+/// # Safety
+///
+/// `start` and `old` are a mapping that came from [`map`] or from here; unless null is returned, the caller uses only
+/// the returned address from now on.
+pub(crate) unsafe fn remap(start: *mut u8, old: usize, new: usize) -> *mut u8 {
+    // SAFETY: the caller's promise is passed on.
+    pointer(unsafe { libc::mremap(start.cast(), old, new, libc::MREMAP_MAYMOVE) })
+}
+
+/// Returns a mapping, or some pages of one, to the kernel. False if the kernel refuses.
+///
+/// # Safety
+///
+/// The pages came from [`map`] and are no longer in use.
+pub(crate) unsafe fn unmap(start: *mut u8, size: usize) -> bool {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { libc::munmap(start.cast(), size) == 0 }
+}
+
+fn pointer(mapped: *mut libc::c_void) -> *mut u8 {
+    if mapped == libc::MAP_FAILED { ptr::null_mut() } else { mapped.cast() }
+}
