@@ -8,15 +8,6 @@ scripts=$(cd "$(dirname "$0")" && pwd)
 python=python3
 case " $* " in
     *" --dry-run "* | *" --help "* | *" -h "*) ;; # these work without the client
-    *)
-        venv=$scripts/../.cache/venv-deploy pins=$scripts/space_deploy/requirements.txt
-        if ! cmp -s "$pins" "$venv/pins"; then # copied last, so that an interrupted installation is repeated
-            echo "deploy: installing the Hub's client into .cache/venv-deploy"
-            python3 -m venv --clear "$venv"
-            "$venv/bin/pip" install --quiet --no-deps --requirement "$pins"
-            cp "$pins" "$venv/pins"
-        fi
-        python=$venv/bin/python
-        ;;
+    *) python=$("$scripts/venv.sh" deploy "$scripts/space_deploy/requirements.txt") ;;
 esac
 PYTHONPATH=$scripts PYTHONDONTWRITEBYTECODE=1 exec "$python" -m space_deploy "$@"

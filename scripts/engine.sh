@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Prints the container engine to build and run images with: "docker", "/usr/bin/docker" or "podman".
-# usage: scripts/engine.sh           only looks; exit status 1 where no engine answers
-#        scripts/engine.sh --start   for CI and bare machines (root): installs docker.io where there is no docker,
-#                                    starts dockerd, and makes the base image where no registry has it
-# ENGINE=docker or ENGINE=podman leaves no choice between the two.
-# What it does is told on stderr; stdout is the engine's command alone.
+# Prints the command of the container engine that builds and runs images: "docker", "/usr/bin/docker" or "podman".
+# usage: scripts/engine.sh           only search; exit code 1 if no engine answers
+#        scripts/engine.sh --start   for CI and bare machines (root): install docker.io if docker is missing,
+#                                    start dockerd, and create the base image if no registry has it
+# ENGINE=docker or ENGINE=podman forces one of the two.
+# Messages go to stderr; stdout has only the command.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec 3>&1 1>&2
 
 suite=bookworm base=debian:bookworm-slim
 
-# A docker client from version 23 on builds through the plugin buildx; one without it cannot, an older one can.
+# A docker client can build if it has the plugin buildx or is older than version 23, which made the plugin mandatory.
 builds() {
     "$1" buildx version >/dev/null 2>&1 && return
     case $("$1" --version 2>/dev/null) in "Docker version "1[89].* | "Docker version "2[0-2].*) ;; *) false ;; esac
@@ -25,16 +25,16 @@ find_engine() {
 }
 
 case ${1-} in
-    '') find_engine >&3 || { echo "engine: no docker or podman answers here; scripts/engine.sh --start sets one up (root)"; exit 1; }; exit ;;
-    # Where both are, a podman that answers may still not run anything (no right to its own limits), and compose needs docker.
+    '') find_engine >&3 || { echo "engine: neither docker nor podman answers; scripts/engine.sh --start installs and starts docker (root)"; exit 1; }; exit ;;
+    # Prefer docker: podman can answer and still run nothing (if it may not set its own limits), and compose needs docker.
     --start) ENGINE=${ENGINE:-docker} ;;
-    *) echo "engine: unknown argument '$1'; there is only --start"; exit 2 ;;
+    *) echo "engine: unknown argument '$1'; the only one is --start"; exit 2 ;;
 esac
 
 if ! engine=$(find_engine); then
-    [[ "$ENGINE" = *docker ]] || { echo "engine: podman does not answer; only docker can be started here"; exit 1; }
+    [[ "$ENGINE" = *docker ]] || { echo "engine: podman does not answer, and this script can only start docker"; exit 1; }
     scripts/setup.sh engine
-    engine=$(client) || { echo "engine: the docker client here cannot build: install docker-buildx, or Debian's docker.io"; exit 1; }
+    engine=$(client) || { echo "engine: this docker client cannot build; install docker-buildx, or Debian's docker.io"; exit 1; }
     [ "$(id -u)" -eq 0 ] || { echo "engine: run 'sudo systemctl start docker', or this script as root"; exit 1; }
     mkdir -p .cache
     echo "engine: starting dockerd, log in .cache/dockerd.log"
@@ -43,17 +43,17 @@ if ! engine=$(find_engine); then
     "$engine" info >/dev/null 2>&1 || { echo "engine: dockerd does not answer; its last lines:"; tail -n 5 .cache/dockerd.log; exit 1; }
 fi
 
-# The base image: what is here already, else a registry's, else one made from this machine's own apt sources.
+# The base image: a local one, otherwise a registry's, otherwise one made from this machine's apt sources.
 bootstrap() {
     local mirror root sources acquire
-    # shellcheck disable=SC2016 # apt fills these in, not the shell
+    # shellcheck disable=SC2016 # apt expands these instead of the shell
     sources=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
         grep -E " $suite(-updates|-security)? main$" | sort -u) || true
     mirror=$(awk -v suite="$suite" '$3 == suite {print $2; exit}' <<<"$sources")
     [ -n "$mirror" ] || { echo "engine: no registry has $base, and apt has no source for Debian $suite to make it from"; return 1; }
-    grep -q -- "$suite-security" <<<"$sources" || echo "engine: apt has no $suite-security; the compiler there may be too old"
+    grep -q -- "$suite-security" <<<"$sources" || echo "engine: apt has no $suite-security, so the compiler can be too old"
     command -v debootstrap >/dev/null || scripts/setup.sh engine
-    echo "engine: no registry answers for $base; making it by debootstrap (about a minute)"
+    echo "engine: no registry answers for $base; creating it with debootstrap (about a minute)"
     root=$(mktemp -d)
     acquire=$(apt-config dump Acquire | grep -E '^Acquire::(https?::Proxy|Check-)' || true)
     http_proxy=$(sed -n 's/^Acquire::http::Proxy "\(.*\)";/\1/p' <<<"$acquire") \
@@ -61,7 +61,7 @@ bootstrap() {
         { echo "engine: debootstrap failed; its last lines:"; tail -n 5 .cache/debootstrap.log; rm -rf "$root"; return 1; }
     echo "$sources" >"$root/etc/apt/sources.list"
     echo "$acquire" >"$root/etc/apt/apt.conf.d/90from-this-machine"
-    # Behind a proxy with a CA of its own, apt and cargo inside a build must trust that too.
+    # Behind a proxy with its own CA, apt and cargo inside a build must trust that CA.
     cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null || true
     chroot "$root" update-ca-certificates >/dev/null 2>&1
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/*
@@ -69,7 +69,7 @@ bootstrap() {
     rm -rf "$root"
 }
 if "$engine" image inspect "$base" >/dev/null 2>&1; then
-    echo "engine: $engine answers, $base is here"
+    echo "engine: $engine answers, $base exists"
 elif timeout 120 "$engine" pull --quiet "$base" >/dev/null 2>&1; then
     echo "engine: $engine answers, pulled $base"
 else

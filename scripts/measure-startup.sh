@@ -20,7 +20,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 harness=(cargo run --quiet --release --locked --manifest-path "$root/benches/Cargo.toml" --bin coldstart --)
 [ "${1-}" != compare ] || exec "${harness[@]}" "$@"
 
-own=false with=false peers=false record= options=()
+own=false with=false peers=false record='' options=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     case $1 in
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" && echo && exec "${harness[@]}" --help ;;

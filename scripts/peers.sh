@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes ready what the backends are measured beside (benches/peers), and prints a line for each: NAME, a tab, and the
-# command that starts it. A command takes HOST and PORT, or LISTEN_FDS; all but nginx know READY_FD.
+# Prepares the peers that the backends are compared with (benches/peers), and prints one line for each: NAME, a tab,
+# and the command that starts it. A command reads HOST and PORT, or LISTEN_FDS; all except nginx support READY_FD.
 # usage: scripts/peers.sh [--check | --image] [NAME...]       (default: all)
-#   --check   only tells what is missing to make them; exit status 1 if anything is
-#   --image   builds the images peer-fastapi and peer-better-auth instead, from nothing but their folders
+#   --check   only report which packages are missing; exit code 1 if any is
+#   --image   build the images peer-fastapi and peer-better-auth instead, only from their folders
 #   NAME      fastapi, better-auth, nginx, go, node-http, axum, hyper
-# What is made is in .cache/peers and benches/peers/nodejs-backend/node_modules. Only what changed is made again.
+# The results are in .cache/peers and benches/peers/nodejs-backend/node_modules. Only changed peers are prepared again.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -24,11 +24,11 @@ done
 [ ${#names[@]} -gt 0 ] || names=(fastapi better-auth nginx go node-http axum hyper)
 wanted() { [[ " ${names[*]} " == *" $1 "* ]]; }
 
-# changed STAMP FILE...: true unless the stamp was made of these very files.
+# changed STAMP FILE...: true unless the stamp has the hash of these files.
 changed() { [ "$(cat "$1" 2>/dev/null)" != "$(cat "${@:2}" | sha256sum)" ]; }
 stamp() { cat "${@:2}" | sha256sum >"$1"; }
 
-make_fastapi() { # Debian's Python, as in the image
+make_fastapi() { # with Debian's Python, like the image
     local list=$peers/python-backend/requirements.txt venv=$out/venv
     if changed "$venv/made-of" "$list"; then
         rm -rf "$venv"
@@ -46,7 +46,7 @@ make_modules() {
 }
 make_better-auth() {
     make_modules
-    # A secret of its own, so that it starts without settings; what the environment has goes before.
+    # A generated secret, so that it starts without configuration. The environment takes precedence.
     [ -s "$out/better-auth.env" ] || printf 'NODE_ENV=production\nAUTH_SECRET=%s\n' "$(openssl rand -base64 32)" >"$out/better-auth.env"
     printf 'better-auth\t%s --env-file=%s %s\n' "$node" "$out/better-auth.env" "$peers/nodejs-backend/start.cjs"
 }
@@ -58,14 +58,14 @@ make_nginx() {
     mkdir -p "$out/nginx"
     printf 'nginx\t%s %s\n' "$peers/nginx/start.sh" "$out/nginx"
 }
-make_go() { # one static file, as it would stand on scratch
+make_go() { # a static binary, as on a scratch image
     if changed "$out/go.made-of" "$peers/go/main.go"; then
         (cd "$peers/go" && GO111MODULE=off CGO_ENABLED=0 GOCACHE=$out/go-cache go build -trimpath -ldflags '-s -w' -o "$out/go" main.go)
         stamp "$out/go.made-of" "$peers/go/main.go"
     fi
     printf 'go\t%s\n' "$out/go"
 }
-rust_peer() { # the same with glibc inside; a target is named so that the flag does not reach build scripts
+rust_peer() { # a static binary with glibc; --target keeps the flag from the build scripts
     local target=x86_64-unknown-linux-gnu
     RUSTFLAGS='-C target-feature=+crt-static' CARGO_TARGET_DIR=$out/$1-target \
         cargo build --quiet --release --locked --target "$target" --manifest-path "$peers/$1/Cargo.toml" >&2
@@ -78,7 +78,7 @@ image() { # image NAME FOLDER
     local engine
     engine=$(scripts/engine.sh)
     scripts/build-folder.sh --tag "peer-$1:latest" "$peers/$2" >&2
-    echo "peers: peer-$1:latest has $("$engine" image inspect --format '{{.Size}}' "peer-$1:latest") bytes, uncompressed"
+    echo "peers: peer-$1:latest has $("$engine" image inspect --format '{{.Size}}' "peer-$1:latest") bytes uncompressed"
 }
 
 if [ "$mode" = image ]; then

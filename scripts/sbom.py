@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes dist/NAME.cdx.json: what a binary is made of, as CycloneDX 1.6, checked against its schema.
+"""Writes dist/NAME.cdx.json: the components of a binary as CycloneDX 1.6, validated against its schema.
 
-usage: scripts/sbom.sh [BACKEND ...]     (default: all; wants dist/, made by scripts/build.sh)
-The list of crates is the one inside the binary. Licences come from cargo metadata, hashes of the sources from
-Cargo.lock. The same binary gives the same bytes: there is no time and no random number in it.
+usage: scripts/sbom.sh [BACKEND ...]     (default: all; requires dist/ from scripts/build.sh)
+The list of crates comes from the binary, licenses from cargo metadata, hashes of the sources from Cargo.lock.
+The same binary gives the same file, because it contains neither a time nor a random number.
 """
 
 import hashlib
@@ -29,13 +29,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def inside(path):
-    """The crates that the binary lists, in the form of cargo auditable."""
+    """Returns the crates that cargo auditable has recorded in the binary."""
     section = subprocess.run(["objcopy", "--dump-section", ".dep-v0=/dev/stdout", path, "/dev/null"], stdout=subprocess.PIPE, check=True).stdout
     return json.loads(zlib.decompress(section))["packages"]
 
 
 def known():
-    """Licence and hash of the sources by name and version."""
+    """Returns license and hash of the sources by name and version."""
     cargo = shutil.which("cargo") or "/usr/bin/cargo"
     metadata = json.loads(subprocess.check_output([cargo, "metadata", "--locked", "--all-features", "--format-version", "1"], cwd=ROOT))
     with open(os.path.join(ROOT, "Cargo.lock"), "rb") as file:
@@ -44,13 +44,13 @@ def known():
 
 
 def component(package, more, kind=ComponentType.LIBRARY):
-    licence, checksum = more.get((package["name"], package["version"]), (None, None))
+    license, checksum = more.get((package["name"], package["version"]), (None, None))
     purl = PackageURL("cargo", name=package["name"], version=package["version"])
     return Component(
         name=package["name"], version=package["version"], type=kind, purl=purl, bom_ref=str(purl),
-        licenses=[LicenseFactory().make_from_string(licence.replace("/", " OR "))] if licence else [],
+        licenses=[LicenseFactory().make_from_string(license.replace("/", " OR "))] if license else [],
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=checksum)] if checksum else [],
-        # What ran in the build alone is no part of the binary.
+        # Crates that only ran during the build are not part of the binary.
         scope=ComponentScope.EXCLUDED if package.get("kind") == "build" else ComponentScope.REQUIRED)
 
 
@@ -79,7 +79,7 @@ def main():
     for name in names:
         path = os.path.join(ROOT, "dist", name)
         if not os.path.exists(path):
-            sys.exit(f"sbom: there is no dist/{name}; scripts/build.sh {name} makes it")
+            sys.exit(f"sbom: dist/{name} is missing; build it with scripts/build.sh {name}")
         text = sbom(path, name, more)
         for problem in JsonStrictValidator(SchemaVersion.V1_6).validate_str(text, all_errors=True) or []:
             print(f"sbom: {name}: {problem}", file=sys.stderr)
@@ -87,8 +87,8 @@ def main():
         with open(f"{path}.cdx.json", "w", encoding="utf-8") as file:
             file.write(text)
         parts = json.loads(text)["components"]
-        print(f"sbom: dist/{name}.cdx.json: {len(parts)} crates, {sum('licenses' in it for it in parts)} with a licence, "
-              f"{sum('hashes' in it for it in parts)} with their sources' SHA-256, {len(text)} bytes, valid CycloneDX 1.6" * (not failed))
+        print(f"sbom: dist/{name}.cdx.json: {len(parts)} crates, {sum('licenses' in it for it in parts)} with a license, "
+              f"{sum('hashes' in it for it in parts)} with the SHA-256 of their sources, {len(text)} bytes, valid CycloneDX 1.6" * (not failed))
     return failed
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds both backends and runs them until Ctrl-C: python-backend on 7860, nodejs-backend on 7861, on 127.0.0.1 alone.
-# usage: scripts/serve.sh [--containers | --processes]     (PYTHON_PORT and NODEJS_PORT choose other ports)
-# Without a word it takes containers where docker or podman answers and can build and run them, else plain
-# processes, and says which and why. It starts and installs no engine.
+# Builds both backends and runs them until Ctrl-C: python-backend on port 7860, nodejs-backend on 7861, only on 127.0.0.1.
+# usage: scripts/serve.sh [--containers | --processes]     (PYTHON_PORT and NODEJS_PORT set other ports)
+# If docker or podman answers and can build and run the images, it runs containers. Otherwise it runs ordinary
+# processes. It prints which it chose and why; --containers or --processes forces one. It neither installs nor
+# starts an engine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +11,7 @@ with=${1-either}
 case $with in
     either | --containers | --processes) ;;
     -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
-    *) echo "serve: unknown argument '$1'; there are: --containers --processes" >&2; exit 2 ;;
+    *) echo "serve: unknown argument '$1'; valid are: --containers --processes" >&2; exit 2 ;;
 esac
 
 declare -A port=([python-backend]=${PYTHON_PORT:-7860} [nodejs-backend]=${NODEJS_PORT:-7861})
@@ -18,55 +19,55 @@ backends=(python-backend nodejs-backend)
 declare -A pid=()
 work=$(mktemp -d)
 
-# One TERM each, however often Ctrl-C is pressed: a second signal would cut answers short.
+# Send SIGTERM only once, even if Ctrl-C is pressed again: a second signal would cut responses short.
 stopping=false
 stop() {
     $stopping && return
     stopping=true
     echo
-    echo "serve: draining both"
+    echo "serve: stopping both after the requests in flight"
     [ ${#pid[@]} -eq 0 ] || kill -TERM "${pid[@]}" 2>/dev/null || true
 }
 finish() { stop >/dev/null; wait; rm -rf "$work"; }
 trap stop INT TERM
 trap finish EXIT
 
-# containers: true when both images are up to date and this engine can run them; else says why not.
+# containers: builds both images and checks that the engine runs them; otherwise prints the reason.
 containers() {
     local name
     engine=$(scripts/engine.sh 2>"$work/why") || { cat "$work/why" >&2; return 1; }
-    echo "serve: building images with $engine (the first time takes minutes)"
-    scripts/build-image.sh "${backends[@]}" || { echo "serve: $engine cannot build them; scripts/engine.sh --start helps where no registry answers" >&2; return 1; }
+    echo "serve: building images with $engine (the first build takes minutes)"
+    scripts/build-image.sh "${backends[@]}" || { echo "serve: $engine cannot build the images; if no registry answers, run scripts/engine.sh --start" >&2; return 1; }
     for name in "${backends[@]}"; do
         "$engine" run --rm "$name:latest" --version || { echo "serve: $engine cannot run $name" >&2; return 1; }
     done
 }
 if [ "$with" != --processes ] && containers; then
     with=--containers
-    echo "serve: as containers, because $engine answers (--processes would run them without)"
+    echo "serve: running containers, because $engine answers (--processes runs without them)"
 elif [ "$with" = --containers ]; then
     exit 1
 else
-    [ "$with" = --processes ] || echo "serve: as plain processes, for the reason above"
+    [ "$with" = --processes ] || echo "serve: running ordinary processes, for the reason above"
     with=--processes
-    scripts/setup.sh build || echo "serve: going on with what is there"
+    scripts/setup.sh build || echo "serve: trying the build without the missing packages"
     scripts/build.sh "${backends[@]}"
 fi
 
-# No provider knows this machine: nodejs-backend signs in made-up users. Both listen to this machine alone.
-made_up=(DEV_SIGN_IN=yes)
-# Each starts in a process group of its own, so that Ctrl-C reaches it once, through the trap above.
-start_process() { # The service writes a byte when it accepts.
+# This machine is not registered at a provider, so nodejs-backend signs in made-up users.
+dev_sign_in=(DEV_SIGN_IN=yes)
+# Each service has its own process group, so that Ctrl-C reaches it only through the trap above.
+start_process() { # the service writes one byte to READY_FD once it accepts connections
     mkfifo "$work/$1"
-    env "${made_up[@]}" HOST=127.0.0.1 PORT=${port[$1]} READY_FD=9 setsid "dist/$1" 9>"$work/$1" &
+    env "${dev_sign_in[@]}" HOST=127.0.0.1 PORT="${port[$1]}" READY_FD=9 setsid "dist/$1" 9>"$work/$1" &
     pid[$1]=$!
     read -r -t 10 <"$work/$1"
 }
-start_container() { # The engine's client hands signals on, and ends when the container does.
+start_container() { # the engine's client forwards signals, and exits with the container
     local name=$1-${port[$1]}
-    # Inside, every address; what is published is 127.0.0.1 alone.
+    # The service listens on all addresses of its container, and the port is published only on 127.0.0.1.
     setsid "$engine" run --rm --name "$name" --publish "127.0.0.1:${port[$1]}:7860" --env=HOST=0.0.0.0 \
-        "${made_up[@]/#/--env=}" --env="AUTH_URL=http://127.0.0.1:${port[$1]}" \
+        "${dev_sign_in[@]/#/--env=}" --env="AUTH_URL=http://127.0.0.1:${port[$1]}" \
         --read-only --cap-drop=ALL --security-opt=no-new-privileges "$1:latest" &
     pid[$1]=$!
     until "$engine" exec "$name" "/$1" healthcheck 2>/dev/null; do
@@ -76,8 +77,8 @@ start_container() { # The engine's client hands signals on, and ends when the co
 for name in "${backends[@]}"; do
     started=${EPOCHREALTIME/[.,]/}
     if ! case $with in --containers) start_container "$name" ;; *) start_process "$name" ;; esac then
-        variable=${name%-backend}_PORT # it has said itself what went wrong
-        echo "serve: $name did not start; ${variable^^} sets its port" >&2
+        variable=${name%-backend}_PORT # the service has printed the reason
+        echo "serve: $name did not start (if its port is in use, set ${variable^^})" >&2
         exit 1
     fi
     ready=${EPOCHREALTIME/[.,]/}
@@ -85,7 +86,7 @@ for name in "${backends[@]}"; do
         --containers) bytes=$("$engine" image inspect --format '{{.Size}}' "$name:latest") ;;
         *) bytes=$(stat -c %s "dist/$name") ;;
     esac
-    printf 'serve: %-15s http://127.0.0.1:%s  %s bytes, accepting %s µs after its start\n' \
+    printf 'serve: %-15s http://127.0.0.1:%s  %s bytes, ready after %s µs\n' \
         "$name" "${port[$name]}" "$bytes" $((ready - started))
 done
 
@@ -96,13 +97,13 @@ Try:
   curl http://127.0.0.1:${port[python-backend]}/v1/chat/completions -H 'content-type: application/json' \\
     -d '{"model":"demo","messages":[{"role":"user","content":"Hello"}],"stream":true}'
   curl -i http://127.0.0.1:${port[nodejs-backend]}/api/auth/get-session
-  http://127.0.0.1:${port[nodejs-backend]}/ in a browser: sign in as anybody
+  open http://127.0.0.1:${port[nodejs-backend]}/ in a browser and sign in as any user
 
-Ctrl-C stops both.
+Press Ctrl-C to stop both.
 END
 wait -n || true
 if ! $stopping; then
-    echo "serve: a backend ended by itself" >&2
+    echo "serve: a backend has exited" >&2
     exit 1
 fi
 until wait; do :; done

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian 12 machine, saying what before it does. Running it again changes nothing.
+# Installs the missing packages on a Debian 12 machine, and prints them first. Running it again changes nothing.
 # usage: scripts/setup.sh [--check] [build] [test] [deny] [peers] [measure] [engine]     (default: build)
-#   build    Debian's compiler packages for the static binaries; cargo-auditable into .cache/tools
-#   test     what scripts/test.sh needs besides cargo
-#   deny     cargo-deny into .cache/tools
-#   peers    what scripts/peers.sh needs besides cargo
-#   measure  what the measuring scripts need besides: wrk, strace, valgrind
-#   engine   a container engine, compose and debootstrap; scripts/engine.sh starts it
-#   --check  only reports; exit status 1 if anything is missing
-# Your rustup stays as it is: the build calls Debian's compiler as /usr/bin/rustc, and the rest goes to .cache/.
+#   build    Debian's compiler packages for the static binaries; cargo-auditable in .cache/tools
+#   test     what scripts/test.sh needs in addition to cargo
+#   deny     cargo-deny in .cache/tools
+#   peers    what scripts/peers.sh needs in addition to cargo
+#   measure  what the measuring scripts need in addition: wrk, strace, valgrind
+#   engine   a container engine, compose and debootstrap; scripts/engine.sh starts the engine
+#   --check  only report what is missing; exit code 1 if anything is
+# It does not change your rustup: the build runs Debian's compiler as /usr/bin/rustc, and the tools go to .cache/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-auditable=0.7.7 # records the dependency list inside each binary, for image scanners
-deny=0.20.2     # licences, duplicates and sources of what ships
-oldest=1.88     # the crate `unwinding` needs this rustc
+auditable=0.7.7 # embeds the dependency list in each binary, for image scanners
+deny=0.20.2     # checks licenses, duplicates and sources of the shipped crates
+oldest=1.88     # the oldest rustc that compiles the crate `unwinding`
 
 check=false groups=()
 for arg in "$@"; do
@@ -22,12 +22,12 @@ for arg in "$@"; do
         --check) check=true ;;
         build | test | deny | peers | measure | engine) groups+=("$arg") ;;
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
-        *) echo "setup: unknown argument '$arg'; there are: --check build test deny peers measure engine" >&2; exit 2 ;;
+        *) echo "setup: unknown argument '$arg'; valid are: --check build test deny peers measure engine" >&2; exit 2 ;;
     esac
 done
 [ ${#groups[@]} -gt 0 ] || groups=(build)
 
-# need PACKAGE TEST...: the package is wanted unless the test succeeds.
+# need PACKAGE TEST...: adds the package to the list if the test fails.
 packages=() tools=()
 need() { "${@:2}" >/dev/null 2>&1 || packages+=("$1"); }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
@@ -67,7 +67,7 @@ for group in "${groups[@]}"; do
     esac
 done
 
-too_old() { # says why the given version of rustc-web will not do
+too_old() { # whether this version of rustc-web is too old; prints what to do
     dpkg --compare-versions "$1" lt "$oldest" || return 1
     echo "setup: rustc-web $1 is older than $oldest: enable the suites bookworm-updates and bookworm-security in apt" >&2
 }
@@ -77,28 +77,28 @@ fi
 
 missing=("${packages[@]}" "${tools[@]}")
 if [ ${#missing[@]} -eq 0 ]; then
-    echo "setup: nothing is missing for: ${groups[*]}"
+    echo "setup: nothing is missing for ${groups[*]}"
     exit 0
 fi
 echo "setup: missing for ${groups[*]}: ${missing[*]}"
 ! $check || exit 1
 
 if [ ${#packages[@]} -gt 0 ]; then
-    command -v apt-get >/dev/null || { echo "setup: no apt-get here; install the equivalents of: ${packages[*]}" >&2; exit 1; }
+    command -v apt-get >/dev/null || { echo "setup: this machine has no apt-get; install the equivalents of: ${packages[*]}" >&2; exit 1; }
     as_root=()
     if [ "$(id -u)" -ne 0 ]; then
         as_root=(sudo)
         if ! command -v sudo >/dev/null || { ! sudo -n true 2>/dev/null && ! [ -t 0 ]; }; then
-            printf 'setup: this needs root. Run these, then this script again:\n  %s\n  %s\n' \
+            printf 'setup: installing packages requires root. Run these as root, then this script again:\n  %s\n  %s\n' \
                 "apt-get update" "apt-get install --yes --no-install-recommends ${packages[*]}" >&2
             exit 1
         fi
     fi
-    echo "setup: apt-get installs ${packages[*]} and what they depend on"
+    echo "setup: apt-get installs ${packages[*]} and their dependencies"
     "${as_root[@]}" apt-get update -q
     if [[ " ${packages[*]} " == *" rustc-web "* ]]; then
         candidate=$(LC_ALL=C apt-cache policy rustc-web | sed -n 's/^ *Candidate: //p')
-        [ -n "$candidate" ] || { echo "setup: apt has no rustc-web here (Debian 12 has); a rustup musl target builds too" >&2; exit 1; }
+        [ -n "$candidate" ] || { echo "setup: apt has no rustc-web (Debian 12 has it); a rustup musl target can also build" >&2; exit 1; }
         ! too_old "$candidate" || exit 1
     fi
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes -q -o Dpkg::Use-Pty=0 --no-install-recommends "${packages[@]}"
@@ -108,7 +108,7 @@ for tool in "${tools[@]}"; do
     echo "setup: cargo installs $tool into .cache/tools (a minute or two)"
     rustc=/usr/bin/rustc cargo=/usr/bin/cargo
     [ -x "$cargo" ] || { rustc=rustc cargo=cargo; }
-    # Unoptimised: compiles in half the time, and it runs for moments.
+    # Unoptimised, because that halves the compile time and the tool runs only briefly.
     env -u RUSTFLAGS RUSTC="$rustc" CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=symbols \
         CARGO_TARGET_DIR="$PWD/.cache/tools-target" "$cargo" install \
         --locked --debug --quiet --no-default-features --root .cache/tools "$tool"

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Runs compose.yaml with the images that are here, and asks both services. Build them first: scripts/build-image.sh
-# usage: scripts/test-compose.sh       (docker alone, with its plugin compose or Debian's docker-compose)
+# Runs compose.yaml with the local images and sends requests to both services. Build them with scripts/build-image.sh.
+# usage: scripts/test-compose.sh       (only docker, with its plugin compose or Debian's docker-compose)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 engine=$(scripts/engine.sh)
 if "$engine" compose version >/dev/null 2>&1; then compose=("$engine" compose)
 elif command -v docker-compose >/dev/null; then compose=(docker-compose)
-else echo "compose: neither '$engine compose' nor docker-compose is here" >&2; exit 1; fi
+else echo "compose: neither '$engine compose' nor docker-compose is installed" >&2; exit 1; fi
 export COMPOSE_PROJECT_NAME=space-test-$$ PYTHON_PORT=0 NODEJS_PORT=0 # 0: any free port
-export DEV_SIGN_IN=yes AUTH_URL=http://127.0.0.1:7861   # nodejs-backend starts with a provider or with these
+export DEV_SIGN_IN=yes AUTH_URL=http://127.0.0.1:7861   # nodejs-backend requires a provider or these
 work=$(mktemp -d)
 finish() { "${compose[@]}" down --timeout 5 >"$work/down" 2>&1 || cat "$work/down" >&2; rm -rf "$work"; }
 trap finish EXIT
@@ -18,7 +18,7 @@ trap finish EXIT
 failed=0
 for name in $("${compose[@]}" config --services); do
     id=$("${compose[@]}" ps -q "$name")
-    # What the image's own health check says, from the engine's events; the history covers an event already past.
+    # The result of the image's health check, from the engine's events. --since includes past ones.
     read -r health < <(timeout 60 "$engine" events --since "$("$engine" inspect --format '{{.Created}}' "$id")" \
         --filter "container=$id" --filter event=health_status --format '{{.Status}}' || true) || health=none
     address=http://$("$engine" port "$id" 7860/tcp | head -n 1)

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Holds both services of dist/ to the contracts that they serve: schemathesis makes up requests, right and
-# wrong ones, from /openapi.json. No answer may be a 5xx or differ from what the contract says.
+# Tests both services of dist/ against their contracts: schemathesis generates valid and invalid requests from
+# /openapi.json. No response may be a 5xx or violate the contract.
 # usage: scripts/test-contracts.sh [SEED]       (same seed, same requests; default 7860)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seed=${1:-7860} examples=200 longest=60s
-venv=.cache/venv-schemathesis schemathesis=$PWD/.cache/venv-schemathesis/bin/schemathesis
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --no-deps --requirement specs/001-huggingface-backends/contracts/schemathesis.txt
+python=$(scripts/venv.sh schemathesis specs/001-huggingface-backends/contracts/schemathesis.txt)
+schemathesis=${python%/*}/schemathesis
 
 work=$(mktemp -d)
 pid=''
@@ -18,7 +17,7 @@ trap finish EXIT
 failed=0
 for name in *-backend; do
     mkfifo "$work/$name"
-    # nodejs-backend starts with a provider or with this.
+    # nodejs-backend requires a provider or DEV_SIGN_IN.
     DEV_SIGN_IN=yes AUTH_URL=http://127.0.0.1:7861 SIGN_IN_RATE=1000000/s \
         HOST=127.0.0.1 PORT=0 LOG_FORMAT=json DEMO_DELAY=0 "dist/$name" 2>"$work/$name" &
     pid=$!
@@ -27,17 +26,17 @@ for name in *-backend; do
     while [ -z "$address" ] && read -r -t 10 -u "$log" line; do
         address=$(sed -n 's/.*"message":"listening".*"address":"\([^"]*\)".*/\1/p' <<<"$line")
     done
-    [ -n "$address" ] || { echo "contracts: $name did not say where it listens" >&2; exit 1; }
-    cat <&"$log" >"$work/$name.log" & # read to its end, or the service would wait for room in the pipe
+    [ -n "$address" ] || { echo "contracts: $name did not log its address" >&2; exit 1; }
+    cat <&"$log" >"$work/$name.log" & # read the log to its end, because a full pipe would block the service
     reader=$!
     exec {log}<&-
 
     echo "contracts: $name, seed $seed, at most $examples examples of each operation"
-    # In a folder of its own: what it remembers of earlier runs would be replayed, whatever the seed.
+    # In a fresh folder, because schemathesis replays requests of earlier runs that it finds, regardless of the seed.
     (cd "$work" && timeout "$longest" "$schemathesis" --no-color run "http://$address/openapi.json" --seed "$seed" \
         --max-examples "$examples" --generation-database none --checks all --output-sanitize false) || failed=1
     kill -TERM "$pid"
-    wait "$pid" || { echo "contracts: $name ended with status $?" >&2; failed=1; }
+    wait "$pid" || { echo "contracts: $name exited with status $?" >&2; failed=1; }
     pid=''
     wait "$reader"
     if grep -E '"(level":"error|message":"panic)"' "$work/$name.log"; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs both images in a real engine, and looks into them. Build them first: scripts/build-image.sh
+"""Runs both images in a real engine and inspects them. Build them first with scripts/build-image.sh.
 usage: scripts/test-images.py       (ENGINE as in scripts/engine.sh)"""
 
 import datetime
@@ -14,11 +14,11 @@ import time
 import unittest
 
 NAMES = ("python-backend", "nodejs-backend")
-# nodejs-backend starts with a provider or with this; the other one does not look at it.
+# nodejs-backend requires a provider or these variables; python-backend ignores them.
 STARTABLE = ("--env=DEV_SIGN_IN=yes", "--env=AUTH_URL=http://127.0.0.1:7861")
 ENGINE = subprocess.check_output([os.path.join(os.path.dirname(os.path.abspath(__file__)), "engine.sh")], text=True).strip()
 LOCKED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
-SECRET = re.compile(  # tokens by their makers' prefixes, private keys with their text, logins in addresses
+SECRET = re.compile(  # tokens with the prefixes of their issuers, private keys, passwords in URLs
     rb"\b(hf_|hf_oauth_|ghp_|github_pat_|sk-|sk-proj-|xox[abp]-|AKIA|glpat-)[A-Za-z0-9_]{16,}"
     rb"|-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}"
     rb"|://[^/\s:@\"]+:[^/\s:@\"]+@"
@@ -33,7 +33,7 @@ def engine(*words, **options):
 
 
 class Running:
-    """A container under the strictest usual settings; removed at the end."""
+    """A container with the strictest common options. Leaving the context removes it."""
 
     def __init__(self, name, uid, *options):
         self.id = engine("run", "--detach", *LOCKED, f"--user={uid}:{uid}", "--publish=127.0.0.1::7860",
@@ -47,13 +47,13 @@ class Running:
         engine("rm", "--force", self.id)
 
     def health(self):
-        """What the image's own health check comes to; podman, which needs systemd to repeat it, runs it once."""
+        """Returns the result of the image's health check. podman runs it only once here, because it needs systemd to repeat it."""
         if ENGINE.endswith("podman"):
             return "healthy" if engine("healthcheck", "run", self.id) == "" else "unhealthy"
         begun = engine("inspect", "--format={{.Created}}", self.id)
-        watch = ["timeout", "30", ENGINE, "events", f"--since={begun}", f"--filter=container={self.id}",
+        command = ["timeout", "30", ENGINE, "events", f"--since={begun}", f"--filter=container={self.id}",
                  "--filter=event=health_status", "--format={{.Status}}"]
-        with subprocess.Popen(watch, stdout=subprocess.PIPE, text=True) as events:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as events:
             status = events.stdout.readline().strip()
             events.terminate()
         return status.removeprefix("health_status: ")
@@ -63,14 +63,14 @@ class Running:
         return {line["message"]: line for line in map(json.loads, done.stderr.splitlines())}
 
     def ended(self):
-        """Exit status and Unix time of the end."""
+        """Returns the exit status and the Unix time of the exit."""
         status = int(engine("wait", self.id))
         at = engine("inspect", "--format={{json .State.FinishedAt}}", self.id).strip('"')
         return status, datetime.datetime.fromisoformat(at).timestamp()
 
 
 class Images(unittest.TestCase):
-    def test_each_runs_read_only_without_capabilities_as_any_uid_and_stops_within_a_second(self):
+    def test_image_runs_read_only_without_capabilities_as_any_uid_and_stops_within_a_second(self):
         for name in NAMES:
             for uid in (1000, 12345):
                 with self.subTest(name=name, uid=uid), Running(name, uid) as container:
@@ -83,7 +83,7 @@ class Images(unittest.TestCase):
                     self.assertLess(at - asked, 1)
                     self.assertEqual(container.lines()["draining"]["under_way"], 0)
 
-    def test_a_streamed_answer_under_way_is_finished_before_the_end(self):
+    def test_stream_in_flight_is_finished_before_the_exit(self):
         with Running("python-backend", 1000, "--env=DEMO_DELAY=40ms") as container:
             self.assertEqual(container.health(), "healthy")
             client = http.client.HTTPConnection("127.0.0.1", container.port, timeout=30)
@@ -101,10 +101,10 @@ class Images(unittest.TestCase):
             client.close()
             status, at = container.ended()
             self.assertEqual(status, 0)
-            self.assertLess(at - finished, 1, "it waited for nothing else")
+            self.assertLess(at - finished, 1, "it exits right after the stream")
             self.assertEqual(container.lines()["draining"]["under_way"], 1)
 
-    def test_an_image_is_its_binary_and_nothing_else(self):
+    def test_image_contains_only_its_binary(self):
         for name in NAMES:
             with self.subTest(name=name):
                 config, files = contents(name)
@@ -114,7 +114,7 @@ class Images(unittest.TestCase):
                 self.assertLessEqual(sum(len(content) for _, content in files) + len(config), len(binary) + 4096)
                 self.assertEqual(json.loads(config)["config"]["User"], "1000:1000")
 
-    def test_nothing_in_an_image_looks_like_a_secret(self):
+    def test_image_contains_no_secret(self):
         proxies = {os.environ.get(f"{which}_proxy", "").encode() for which in ("http", "https", "HTTP", "HTTPS")} - {b""}
         for name in NAMES:
             config, files = contents(name)
@@ -124,14 +124,14 @@ class Images(unittest.TestCase):
                 for proxy in proxies:
                     self.assertNotIn(proxy, what)
 
-    def test_what_looks_like_a_secret_would_be_found(self):
+    def test_secret_pattern_matches_each_kind_of_secret(self):
         for secret in (b"x hf_" + b"aB3" * 11, b"key=sk-" + b"a1" * 20, b"https://me:word@host/",
                        b"-----BEGIN RSA PRIVATE KEY-----\n" + b"MIIE" * 16):
             self.assertTrue(SECRET.search(secret), secret)
 
 
 def contents(name):
-    """The image's configuration, and every entry of its layers with what is in it."""
+    """Returns the image's configuration, and all entries of its layers with their contents."""
     saved = subprocess.run([ENGINE, "save", f"{name}:latest"], stdout=subprocess.PIPE, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(saved)) as image:
         manifest = json.load(image.extractfile("manifest.json"))[0]

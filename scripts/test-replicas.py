@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Restarts replicas behind nginx while requests keep coming: TERM loses none, KILL only what it was answering.
+"""Restarts replicas behind nginx under load: SIGTERM loses no request, SIGKILL only those in flight.
 
-usage: scripts/test-replicas.py [BACKEND ...]     (default: both; needs nginx and dist/, made by scripts/build.sh)
-nginx runs deploy/nginx.conf with other ports. The load is a few threads, on kept connections and on fresh ones,
-with streams where the backend has them.
+usage: scripts/test-replicas.py [BACKEND ...]     (default: both; requires nginx, and dist/ from scripts/build.sh)
+nginx runs deploy/nginx.conf with other ports. The load comes from a few threads, on keep-alive connections and on
+new ones, and with streams if the backend has them.
 """
 
 import collections
@@ -21,7 +21,7 @@ import time
 import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PATIENCE = 60  # seconds until something that should have happened counts as missing
+PATIENCE = 60  # seconds to wait for an event before the test fails
 AUTH = "http://127.0.0.1:7860"
 COMMON = {"HOST": "127.0.0.1", "LOG_FORMAT": "json", "TRUSTED_PROXY_HOPS": "1"}
 ENV = {
@@ -33,10 +33,10 @@ JSON = {"content-type": "application/json"}
 
 
 class Replica:
-    """A process of the backend; its successor has the same port."""
+    """A process of the backend. Its replacement gets the same port."""
 
     def __init__(self, name, port=0):
-        self.name, self.lines, self.told = name, {}, threading.Condition()
+        self.name, self.lines, self.logged = name, {}, threading.Condition()
         self.process = subprocess.Popen([os.path.join(ROOT, "dist", name)], stderr=subprocess.PIPE, text=True,
                                         env={**COMMON, **ENV[name], "PORT": str(port)})
         threading.Thread(target=self.read, daemon=True).start()
@@ -46,29 +46,30 @@ class Replica:
         with self.process.stderr as log:
             for line in log:
                 if '"message":"request"' not in line:
-                    with self.told:
+                    with self.logged:
                         record = json.loads(line)
                         self.lines[record["message"]] = record
-                        self.told.notify_all()
+                        self.logged.notify_all()
 
     def line(self, message):
-        with self.told:
-            assert self.told.wait_for(lambda: message in self.lines, PATIENCE), f"{self.name}: no '{message}' among {self.lines}"
+        """Waits for this log message and returns its fields."""
+        with self.logged:
+            assert self.logged.wait_for(lambda: message in self.lines, PATIENCE), f"{self.name}: no '{message}' among {self.lines}"
             return self.lines[message]
 
-    def end(self, how):
-        self.process.send_signal(how)
+    def end(self, signal_number):
+        self.process.send_signal(signal_number)
         return self.process.wait(PATIENCE)
 
 
 class Load:
-    """Workers that ask one after another until they are told to stop, and what came of it."""
+    """Worker threads that send requests until they are stopped, and their results."""
 
-    def __init__(self, port, ask, kinds):
-        self.port, self.ask = port, ask
+    def __init__(self, port, request, kinds):
+        self.port, self.request = port, request
         self.changed, self.stopped = threading.Condition(), False
-        self.answered, self.failed = collections.Counter(), []  # by (kind, port); (kind, begun, port, why)
-        self.streams, self.retried = collections.Counter(), 0   # streams under way by port
+        self.answered, self.failed = collections.Counter(), []  # by (kind, port); (kind, begun, port, reason)
+        self.streams, self.retried = collections.Counter(), 0   # streams in flight by port
         self.workers = [threading.Thread(target=self.work, args=(kind,)) for kind in kinds]
         for worker in self.workers:
             worker.start()
@@ -79,23 +80,23 @@ class Load:
             begun, replica, turn = time.monotonic(), None, turn + 1
             connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
             try:
-                method, path, body, headers, check = self.ask(kind, turn)
+                method, path, body, headers, check = self.request(kind, turn)
                 connection.request(method, path, body, {**headers, **({"connection": "close"} if kind == "fresh" else {})})
-                answer = connection.getresponse()
-                tried = re.findall(r":(\d+)", answer.headers["x-replica"] or "")
+                response = connection.getresponse()
+                tried = re.findall(r":(\d+)", response.headers["x-replica"] or "")
                 replica = int(tried[-1]) if tried else None
                 self.note(lambda: self.streams.update([replica]) if kind == "stream" else None)
                 try:
-                    content = answer.read()
+                    content = response.read()
                 finally:
                     self.note(lambda: self.streams.subtract([replica]) if kind == "stream" else None)
-                if answer.status != 200 or not check(content):
-                    raise ValueError(f"{answer.status} {content[-200:]!r}")
+                if response.status != 200 or not check(content):
+                    raise ValueError(f"{response.status} {content[-200:]!r}")
                 self.note(lambda: self.answered.update([(kind, replica)]))
                 self.retried += len(tried) > 1
-            except (OSError, ValueError, http.client.HTTPException) as problem:
-                why = f"{method} {path}: {type(problem).__name__} {problem}"
-                self.note(lambda: self.failed.append((kind, begun, replica, why)))
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                reason = f"{method} {path}: {type(error).__name__} {error}"
+                self.note(lambda: self.failed.append((kind, begun, replica, reason)))
                 connection.close()
                 connection = None
             if kind == "fresh" and connection:
@@ -116,7 +117,7 @@ class Load:
 
     def served_by(self, port, more=30):
         enough = self.by(port) + more
-        self.until(f"{more} answers of {port}", lambda: self.by(port) >= enough)
+        self.until(f"{more} responses from {port}", lambda: self.by(port) >= enough)
 
     def stop(self):
         self.stopped = True
@@ -125,13 +126,13 @@ class Load:
 
 
 def free_port():
-    """One that nobody uses now; nginx cannot be asked which one it took."""
+    """Returns an unused port, because nginx cannot report a port that it chose itself."""
     with socket.create_server(("127.0.0.1", 0)) as it:
         return it.getsockname()[1]
 
 
 class Nginx:
-    """deploy/nginx.conf with these replicas; it adds who answered."""
+    """Runs deploy/nginx.conf with these replicas, and adds a header with the replica that answered."""
 
     def __init__(self, work, replicas):
         self.port = free_port()
@@ -159,8 +160,8 @@ class Nginx:
 
 
 def chats(_):
-    """The gateway: whole answers by GET and POST, and streams of about half a second."""
-    def ask(kind, turn):
+    """Requests to the gateway: GET and POST without a stream, and streams of about half a second."""
+    def request(kind, turn):
         words = "word " * (40 if kind == "stream" else 5)
         chat = {"model": "demo", "stream": kind == "stream", "messages": [{"role": "user", "content": words}]}
         if kind == "stream":
@@ -168,64 +169,64 @@ def chats(_):
         if turn % 2:
             return "GET", "/v1/models", None, {}, lambda it: json.loads(it)["data"][0]["id"] == "demo"
         return "POST", "/v1/chat/completions", json.dumps(chat), JSON, lambda it: words.strip() in json.loads(it)["choices"][0]["message"]["content"]
-    return ask
+    return request
 
 
 def sessions(port):
-    """Sign-in: one session from before the restarts is read everywhere, tokens are made from it, sign-ins begin."""
+    """Requests to the sign-in service: read a session created before the restarts, get a token for it, start a sign-in."""
     def send(method, path, body=None, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         connection.request(method, path, body, {"origin": AUTH, **(headers or {})})
-        answer = connection.getresponse()
-        content = answer.read().decode()
-        cookies = [it.split(";")[0] for it in answer.headers.get_all("set-cookie", []) if "Max-Age=0;" not in it]
+        response = connection.getresponse()
+        content = response.read().decode()
+        cookies = [it.split(";")[0] for it in response.headers.get_all("set-cookie", []) if "Max-Age=0;" not in it]
         connection.close()
-        return answer, content, {"cookie": "; ".join(cookies)}
+        return response, content, {"cookie": "; ".join(cookies)}
     begin = json.dumps({"provider": "huggingface", "callbackURL": "/"})
     _, content, flow = send("POST", "/api/auth/sign-in/social", begin, JSON)
     state = urllib.parse.parse_qs(urllib.parse.urlsplit(json.loads(content)["url"]).query)["state"][0]
     form = urllib.parse.urlencode({"state": state, "way": "callback", "username": "ann", "name": "Ann"})
-    answer, _, _ = send("POST", "/dev/sign-in", form, {"content-type": "application/x-www-form-urlencoded"})
-    session = send("GET", answer.headers["location"], headers=flow)[2]
-    assert session["cookie"], "nobody was signed in"
-    asks = [("GET", "/api/auth/get-session", None, session, lambda it: json.loads(it)["user"]["id"] == "dev-ann"),
+    response, _, _ = send("POST", "/dev/sign-in", form, {"content-type": "application/x-www-form-urlencoded"})
+    session = send("GET", response.headers["location"], headers=flow)[2]
+    assert session["cookie"], "the sign-in created no session"
+    requests = [("GET", "/api/auth/get-session", None, session, lambda it: json.loads(it)["user"]["id"] == "dev-ann"),
             ("GET", "/api/auth/token", None, session, lambda it: json.loads(it)["token"].count(".") == 2),
             ("POST", "/api/auth/sign-in/social", begin, {**JSON, "origin": AUTH}, lambda it: "state=" in json.loads(it)["url"])]
-    return lambda _, turn: asks[turn % len(asks)]
+    return lambda _, turn: requests[turn % len(requests)]
 
 
 def rolling(name, replicas, load):
-    """TERM to one after another, each successor at work before the next one goes."""
-    under_way = []
+    """Restarts the replicas by SIGTERM, one after another; each replacement serves before the next restart."""
+    in_flight = []
     for at, replica in enumerate(replicas):
         load.served_by(replica.port)
         if name == "python-backend":
-            load.until("a stream under way", lambda port=replica.port: load.streams[port] > 0)
+            load.until("a stream in flight", lambda port=replica.port: load.streams[port] > 0)
         status = replica.end(signal.SIGTERM)
         replica.line("stopped")
         assert status == 0, status
-        under_way.append(replica.line("draining")["under_way"])
+        in_flight.append(replica.line("draining")["under_way"])
         replicas[at] = Replica(name, replica.port)
         load.served_by(replica.port)
-    assert not load.failed, f"{len(load.failed)} failed while replicas were restarted by TERM: {load.failed[:10]}"
-    return under_way
+    assert not load.failed, f"{len(load.failed)} failed while replicas restarted: {load.failed[:10]}"
+    return in_flight
 
 
 def killed(name, replicas, load):
-    """KILL to one of them: what fails was begun before, and not at another replica."""
+    """Kills one replica: only requests that were in flight there fail."""
     victim = replicas[0]
     if name == "python-backend":
-        load.until("a stream under way", lambda: load.streams[victim.port] > 0)
+        load.until("a stream in flight", lambda: load.streams[victim.port] > 0)
     victim.end(signal.SIGKILL)
     dead = time.monotonic()
     for other in replicas[1:]:
         load.served_by(other.port, 100)
     replicas[0] = Replica(name, victim.port)
     load.served_by(victim.port)
-    for kind, begun, port, why in load.failed:
-        assert begun < dead and port in (None, victim.port), f"lost, but not in flight at the killed one: {kind} {port} {why}"
+    for kind, begun, port, reason in load.failed:
+        assert begun < dead and port in (None, victim.port), f"failed, but was not in flight at the killed replica: {kind} {port} {reason}"
     if name == "python-backend":
-        assert any(kind == "stream" for kind, *_ in load.failed), "the stream under way was not cut: is it the killed one's?"
+        assert any(kind == "stream" for kind, *_ in load.failed), "the stream in flight at the killed replica did not fail"
     return len(load.failed)
 
 
@@ -237,7 +238,7 @@ def test(name):
         try:
             nginx = Nginx(work, replicas)
             load = Load(nginx.port, (chats if name == "python-backend" else sessions)(nginx.port), kinds)
-            under_way = rolling(name, replicas, load)
+            in_flight = rolling(name, replicas, load)
             restarts, by_kind = sum(load.answered.values()), collections.Counter()
             for (kind, _), count in load.answered.items():
                 by_kind[kind] += count
@@ -250,15 +251,15 @@ def test(name):
             for replica in replicas:
                 replica.process.kill()
     print(f"{name}: {restarts} requests ({', '.join(f'{count} {kind}' for kind, count in sorted(by_kind.items()))}), 0 failed while 3 replicas "
-          f"were restarted by TERM with {', '.join(map(str, under_way))} under way; {load.retried} went to a second replica")
-    print(f"{name}: {lost} lost by a KILL, of {len(kinds)} under way at the three; {sum(load.answered.values()) - restarts} "
+          f"restarted by SIGTERM with {', '.join(map(str, in_flight))} requests in flight; {load.retried} were retried at a second replica")
+    print(f"{name}: {lost} failed by a SIGKILL, of {len(kinds)} in flight at the three; {sum(load.answered.values()) - restarts} "
           f"requests since, in {time.monotonic() - started:.1f} s")
 
 
 if __name__ == "__main__":
-    for what, there in [("/usr/sbin/nginx", os.path.exists("/usr/sbin/nginx"))] + [
+    for what, exists in [("/usr/sbin/nginx", os.path.exists("/usr/sbin/nginx"))] + [
             (f"dist/{it}", it in ENV and os.path.exists(os.path.join(ROOT, "dist", it))) for it in sys.argv[1:] or ENV]:
-        if not there:
-            sys.exit(f"test-replicas: {what} is missing; scripts/setup.sh test and scripts/build.sh bring nginx and the backends")
+        if not exists:
+            sys.exit(f"test-replicas: {what} is missing; install nginx with scripts/setup.sh test, build the backends with scripts/build.sh")
     for each in sys.argv[1:] or ENV:
         test(each)

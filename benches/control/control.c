@@ -1,8 +1,8 @@
-/* The control: the least a program can do to answer HTTP on Linux. Every start is compared with it.
+/* The control: a minimal HTTP server for Linux, which every start is compared with.
  *
- * LISTEN_FDS=1 and LISTEN_PID=<own pid>: serves the listener at fd 3. Else binds HOST:PORT.
- * READY_FD=<n>: gets one byte when connections are accepted. Ends with 0 on TERM, also as PID 1.
- * Each connection gets one answer and is closed. */
+ * With LISTEN_FDS=1 and LISTEN_PID=<own pid> it serves the listener at fd 3; otherwise it binds HOST:PORT.
+ * With READY_FD=<n> it writes one byte there once it accepts connections. On SIGTERM it exits with 0, also as PID 1.
+ * Each connection gets one response and is closed. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -63,7 +63,7 @@ int main(void)
         if (peer < 0)
             _exit(1);
         if (read(peer, request, sizeof request) > 0 && write(peer, ANSWER, sizeof ANSWER - 1) < 0)
-            request[0] = 0; /* the peer has gone: nothing to do but go on */
+            request[0] = 0; /* the peer has disconnected: ignore it */
         close(peer);
     }
 }

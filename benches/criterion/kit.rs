@@ -1,4 +1,4 @@
-//! space-kit.
+//! Benches of space-kit.
 
 use std::ffi::OsString;
 use std::hash::RandomState;
@@ -26,24 +26,25 @@ pub(crate) fn benches(c: &mut Criterion) {
     jwt(c);
 }
 
-/// A request, its route and its answer: in memory, and over a socket.
+/// A request with routing and its response: in memory, and over a socket.
 fn handle(c: &mut Criterion) {
     let mut group = c.benchmark_group("handle");
     let quiet = |name: &str| (name == "LOG_LEVEL").then(|| OsString::from("error"));
     let mut memory = InMemory::new(&python_backend::SERVICE, &quiet);
-    let is_answer = |answer: &[u8]| answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"}");
-    assert!(is_answer(&memory.ask(HEALTH)));
+    let is_response =
+        |response: &[u8]| response.starts_with(b"HTTP/1.1 200 OK\r\n") && response.ends_with(b"}");
+    assert!(is_response(&memory.ask(HEALTH)));
     group.bench_function("health, in memory", |b| b.iter(|| memory.ask(black_box(HEALTH))));
     let missing = b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n";
     assert!(memory.ask(missing).starts_with(b"HTTP/1.1 404 Not Found\r\n"));
     group
         .bench_function("a path that is not there, in memory", |b| b.iter(|| memory.ask(black_box(missing))));
 
-    let (mut stream, mut answer) = (socket::start(&python_backend::SERVICE, &[]), Vec::new());
-    socket::ask(&mut stream, HEALTH, b"}", &mut answer);
-    assert!(is_answer(&answer));
+    let (mut stream, mut response) = (socket::start(&python_backend::SERVICE, &[]), Vec::new());
+    socket::ask(&mut stream, HEALTH, b"}", &mut response);
+    assert!(is_response(&response));
     group.bench_function("health, over a socket", |b| {
-        b.iter(|| socket::ask(&mut stream, black_box(HEALTH), b"}", &mut answer));
+        b.iter(|| socket::ask(&mut stream, black_box(HEALTH), b"}", &mut response));
     });
 }
 
@@ -96,7 +97,7 @@ fn rate_limit(c: &mut Criterion) {
     });
 }
 
-/// Tokens of an issuer: reading, and the check of the signature.
+/// Tokens of an issuer: parsing, and verifying the signature.
 fn jwt(c: &mut Criterion) {
     let mut group = c.benchmark_group("jwt");
     let claims = json!({"iss": "https://issuer.example", "aud": "a", "sub": "1", "exp": 2_000_000_000, "iat": 1_700_000_000});

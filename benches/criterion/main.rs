@@ -1,6 +1,6 @@
-//! Parts of the services, timed by criterion. Each is asked for its result before it is timed. Groups have the names
-//! of the modules. `benches/README.md` tells how two commits are compared.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, missing_docs)] // a bench that cannot go on is to fail
+//! Times parts of the services with Criterion. Each bench asserts its result once before it is timed.
+//! `benches/README.md` explains how to compare two commits.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, missing_docs)] // a bench fails by panicking
 
 mod kit;
 mod nodejs_backend;
@@ -11,7 +11,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 
 criterion_group! {
     name = benches;
-    // One commit built in two folders differs by more than criterion's one per cent: where code lies in memory.
+    // One commit built in two folders differs by more than Criterion's default of 1 %, because of code placement.
     config = Criterion::default().noise_threshold(0.05);
     targets = kit::benches, python_backend::benches, nodejs_backend::benches
 }

@@ -1,4 +1,4 @@
-//! nodejs-backend.
+//! Benches of nodejs-backend.
 
 use std::hint::black_box;
 
@@ -22,7 +22,7 @@ fn session(c: &mut Criterion, bench: &Bench) {
     group.bench_function("decode", |b| b.iter(|| bench.decode(black_box(text.as_bytes()))));
 }
 
-/// A session's cookie.
+/// The session cookie.
 fn seal(c: &mut Criterion, bench: &Bench) {
     let mut group = c.benchmark_group("seal");
     let plain = bench.encode();
@@ -33,7 +33,7 @@ fn seal(c: &mut Criterion, bench: &Bench) {
     group.bench_function("open", |b| b.iter(|| bench.open(black_box(&sealed))));
 }
 
-/// A token for other backends: made here, and checked as another backend of ours does.
+/// A token for other backends: signing, and verifying like another of our backends.
 fn token(c: &mut Criterion, bench: &Bench) {
     let mut group = c.benchmark_group("token");
     let (token, keys) = (bench.sign(), KeySet::parse(bench.key_set().as_bytes()).unwrap());

@@ -1,4 +1,4 @@
-//! python-backend.
+//! Benches of python-backend.
 
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -46,7 +46,7 @@ fn json_scan(c: &mut Criterion) {
     });
 }
 
-/// An upstream's events, framed as events but not as chunks.
+/// An upstream's event stream, without chunked framing.
 fn stream(events: u64) -> String {
     let choice = |delta: Value, reason: Value| json!({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "org/model", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]});
     let content = format!("data: {}\n\n", choice(json!({"content": "hello "}), Value::Null));
@@ -58,7 +58,11 @@ fn sse(c: &mut Criterion) {
     let mut group = c.benchmark_group("sse");
     let (text, mut out) = (stream(EVENTS), Vec::new());
     assert_eq!(benching::events(text.as_bytes(), &mut out), EVENTS as usize);
-    assert_eq!(text, String::from_utf8(out.clone()).unwrap() + "data: [DONE]\n\n", "passed on as it came");
+    assert_eq!(
+        text,
+        String::from_utf8(out.clone()).unwrap() + "data: [DONE]\n\n",
+        "passed through unchanged"
+    );
     group.throughput(Throughput::Elements(EVENTS));
     group.bench_function("events found, inspected and written", |b| {
         b.iter(|| {
@@ -68,7 +72,7 @@ fn sse(c: &mut Criterion) {
     });
 }
 
-/// The whole way of a stream, from the upstream's socket to the client's. Time for one event is what is told.
+/// A stream from the upstream's socket to the client's. The reported time is that of one event.
 fn relay(c: &mut Criterion) {
     let mut group = c.benchmark_group("relay");
     let env = [("UPSTREAM_URL", format!("http://{}/v1", upstream()))];
@@ -79,33 +83,33 @@ fn relay(c: &mut Criterion) {
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    let mut answer = Vec::new();
-    socket::ask(&mut client, request.as_bytes(), b"0\r\n\r\n", &mut answer);
-    let count = answer.windows(7).filter(|window| window == b"hello \"").count();
+    let mut response = Vec::new();
+    socket::ask(&mut client, request.as_bytes(), b"0\r\n\r\n", &mut response);
+    let count = response.windows(7).filter(|window| window == b"hello \"").count();
     assert!(
-        answer.starts_with(b"HTTP/1.1 200 OK\r\n") && count == EVENTS as usize,
+        response.starts_with(b"HTTP/1.1 200 OK\r\n") && count == EVENTS as usize,
         "{}",
-        String::from_utf8_lossy(&answer)
+        String::from_utf8_lossy(&response)
     );
     group.throughput(Throughput::Elements(EVENTS));
     group.bench_function("events from socket to socket", |b| {
-        b.iter(|| socket::ask(&mut client, black_box(request.as_bytes()), b"0\r\n\r\n", &mut answer));
+        b.iter(|| socket::ask(&mut client, black_box(request.as_bytes()), b"0\r\n\r\n", &mut response));
     });
 }
 
-/// Answers each request with the same stream, an event in each chunk.
+/// Answers each request with the same stream, one event per chunk.
 fn upstream() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let mut answer =
+    let mut response =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
     for event in stream(EVENTS).split_inclusive("\n\n") {
-        answer += &format!("{:x}\r\n{event}\r\n", event.len());
+        response += &format!("{:x}\r\n{event}\r\n", event.len());
     }
-    answer += "0\r\n\r\n";
+    response += "0\r\n\r\n";
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let (mut stream, answer) = (stream.unwrap(), answer.clone());
+            let (mut stream, response) = (stream.unwrap(), response.clone());
             thread::spawn(move || {
                 let mut request = Vec::new();
                 let mut buffer = [0; 4096];
@@ -113,7 +117,7 @@ fn upstream() -> SocketAddr {
                     request.extend_from_slice(&buffer[..read]);
                     if request.ends_with(b"}") {
                         request.clear();
-                        stream.write_all(answer.as_bytes()).unwrap();
+                        stream.write_all(response.as_bytes()).unwrap();
                     }
                 }
             });

@@ -1,4 +1,4 @@
-//! A service of this process on a socket, and a client that keeps its connection.
+//! Runs a service in this process on a socket, with a client that keeps its connection open.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use space_kit::Service;
 
-/// Starts the service in a thread that lasts as long as the process, and connects.
+/// Starts the service on a thread that lives as long as the process, and connects to it.
 pub(crate) fn start<S: Send + Sync + 'static>(
     service: &'static Service<S>,
     env: &'static [(&str, String)],
@@ -35,14 +35,14 @@ pub(crate) fn start<S: Send + Sync + 'static>(
     }
 }
 
-/// Sends a request and reads until the answer ends in `end`.
-pub(crate) fn ask(stream: &mut TcpStream, request: &[u8], end: &[u8], answer: &mut Vec<u8>) {
+/// Sends a request and reads until the response ends with `end`.
+pub(crate) fn ask(stream: &mut TcpStream, request: &[u8], end: &[u8], response: &mut Vec<u8>) {
     stream.write_all(request).unwrap();
-    answer.clear();
+    response.clear();
     let mut buffer = [0; 64 * 1024];
-    while !answer.ends_with(end) {
+    while !response.ends_with(end) {
         let read = stream.read(&mut buffer).unwrap();
-        assert!(read > 0, "the service closed: {}", String::from_utf8_lossy(answer));
-        answer.extend_from_slice(&buffer[..read]);
+        assert!(read > 0, "the service closed: {}", String::from_utf8_lossy(response));
+        response.extend_from_slice(&buffer[..read]);
     }
 }

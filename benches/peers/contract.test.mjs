@@ -1,4 +1,5 @@
-// Like for like: what is compared answers alike. One contract for each kind of service, for ours and for its peer.
+// Tests that our services and their peers behave alike, so that the figures compare like with like: one contract for
+// gateways, one for sign-in services.
 // usage: PEERS="$(scripts/peers.sh)" PYTHON_BACKEND=FILE NODEJS_BACKEND=FILE node --test contract.test.mjs
 import assert from "node:assert/strict"
 import { createHash, createPublicKey, verify } from "node:crypto"
@@ -21,18 +22,18 @@ const chat = (url, body, headers = {}) => fetch(`${url}/v1/chat/completions`, {
   method: "POST", headers: { "content-type": "application/json", ...headers },
   body: JSON.stringify({ messages: [{ role: "user", content: "two words" }], ...body }),
 })
-/** The data of a stream's events, which are nothing but data. */
+/** Returns the data of a stream's events, and checks that they have no other fields. */
 const events = async response => {
   assert.equal(response.status, 200)
   assert.match(response.headers.get("content-type"), /^text\/event-stream/)
   const text = await response.text()
-  assert.ok(text.endsWith("\n\n"), "it ends after an event")
+  assert.ok(text.endsWith("\n\n"), "the stream ends after a complete event")
   return text.trimEnd().split("\n\n").map(event => /^data: (.*)$/.exec(event)[1])
 }
 const contentOf = chunks => chunks.map(chunk => chunk.choices[0].delta.content ?? "").join("")
 
 for (const [name, command] of Object.entries({ ...gateways, ...signIns, ...bare })) {
-  test(`${name}: /health says in JSON that it is up, and since when`, async t => {
+  test(`${name}: /health returns status and uptime as JSON`, async t => {
     const { url } = await start(t, command, { AUTH_SECRET: SECRET, DEV_SIGN_IN: "yes" })
     const response = await fetch(`${url}/health`)
     assert.equal(response.status, 200)
@@ -42,7 +43,7 @@ for (const [name, command] of Object.entries({ ...gateways, ...signIns, ...bare 
 }
 
 for (const [name, command] of Object.entries({ ...gateways, ...signIns })) {
-  test(`${name}: / is a page, for HEAD too, and TERM ends it`, async t => {
+  test(`${name}: / is a page, also for HEAD, and SIGTERM stops the service`, async t => {
     const { url, end } = await start(t, command, { AUTH_SECRET: SECRET, DEV_SIGN_IN: "yes" })
     for (const method of ["GET", "HEAD"]) {
       const response = await fetch(url, { method, headers: { accept: "text/html" } })
@@ -55,7 +56,7 @@ for (const [name, command] of Object.entries({ ...gateways, ...signIns })) {
 }
 
 for (const [name, command] of Object.entries(gateways)) {
-  test(`${name}: without settings there is the demo model, whole and streamed`, async t => {
+  test(`${name}: without configuration it serves the demo model, with and without a stream`, async t => {
     const { url } = await start(t, command)
     const { object, data } = await json(await fetch(`${url}/v1/models`))
     assert.deepEqual([object, data.map(model => [model.id, model.object])], ["list", [["demo", "model"]]])
@@ -75,13 +76,13 @@ for (const [name, command] of Object.entries(gateways)) {
     const chunks = streamed.map(JSON.parse)
     assert.ok(chunks.every(chunk => chunk.object === "chat.completion.chunk" && chunk.id === chunks[0].id))
     assert.equal(contentOf(chunks), message.content)
-    assert.equal(chunks.length, completion_tokens + 2, "the role, each word, the end")
+    assert.equal(chunks.length, completion_tokens + 2, "one chunk for the role, one per word, one for the end")
     assert.equal(chunks.at(-1).choices[0].finish_reason, "stop")
   })
 
-  test(`${name}: a chat goes to the upstream with the server's token, never with the client's`, async t => {
+  test(`${name}: a chat is sent upstream with the server's token, never with the client's`, async t => {
     const behind = await upstream(t)
-    // Two names for one token: python-backend keeps HF_TOKEN for Hugging Face's own hosts.
+    // UPSTREAM_API_KEYS as well, because python-backend sends HF_TOKEN only to Hugging Face's own hosts.
     const { url } = await start(t, command, { UPSTREAM_URL: `${behind.url}/v1`, HF_TOKEN: TOKEN, UPSTREAM_API_KEYS: TOKEN, ACCESS: "open" })
     const { data } = await json(await fetch(`${url}/v1/models`))
     assert.deepEqual(data.map(model => model.id), ["demo", "org/model"])
@@ -99,41 +100,41 @@ for (const [name, command] of Object.entries(gateways)) {
     assert.deepEqual(behind.seen.slice(1).map(({ body }) => JSON.parse(body).model), ["org/model", "org/model"])
   })
 
-  test(`${name}: an upstream's refusal reaches the client, and one that is gone is a 502`, async t => {
+  test(`${name}: an upstream's error reaches the client, and an unreachable upstream is a 502`, async t => {
     const behind = await upstream(t)
     const { url } = await start(t, command, { UPSTREAM_URL: `${behind.url}/v1`, HF_TOKEN: TOKEN, UPSTREAM_API_KEYS: TOKEN, ACCESS: "open" })
-    const refused = await chat(url, { model: "org/broke" })
-    assert.equal(refused.status, 402)
-    assert.match((await json(refused)).error.message, /no credits/)
+    const rejected = await chat(url, { model: "org/broke" })
+    assert.equal(rejected.status, 402)
+    assert.match((await json(rejected)).error.message, /no credits/)
     behind.stop()
-    const gone = await chat(url, { model: "org/model" })
-    assert.equal(gone.status, 502)
-    assert.equal((await json(gone)).error.code, "upstream_error")
+    const unreachable = await chat(url, { model: "org/model" })
+    assert.equal(unreachable.status, 502)
+    assert.equal((await json(unreachable)).error.code, "upstream_error")
   })
 }
 
 for (const [name, command] of Object.entries(signIns)) {
-  test(`${name}: a sign-in leads to the provider and back, to a session and a token that others can check`, async t => {
+  test(`${name}: a sign-in at the provider creates a session and a token that other services can verify`, async t => {
     const issuer = await provider(t)
     const { url } = await start(t, command, {
       AUTH_SECRET: SECRET, OPENID_PROVIDER_URL: issuer.url, OAUTH_CLIENT_ID: CLIENT.id, OAUTH_CLIENT_SECRET: CLIENT.secret,
       OAUTH_SCOPES: "openid profile email",
     })
-    const jar = new Map()
-    const visit = async (to, init = {}) => {
-      const cookie = [...jar].map(pair => pair.join("=")).join("; ")
+    const cookies = new Map()
+    const request = async (to, init = {}) => {
+      const cookie = [...cookies].map(pair => pair.join("=")).join("; ")
       const response = await fetch(new URL(to, url), { redirect: "manual", ...init, headers: { cookie, origin: url, ...init.headers } })
       for (const set of response.headers.getSetCookie()) {
         const [, key, value] = /^([^=]+)=([^;]*)/.exec(set)
-        if (/max-age=0/i.test(set)) jar.delete(key)
-        else jar.set(key, value)
+        if (/max-age=0/i.test(set)) cookies.delete(key)
+        else cookies.set(key, value)
       }
       return response
     }
-    assert.equal(await json(await visit("/api/auth/get-session")), null, "signed out at first")
-    assert.equal((await visit("/api/auth/token")).status, 401)
+    assert.equal(await json(await request("/api/auth/get-session")), null, "signed out at first")
+    assert.equal((await request("/api/auth/token")).status, 401)
 
-    const begun = await visit("/api/auth/sign-in/social", {
+    const begun = await request("/api/auth/sign-in/social", {
       method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ provider: "huggingface", callbackURL: "/done" }),
     })
     assert.equal(begun.status, 200)
@@ -148,31 +149,31 @@ for (const [name, command] of Object.entries(signIns)) {
 
     const back = new URL(query.redirect_uri)
     back.search = new URLSearchParams({ code: issuer.agree(query), state: query.state, iss: issuer.url })
-    const done = await visit(back)
+    const done = await request(back)
     assert.equal(new URL(done.headers.get("location"), url).href, `${url}/done`)
-    assert.equal(createHash("sha256").update(issuer.asked.code_verifier).digest("base64url"), query.code_challenge)
+    assert.equal(createHash("sha256").update(issuer.tokenRequest.code_verifier).digest("base64url"), query.code_challenge)
 
-    const { user, session } = await json(await visit("/api/auth/get-session"))
+    const { user, session } = await json(await request("/api/auth/get-session"))
     assert.deepEqual([user.name, session.userId], ["Ann Example", user.id])
     assert.ok(new Date(session.expiresAt) > new Date())
 
-    const { token } = await json(await visit("/api/auth/token"))
+    const { token } = await json(await request("/api/auth/token"))
     const [head, claims, signature] = token.split(".")
     const { alg, kid } = JSON.parse(Buffer.from(head, "base64url"))
     const payload = JSON.parse(Buffer.from(claims, "base64url"))
     assert.deepEqual([alg, payload.sub, payload.iss, payload.aud, payload.exp - payload.iat], ["EdDSA", user.id, url, url, 900])
-    const key = (await json(await visit("/api/auth/jwks"))).keys.find(key => key.kid === kid)
+    const key = (await json(await request("/api/auth/jwks"))).keys.find(key => key.kid === kid)
     assert.ok(verify(null, `${head}.${claims}`, createPublicKey({ key, format: "jwk" }), Buffer.from(signature, "base64url")))
-    assert.equal(key.d, undefined, "the private part stays here")
+    assert.equal(key.d, undefined, "the private key is not published")
   })
 
-  test(`${name}: a return with a state that was never given out makes no session`, async t => {
+  test(`${name}: a callback with an unknown state creates no session`, async t => {
     const issuer = await provider(t)
     const { url } = await start(t, command, { AUTH_SECRET: SECRET, OPENID_PROVIDER_URL: issuer.url, OAUTH_CLIENT_ID: CLIENT.id, OAUTH_CLIENT_SECRET: CLIENT.secret })
-    const query = new URLSearchParams({ code: issuer.agree({}), state: "never-given-out-0123456789", iss: issuer.url })
-    const refused = await fetch(`${url}/api/auth/callback/huggingface?${query}`, { redirect: "manual" })
-    assert.match(refused.headers.get("location"), /error/)
-    assert.ok(refused.headers.getSetCookie().every(cookie => !/session/.test(cookie.split("=")[0]) || /max-age=0/i.test(cookie)))
-    assert.equal(issuer.asked, undefined, "the code was not even tried")
+    const query = new URLSearchParams({ code: issuer.agree({}), state: "an-unknown-state-0123456789", iss: issuer.url })
+    const rejected = await fetch(`${url}/api/auth/callback/huggingface?${query}`, { redirect: "manual" })
+    assert.match(rejected.headers.get("location"), /error/)
+    assert.ok(rejected.headers.getSetCookie().every(cookie => !/session/.test(cookie.split("=")[0]) || /max-age=0/i.test(cookie)))
+    assert.equal(issuer.tokenRequest, undefined, "the code is not exchanged")
   })
 }

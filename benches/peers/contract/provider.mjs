@@ -1,4 +1,4 @@
-// An OpenID provider without pages: whoever asks is Ann. It holds a code to the challenge that it was asked with.
+// An OpenID provider without pages that signs everyone in as Ann. It verifies each code's PKCE challenge.
 import { createHash, generateKeyPairSync, randomUUID, sign } from "node:crypto"
 import http from "node:http"
 import { text } from "node:stream/consumers"
@@ -31,13 +31,13 @@ export async function provider(t) {
       case "/jwks": return json({ keys: [jwk] })
       case "/userinfo": return json(ANN)
       case "/token": {
-        made.asked = Object.fromEntries(new URLSearchParams(await text(request)))
-        const asked = codes.get(made.asked.code)
-        codes.delete(made.asked.code)
+        made.tokenRequest = Object.fromEntries(new URLSearchParams(await text(request)))
+        const query = codes.get(made.tokenRequest.code)
+        codes.delete(made.tokenRequest.code)
         const basic = `Basic ${Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString("base64")}`
-        const fits = createHash("sha256").update(made.asked.code_verifier ?? "").digest("base64url") === asked?.code_challenge
+        const fits = createHash("sha256").update(made.tokenRequest.code_verifier ?? "").digest("base64url") === query?.code_challenge
         if (request.headers.authorization !== basic || !fits) return json({ error: "invalid_grant" }, 400)
-        return json({ access_token: "a", token_type: "Bearer", expires_in: 600, id_token: idToken(asked.nonce) })
+        return json({ access_token: "a", token_type: "Bearer", expires_in: 600, id_token: idToken(query.nonce) })
       }
       default: return json({}, 404)
     }

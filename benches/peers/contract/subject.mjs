@@ -1,12 +1,12 @@
-// A subject as a process. It gets a socket that listens already, and says by a byte that it serves: no port is guessed,
-// nothing is polled. nginx knows neither; it gets a port that was free a moment ago.
+// Starts a service or peer as a process. It inherits a listening socket and writes a ready byte, so that the test
+// neither guesses a port nor polls. nginx supports neither, so it gets a port that was free a moment before.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import net from "node:net"
 
-/** Starts `command` and gives its address; it is ended with the test. */
+/** Starts `command` and returns its address. The process ends with the test. */
 export async function start(t, command, more = {}) {
-  if (!command) throw new Error("PEERS, PYTHON_BACKEND or NODEJS_BACKEND does not name this subject")
+  if (!command) throw new Error("PEERS, PYTHON_BACKEND or NODEJS_BACKEND does not contain this service")
   const listener = net.createServer().listen(0, "127.0.0.1")
   await once(listener, "listening")
   const { port } = listener.address(), url = `http://127.0.0.1:${port}`
@@ -17,16 +17,16 @@ export async function start(t, command, more = {}) {
 
   const [file, ...words] = command.split(" ")
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...own, ...more }
-  // Node.js has no public name for the number of a socket.
+  // Node.js has no public API for a socket's descriptor number.
   const child = spawn(file, words, { env, stdio: ["ignore", "ignore", "pipe", isNginx ? "ignore" : listener._handle.fd, "pipe"] })
   const log = []
   child.stderr.on("data", text => log.push(text))
   const ended = once(child, "exit")
   t.after(() => { child.kill("SIGKILL"); for (const pipe of child.stdio) pipe?.destroy(); return ended })
-  listener.close() // the child has its own
+  listener.close() // the child has its own copy
   const failed = ended.then(([code, signal]) => { throw new Error(`${command} ended (${code ?? signal}):\n${Buffer.concat(log)}`) })
   await Promise.race([isNginx ? accepting(port, child) : once(child.stdio[4], "data"), failed])
-  failed.catch(() => {}) // from now on it may end
+  failed.catch(() => {}) // after the start, an exit is no failure
   return { url, end: () => { child.kill("SIGTERM"); return ended } }
 }
 

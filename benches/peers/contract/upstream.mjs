@@ -1,4 +1,4 @@
-// An upstream that speaks OpenAI's API, and keeps what it was asked.
+// An upstream with OpenAI's API that records its requests.
 import { once } from "node:events"
 import http from "node:http"
 import { text } from "node:stream/consumers"
@@ -31,7 +31,7 @@ export async function upstream(t) {
   return { url, seen, stop }
 }
 
-/** Listens on a port of its own until the test ends. */
+/** Listens on a free port until the test ends. */
 export async function serve(t, server) {
   server.listen(0, "127.0.0.1")
   await once(server, "listening")

@@ -1,4 +1,4 @@
-// The smallest honest server of Go's net/http: what the tables call "go".
+// A minimal server with Go's net/http: the peer "go" of the tables.
 package main
 
 import (

@@ -1,7 +1,7 @@
 #!/bin/sh
-# nginx on PORT: /health is a constant, all else goes to UPSTREAM (host:port) over kept-alive connections.
-# It cannot read its port from the environment, so this shell writes the configuration and becomes nginx; its own
-# files are in DIR, the first argument. No program is started before nginx.
+# Runs nginx on PORT: /health is a constant, all other paths are proxied to UPSTREAM (host:port) over keep-alive
+# connections. nginx cannot read its port from the environment, so this shell writes the configuration to DIR, the
+# first argument, and replaces itself by nginx. It starts no other program.
 set -eu
 health='{"status":"ok","service":"nginx","version":"1","uptime_seconds":0}'
 printf '%s' "worker_processes 1; daemon off; pid $1/pid; error_log stderr;

@@ -1,4 +1,4 @@
-// The smallest honest server of node:http: what the tables call "node-http".
+// A minimal server with node:http: the peer "node-http" of the tables.
 import { writeSync } from "node:fs"
 import http from "node:http"
 

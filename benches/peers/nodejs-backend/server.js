@@ -1,5 +1,5 @@
-// Better Auth without a database, on Hono, as its users run it: what nodejs-backend is measured beside. The variables
-// are nodejs-backend's. It does less: no limit for sign-ins, no metrics, no request log.
+// The peer of nodejs-backend: Better Auth without a database, on Hono, the way its users run it. It reads nodejs-backend's
+// variables. It does less: no rate limit for sign-ins, no metrics, no request log.
 import { writeSync } from "node:fs"
 import { createAdaptorServer } from "@hono/node-server"
 import { betterAuth } from "better-auth"
@@ -8,7 +8,7 @@ import { Hono } from "hono"
 
 const { env } = process
 const port = Number(env.PORT ?? 7860)
-// Without a client id there is no provider, as nodejs-backend has none with DEV_SIGN_IN.
+// Without a client id there is no provider, like nodejs-backend with DEV_SIGN_IN.
 const providers = env.OAUTH_CLIENT_ID ? [{
   providerId: "huggingface",
   discoveryUrl: `${env.OPENID_PROVIDER_URL ?? "https://huggingface.co"}/.well-known/openid-configuration`,

@@ -1,7 +1,7 @@
-"""An OpenAI-compatible gateway as FastAPI's users write it: what python-backend is measured beside.
+"""The peer of python-backend: an OpenAI-compatible gateway, written the way FastAPI's users write it.
 
-It forwards chats to UPSTREAM_URL with HF_TOKEN put in here. Without UPSTREAM_URL it has a demo model alone, whose
-answers have the shape of python-backend's. It does less: no access control, limits, retries, metrics, request log.
+It forwards chat requests to UPSTREAM_URL with HF_TOKEN. Without UPSTREAM_URL it only has a demo model with the same
+response format as python-backend's. It does less: no access control, limits, retries, metrics or request log.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ STARTED = time.monotonic()
 
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI):
-    """One pool of kept-alive connections for all requests."""
+    """Creates one pool of keep-alive connections for all requests."""
     headers = {"authorization": f"Bearer {TOKEN}"} if TOKEN else {}
     limits = httpx.Limits(max_connections=1024, max_keepalive_connections=1024, keepalive_expiry=75)
     async with httpx.AsyncClient(headers=headers, limits=limits, timeout=httpx.Timeout(600, connect=10)) as client:
@@ -60,7 +60,7 @@ async def models():
             answer = await app.state.client.get(f"{UPSTREAM}/models")
             answer.raise_for_status()
         except httpx.HTTPError as error:
-            return refusal(502, "upstream_error", f"the upstream failed: {type(error).__name__}")
+            return error_response(502, "upstream_error", f"the upstream failed: {type(error).__name__}")
         data += answer.json()["data"]
     return {"object": "list", "data": data}
 
@@ -72,16 +72,16 @@ async def chat(request: Request):
         body = json.loads(text)
         model, stream, messages = body["model"], bool(body.get("stream")), body["messages"]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return refusal(400, "invalid_value", "a JSON object with model and messages is expected")
+        return error_response(400, "invalid_value", "a JSON object with model and messages is expected")
     if model == DEMO:
         return demo(messages, stream)
     if not UPSTREAM:
-        return refusal(404, "model_not_found", f"there is no model {model}; there is: {DEMO}")
+        return error_response(404, "model_not_found", f"there is no model {model}; there is: {DEMO}")
     return await forward(text)
 
 
 async def forward(text: bytes) -> Response:
-    """The body as it came; the answer's body as it comes. A client that leaves closes the upstream's connection."""
+    """Passes both bodies through unchanged. When the client disconnects, the upstream connection is closed."""
     client = app.state.client
     sent = client.build_request("POST", f"{UPSTREAM}/chat/completions", content=text,
                                 headers={"content-type": "application/json"})
@@ -94,9 +94,9 @@ async def forward(text: bytes) -> Response:
                                      BackgroundTask(answer.aclose))
         return Response(await answer.aread(), answer.status_code, media_type=kind)
     except httpx.TimeoutException:
-        return refusal(504, "upstream_timeout", "the upstream did not answer in time")
+        return error_response(504, "upstream_timeout", "the upstream did not answer in time")
     except httpx.HTTPError as error:
-        return refusal(502, "upstream_error", f"the upstream failed: {type(error).__name__}")
+        return error_response(502, "upstream_error", f"the upstream failed: {type(error).__name__}")
 
 
 def demo(messages: list, stream: bool) -> Response:
@@ -130,13 +130,13 @@ async def events(frame: dict, words: list[str]):
     yield "data: [DONE]\n\n"
 
 
-def refusal(status: int, code: str, message: str) -> JSONResponse:
+def error_response(status: int, code: str, message: str) -> JSONResponse:
     kind = "invalid_request_error" if status < 500 else "server_error"
     return JSONResponse({"error": {"message": message, "type": kind, "param": None, "code": code}}, status)
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which says by one byte to READY_FD that it accepts connections."""
+    """uvicorn that writes one byte to READY_FD once it accepts connections."""
 
     async def startup(self, sockets=None):
         await super().startup(sockets)

@@ -50,7 +50,7 @@ before(async () => {
       stdin: { contents, resolveDir: new URL(".", import.meta.url).pathname }, bundle: true, format: "esm", write: false })
     return `<!doctype html><script type="module">${text.replaceAll("</script", "<\\/script")}</script>`
   }
-  const script = filled(popup).split('<script type="module">\n')[1].split("\n</script>")[0].split("\nconst tell")[0]
+  const script = filled(popup).split('<script type="module">\n')[1].split("\n</script>")[0].split("\nconst showError")[0]
   const [create, rest] = client.split("\n// after signIn:\n")
   pages["/client"] = await bundle(`${script}\n${create}\nwindow.signIn = signIn\nwindow.user = async () => {\n${rest}\nreturn session?.user.name ?? null }`)
   const [first, begin, read] = filled(redirect).split(/\n(?=await auth|const \{ data)/)
@@ -67,7 +67,7 @@ const says = (page, words) => page.waitForFunction(words => document.getElementB
 const token = page => page.evaluate("sessionStorage.token")
 async function signedIn(path) {
   const page = await open(path)
-  await says(page, "Nobody is signed in")
+  await says(page, "You are not signed in")
   await page.click("#in")
   await says(page, "You are Ann Example")
   return page
@@ -86,24 +86,24 @@ test("by popup: in, kept over a reload, out", async () => {
   await page.reload()
   await says(page, "You are Ann Example")
   await page.click("#out")
-  await says(page, "Nobody is signed in")
+  await says(page, "You are not signed in")
   assert.equal(await token(page), undefined)
   await page.reload()
-  await says(page, "Nobody is signed in")
+  await says(page, "You are not signed in")
 })
 
 test("a window that the browser blocks is told", async () => {
   const page = await open("/popup")
-  await says(page, "Nobody is signed in")
+  await says(page, "You are not signed in")
   await page.evaluate("window.open = () => null")
   await page.click("#in")
-  await says(page, "Allow this site to open a window.")
+  await says(page, "Allow this site to open popups.")
 })
 
 test("a sign-in that fails is told", async () => {
   pages["/wrong"] = pages["/popup"].replace('provider: "huggingface"', 'provider: "nobody"')
   const page = await open("/wrong")
-  await says(page, "Nobody is signed in")
+  await says(page, "You are not signed in")
   await page.click("#in")
   await page.waitForFunction("/provider/.test(document.getElementById('who').textContent)", { timeout: 9000 })
 })
@@ -130,7 +130,7 @@ test("a renewed token is kept, by fetch and by the Better Auth client", async ()
 
 test("a chat as whoever signed in, with a new token where the old one has ended", async () => {
   const page = await open("/chat")
-  await says(page, "Nobody is signed in")
+  await says(page, "You are not signed in")
   const asked = "chat([{ role: 'user', content: 'Hello' }])"
   assert.equal(await page.evaluate(`${asked}.catch(problem => problem.message)`), "Sign in first.")
   await page.click("#in")

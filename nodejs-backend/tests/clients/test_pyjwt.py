@@ -47,7 +47,7 @@ class Service:
         start = json.dumps({"provider": "huggingface", "callbackURL": "/"})
         _, text, [flow] = self.send("POST", "/api/auth/sign-in/social", start, {"content-type": "application/json"})
         state = urllib.parse.parse_qs(urllib.parse.urlsplit(json.loads(text)["url"]).query)["state"][0]
-        form = urllib.parse.urlencode({"state": state, "way": "callback", "username": "ann", "name": "Ann"})
+        form = urllib.parse.urlencode({"state": state, "callback_path": "callback", "username": "ann", "name": "Ann"})
         answer, _, _ = self.send("POST", "/dev/sign-in", form, {"content-type": "application/x-www-form-urlencoded"})
         _, _, [session] = self.send("GET", answer.headers["location"], cookie=flow)
         return session

@@ -1,15 +1,15 @@
-//! A browser as far as cookies and one visitor go.
+//! A minimal browser: it keeps cookies and signs one visitor in.
 
 use space_kit::testing::{Process, Reply};
 
-use crate::provider::{CLIENT_ID, CLIENT_SECRET, Provider, query};
+use crate::mock_provider::{CLIENT_ID, CLIENT_SECRET, MockProvider, query};
 
 pub(crate) const SECRET: &str = "q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA=";
 pub(crate) const BASE: &str = "http://127.0.0.1:7861";
 pub(crate) const SITE: &str = "https://site.example";
 
-/// A service with a provider and one trusted site.
-pub(crate) fn start(provider: &Provider, more: &[(&str, &str)]) -> Process {
+/// A service with a provider and one trusted site; `more` adds or replaces variables.
+pub(crate) fn start(provider: &MockProvider, more: &[(&str, &str)]) -> Process {
     let env = [
         ("AUTH_URL", BASE),
         ("AUTH_SECRET", SECRET),
@@ -24,7 +24,7 @@ pub(crate) fn start(provider: &Provider, more: &[(&str, &str)]) -> Process {
     Process::start(env!("CARGO_BIN_EXE_nodejs-backend"), &[&kept, more].concat())
 }
 
-/// Cookies by name, and where they are sent.
+/// The cookies of one visitor.
 #[derive(Default, Clone)]
 pub(crate) struct Browser {
     pub(crate) cookies: Vec<(String, String)>,
@@ -51,7 +51,7 @@ impl Browser {
         reply
     }
 
-    /// Keeps what an answer sets and forgets what it deletes.
+    /// Applies the `Set-Cookie` headers of a response.
     pub(crate) fn keep(&mut self, reply: &Reply) {
         for (_, set) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (name, value) = set.split(';').next().unwrap().split_once('=').unwrap();
@@ -70,7 +70,7 @@ impl Browser {
         self.send(service, "POST", path, &[("content-type", "application/json"), ("origin", BASE)], body)
     }
 
-    /// Begins a sign-in that returns to `/done`; gives the provider's address.
+    /// Starts a sign-in that returns to `/done`; returns the provider's address.
     pub(crate) fn begin(&mut self, service: &Process) -> String {
         let reply = self.post(
             service,
@@ -81,22 +81,22 @@ impl Browser {
         reply.json()["url"].as_str().unwrap().to_owned()
     }
 
-    /// The path that the provider's consent leads back to.
-    pub(crate) fn consent(provider: &Provider, url: &str) -> String {
+    /// The callback to which the provider redirects after the visitor's consent.
+    pub(crate) fn consent(provider: &MockProvider, url: &str) -> String {
         let asked = query(url);
         let path = asked["redirect_uri"].strip_prefix(BASE).unwrap().to_owned();
         let code = provider.consent(url);
         format!("{path}?code={code}&state={}", asked["state"])
     }
 
-    /// A whole sign-in; gives the callback's answer.
-    pub(crate) fn sign_in(&mut self, service: &Process, provider: &Provider) -> Reply {
+    /// A complete sign-in; returns the response of the callback.
+    pub(crate) fn sign_in(&mut self, service: &Process, provider: &MockProvider) -> Reply {
         let url = self.begin(service);
         let path = Browser::consent(provider, &url);
         self.get(service, &path)
     }
 
-    /// The id of the user who is signed in.
+    /// The id of the signed-in user.
     pub(crate) fn user(&mut self, service: &Process) -> Option<String> {
         let session = self.get(service, "/api/auth/get-session").json();
         session["user"]["id"].as_str().map(str::to_owned)
@@ -107,7 +107,7 @@ impl Browser {
         &self.cookies.iter().find(|(name, _)| name.ends_with("nb.session")).expect("a session cookie").1
     }
 
-    /// A browser with this session cookie alone.
+    /// A browser with only this session cookie.
     pub(crate) fn holding(session: &str) -> Browser {
         Browser { cookies: vec![("nb.session".to_owned(), session.to_owned())] }
     }

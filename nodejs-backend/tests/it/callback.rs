@@ -1,17 +1,17 @@
-//! The provider's answer, and what an attacker makes of it.
+//! The callback of the provider, and attacks on it.
 
 use crate::browser::{BASE, Browser, SITE, start};
-use crate::provider::{Provider, query};
+use crate::mock_provider::{MockProvider, query};
 
-/// The error that a callback leads to.
+/// The error code of the redirect.
 fn error(reply: &space_kit::testing::Reply) -> String {
     assert_eq!(reply.status, 302, "{}", reply.text());
     query(reply.header("location")).get("error").cloned().unwrap_or_default()
 }
 
 #[test]
-fn a_state_that_is_missing_wrong_or_of_another_browser_is_refused() {
-    let provider = Provider::start();
+fn a_state_that_is_missing_wrong_or_of_another_browser_is_rejected() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let (mut ann, mut eve) = (Browser::default(), Browser::default());
     let (anns, eves) = (ann.begin(&service), eve.begin(&service));
@@ -22,30 +22,30 @@ fn a_state_that_is_missing_wrong_or_of_another_browser_is_refused() {
     assert_eq!(error(&ann.get(&service, &format!("{base}?code=x&state=AAAA"))), "state_mismatch");
     assert_eq!(error(&eve.get(&service, &of_ann)), "state_mismatch", "another browser");
     assert_eq!(error(&Browser::default().get(&service, &of_ann)), "state_mismatch", "no cookie");
-    // Eve gives her own flow's cookie the name of Ann's.
+    // Eve's browser sends the cookie of Eve's flow under the name of Ann's cookie.
     let (_, value) = eve.cookies.first().unwrap().clone();
     let name = ann.cookies.first().unwrap().0.clone();
     let mut forged = Browser { cookies: vec![(name, value)] };
-    assert_eq!(error(&forged.get(&service, &of_ann)), "state_mismatch", "a cookie under another's name");
+    assert_eq!(error(&forged.get(&service, &of_ann)), "state_mismatch", "a cookie of another flow");
     assert_ne!(query(&anns)["state"], query(&eves)["state"]);
     assert_eq!(ann.get(&service, &of_ann).header("location"), "/done");
 }
 
 #[test]
-fn a_state_is_used_once_even_with_a_kept_cookie() {
-    let provider = Provider::start();
+fn a_state_can_be_used_only_once_even_with_a_copied_cookie() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     let path = Browser::consent(&provider, &ann.begin(&service));
     let mut kept = ann.clone();
     assert_eq!(ann.get(&service, &path).header("location"), "/done");
     assert_eq!(error(&kept.get(&service, &path)), "state_mismatch");
-    assert_eq!(provider.count("/token"), 1, "the code did not go out again");
+    assert_eq!(provider.count("/token"), 1, "the code was sent only once");
 }
 
 #[test]
-fn an_answer_at_another_providers_path_is_refused() {
-    let (provider, other) = (Provider::start(), Provider::start());
+fn a_callback_on_the_path_of_another_provider_is_rejected() {
+    let (provider, other) = (MockProvider::start(), MockProvider::start());
     let env =
         [("PROVIDERS", "other"), ("OTHER_PROVIDER_URL", other.issuer.as_str()), ("OTHER_CLIENT_ID", "x")];
     let service = start(&provider, &env);
@@ -61,8 +61,8 @@ fn an_answer_at_another_providers_path_is_refused() {
 }
 
 #[test]
-fn a_code_of_another_sign_in_is_refused_by_pkce() {
-    let provider = Provider::start();
+fn pkce_rejects_the_code_of_another_sign_in() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let (mut ann, mut eve) = (Browser::default(), Browser::default());
     let eves = Browser::consent(&provider, &eve.begin(&service));
@@ -74,8 +74,8 @@ fn a_code_of_another_sign_in_is_refused_by_pkce() {
 }
 
 #[test]
-fn a_parameter_that_stands_there_twice_is_refused() {
-    let provider = Provider::start();
+fn a_repeated_parameter_is_rejected() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     let path = Browser::consent(&provider, &ann.begin(&service));
@@ -86,8 +86,8 @@ fn a_parameter_that_stands_there_twice_is_refused() {
 }
 
 #[test]
-fn the_providers_refusal_reaches_the_page_that_asked_for_it() {
-    let provider = Provider::start();
+fn an_error_of_the_provider_reaches_the_error_callback_url() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     let body = r#"{"provider":"huggingface","errorCallbackURL":"/oops?a=b#top"}"#;
@@ -105,8 +105,8 @@ fn the_providers_refusal_reaches_the_page_that_asked_for_it() {
 }
 
 #[test]
-fn the_error_page_has_no_words_of_its_address() {
-    let service = start(&Provider::start(), &[]);
+fn the_error_page_shows_no_text_from_its_address() {
+    let service = start(&MockProvider::start(), &[]);
     let called = service.get("/api/auth/error?error=access_denied&error_description=Call+0800+555");
     let text = called.text();
     assert!(text.contains("You did not allow this site") && text.contains("<code>access_denied</code>"));
@@ -124,8 +124,8 @@ fn the_error_page_has_no_words_of_its_address() {
 }
 
 #[test]
-fn an_answer_without_code_and_error_is_refused() {
-    let service = start(&Provider::start(), &[]);
+fn a_callback_without_code_and_error_is_rejected() {
+    let service = start(&MockProvider::start(), &[]);
     let mut ann = Browser::default();
     let state = query(&ann.begin(&service))["state"].clone();
     assert_eq!(
@@ -135,9 +135,9 @@ fn an_answer_without_code_and_error_is_refused() {
 }
 
 #[test]
-fn steps_of_sign_ins_are_limited_by_the_address_on_the_proxys_side() {
+fn sign_in_steps_are_limited_by_the_address_that_the_proxy_reports() {
     let env = [("SIGN_IN_RATE", "2/h"), ("TRUSTED_PROXY_HOPS", "1")];
-    let service = start(&Provider::start(), &env);
+    let service = start(&MockProvider::start(), &env);
     let start = |forged: &str, body: &str| {
         let headers = [("content-type", "application/json"), ("origin", BASE), ("x-forwarded-for", forged)];
         service.request("POST", "/api/auth/sign-in/social", &headers, body)
@@ -155,8 +155,8 @@ fn steps_of_sign_ins_are_limited_by_the_address_on_the_proxys_side() {
 }
 
 #[test]
-fn an_address_whose_site_is_trusted_no_more_is_not_gone_to() {
-    let provider = Provider::start();
+fn a_site_that_is_no_longer_trusted_gets_neither_visitor_nor_token() {
+    let provider = MockProvider::start();
     let before = start(&provider, &[]);
     let after = start(&provider, &[("TRUSTED_ORIGINS", "https://other.example")]);
     let begin = || {
@@ -173,7 +173,7 @@ fn an_address_whose_site_is_trusted_no_more_is_not_gone_to() {
     let refusal =
         format!("/api/auth/callback/huggingface?error=access_denied&state={}", query(&url)["state"]);
     assert_eq!(ann.get(&after, &refusal).header("location"), "/api/auth/error?error=access_denied");
-    // No token goes to a window of such a site, and no code goes out for it.
+    // The popup of such a site gets no token, and the code is not exchanged.
     let mut ann = Browser::default();
     let popup = format!("/api/auth/oauth-popup/start?provider=huggingface&popupNonce=n&popupOrigin={SITE}");
     let url = ann.get(&before, &popup).header("location").to_owned();
@@ -183,8 +183,8 @@ fn an_address_whose_site_is_trusted_no_more_is_not_gone_to() {
 }
 
 #[test]
-fn a_head_request_uses_no_state_up() {
-    let provider = Provider::start();
+fn a_head_request_does_not_use_the_state() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     let path = Browser::consent(&provider, &ann.begin(&service));
@@ -194,8 +194,8 @@ fn a_head_request_uses_no_state_up() {
 }
 
 #[test]
-fn a_line_end_in_whatever_is_given_back_begins_no_header() {
-    let provider = Provider::start();
+fn a_line_end_in_a_parameter_never_starts_a_header() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     const EVIL: &str = "x%0D%0AX-Evil:%201%0D%0A%0D%0A%3Cscript%3E";
     let check = |reply: &space_kit::testing::Reply| {
@@ -228,7 +228,7 @@ fn a_line_end_in_whatever_is_given_back_begins_no_header() {
             check(&ann.clone().send(&service, "GET", &path, headers, ""));
         }
     }
-    // The provider's words go on to the page that asked for them.
+    // errorCallbackURL receives the provider's description.
     let url = ann.get(&service, "/login/huggingface?errorCallbackURL=/oops").header("location").to_owned();
     let answer = format!("?error={EVIL}&error_description={EVIL}&iss=&state={}", query(&url)["state"]);
     check(&ann.get(&service, &format!("/api/auth/callback/huggingface{answer}")));

@@ -1,10 +1,10 @@
-//! A configuration that cannot work stops the start with exit status 64 and says what to set.
+//! An invalid configuration ends the start with exit status 64 and a message that says what to set.
 
 use space_kit::testing::Process;
 
 use crate::browser::SECRET;
 
-/// What `check` says to this environment, and whether it is content.
+/// The exit status and output of `check` in this environment.
 fn check(env: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut command = Process::command(env!("CARGO_BIN_EXE_nodejs-backend"), env);
     command.arg("check");
@@ -16,7 +16,7 @@ fn check(env: &[(&str, &str)]) -> (Option<i32>, String) {
 const UUID: &str = "6f1d2c3b-90a1-4e5f-8b7c-112233445566";
 
 #[test]
-fn a_space_needs_nothing_but_what_the_platform_sets() {
+fn a_space_needs_only_the_variables_that_the_platform_sets() {
     let space = [
         ("SPACE_ID", "me/app"),
         ("SPACE_HOST", "me-app.hf.space"),
@@ -31,7 +31,7 @@ fn a_space_needs_nothing_but_what_the_platform_sets() {
 }
 
 #[test]
-fn every_problem_is_named_with_what_is_accepted_and_no_secret_is_repeated() {
+fn every_problem_names_what_is_accepted_and_repeats_no_secret() {
     let usual = [("AUTH_URL", "https://auth.example"), ("OAUTH_CLIENT_ID", "x"), ("AUTH_SECRET", SECRET)];
     let (status, told) = check(&usual);
     assert_eq!(status, Some(0), "{told}");
@@ -43,7 +43,7 @@ fn every_problem_is_named_with_what_is_accepted_and_no_secret_is_repeated() {
         (("AUTH_URL", "http://auth.example"), "AUTH_URL: \"http://auth.example\" is not accepted"),
         (("AUTH_URL", "https://auth.example/path"), "an https origin such as"),
         (("OAUTH_CLIENT_ID", ""), "OAUTH_CLIENT_ID: is required"),
-        (("OAUTH_SCOPES", "profile"), "openid among them"),
+        (("OAUTH_SCOPES", "profile"), "including openid"),
         (("OPENID_PROVIDER_URL", "http://id.example"), "OPENID_PROVIDER_URL"),
         (("OAUTH_PROVIDER_NAME", "Hugging Face"), "lower-case letters"),
         (("PROVIDERS", "a,a"), "PROVIDERS"),
@@ -54,7 +54,7 @@ fn every_problem_is_named_with_what_is_accepted_and_no_secret_is_repeated() {
         (("PROVIDERS", "work,openid"), "not oauth or openid"),
         (("TRUSTED_ORIGINS", "*"), "TRUSTED_ORIGINS: \"*\" is not accepted"),
         (("TRUSTED_ORIGINS", "site.example"), "TRUSTED_ORIGINS"),
-        (("TRUSTED_ORIGINS", "https://site.example/"), "without a path or slash at the end"),
+        (("TRUSTED_ORIGINS", "https://site.example/"), "without a path or trailing slash"),
         (("TRUSTED_ORIGINS", "https://site.example:0443"), "TRUSTED_ORIGINS"),
         (("TRUSTED_ORIGINS", "http://[0:0::1]:3000"), "TRUSTED_ORIGINS"),
         (("SESSION_IDLE", "7"), "SESSION_IDLE"),
@@ -74,7 +74,7 @@ fn every_problem_is_named_with_what_is_accepted_and_no_secret_is_repeated() {
 }
 
 #[test]
-fn local_development_stays_on_this_machine() {
+fn dev_sign_in_is_accepted_only_on_this_machine() {
     let dev = ("DEV_SIGN_IN", "yes");
     for (env, wanted) in [
         (vec![dev, ("SPACE_ID", "me/app")], "not accepted on a Space"),
@@ -87,7 +87,7 @@ fn local_development_stays_on_this_machine() {
         assert!(told.contains(wanted), "{told}");
         assert!(
             !told.contains("anyone can sign in as any user"),
-            "no warning of what does not start: {told}"
+            "no warning about a service that does not start: {told}"
         );
     }
     for yes in ["yes", "true", "1"] {
@@ -100,7 +100,7 @@ fn local_development_stays_on_this_machine() {
 }
 
 #[test]
-fn every_problem_is_told_in_one_start() {
+fn all_problems_are_reported_together() {
     let (status, told) = check(&[
         ("DEV_SIGN_IN", "maybe"),
         ("AUTH_URL", "ftp://x"),
@@ -142,7 +142,7 @@ fn every_problem_is_told_in_one_start() {
 }
 
 #[test]
-fn without_provider_and_without_development_the_variables_are_named() {
+fn without_a_provider_the_message_names_the_variables_to_set() {
     let (status, told) = check(&[]);
     assert_eq!(status, Some(64));
     for name in [

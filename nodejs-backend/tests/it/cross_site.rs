@@ -1,14 +1,14 @@
-//! What pages of other sites can do: nothing, unless theirs is trusted.
+//! Requests from pages of other sites are rejected unless the site is trusted.
 
 use crate::browser::{BASE, Browser, SITE, start};
-use crate::provider::Provider;
+use crate::mock_provider::MockProvider;
 
 const START: &str = "/api/auth/sign-in/social";
 const BODY: &str = r#"{"provider":"huggingface"}"#;
 
 #[test]
-fn a_post_is_judged_by_where_it_comes_from_with_cookies_and_without() {
-    let provider = Provider::start();
+fn a_post_is_accepted_only_from_trusted_origins_with_and_without_cookies() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let other_port = "http://127.0.0.1:7862";
     for (origin, site, without, with) in [
@@ -36,14 +36,14 @@ fn a_post_is_judged_by_where_it_comes_from_with_cookies_and_without() {
         let out = ann.clone().send(&service, "POST", "/api/auth/sign-out", &headers, "{}");
         if with == 403 {
             assert_eq!(out.status, 403);
-            assert_eq!(ann.user(&service).as_deref(), Some("65f0"), "nobody was signed out");
+            assert_eq!(ann.user(&service).as_deref(), Some("65f0"), "the visitor is still signed in");
         }
     }
 }
 
 #[test]
-fn a_form_or_text_cannot_post() {
-    let service = start(&Provider::start(), &[]);
+fn a_form_or_text_body_is_rejected() {
+    let service = start(&MockProvider::start(), &[]);
     for kind in ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"] {
         for path in [START, "/api/auth/sign-out"] {
             let reply = service.request("POST", path, &[("content-type", kind), ("origin", BASE)], BODY);
@@ -54,8 +54,8 @@ fn a_form_or_text_cannot_post() {
 }
 
 #[test]
-fn only_a_trusted_site_reads_answers_and_with_credentials() {
-    let service = start(&Provider::start(), &[]);
+fn only_a_trusted_site_can_read_responses_with_credentials() {
+    let service = start(&MockProvider::start(), &[]);
     let session = |origin| service.request("GET", "/api/auth/get-session", &[("origin", origin)], "");
     let named = session(SITE);
     assert_eq!(named.header("access-control-allow-origin"), SITE);

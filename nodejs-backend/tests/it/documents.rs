@@ -2,21 +2,21 @@ use nodejs_backend::SERVICE;
 use space_kit::testing::{assert_contract_fits, assert_documented};
 
 use crate::browser::start;
-use crate::provider::Provider;
+use crate::mock_provider::MockProvider;
 
 #[test]
-fn the_contract_lists_exactly_the_routes() {
+fn the_openapi_document_lists_exactly_the_routes() {
     assert_contract_fits(&SERVICE);
 }
 
 #[test]
-fn the_manual_and_the_example_file_say_what_the_parser_does() {
+fn the_manual_and_the_example_file_list_all_variables() {
     assert_documented(&SERVICE, include_str!("../../README.md"), include_str!("../../.env.example"));
 }
 
 #[test]
-fn every_error_has_better_auths_shape() {
-    let service = start(&Provider::start(), &[]);
+fn every_error_has_the_shape_of_better_auth() {
+    let service = start(&MockProvider::start(), &[]);
     for (reply, status, code) in [
         (service.get("/api/auth/nothing"), 404, "NOT_FOUND"),
         (service.get("/api/auth/get-session/"), 404, "NOT_FOUND"),
@@ -32,8 +32,8 @@ fn every_error_has_better_auths_shape() {
 }
 
 #[test]
-fn a_program_gets_links_and_a_browser_gets_a_page_that_the_hub_may_frame() {
-    let service = start(&Provider::start(), &[("FRAME_ANCESTORS", "'self' https://around.example")]);
+fn the_root_returns_links_to_programs_and_a_frameable_page_to_browsers() {
+    let service = start(&MockProvider::start(), &[("FRAME_ANCESTORS", "'self' https://around.example")]);
     let about = service.get("/").json();
     assert_eq!(
         (about["service"].as_str(), about["providers"][0].as_str()),
@@ -48,7 +48,7 @@ fn a_program_gets_links_and_a_browser_gets_a_page_that_the_hub_may_frame() {
     );
     assert_eq!(service.request("HEAD", "/", &[], "").status, 200);
     for (words, directive) in [("none", "'none'"), ("self https://a.example", "'self' https://a.example")] {
-        let service = start(&Provider::start(), &[("FRAME_ANCESTORS", words)]);
+        let service = start(&MockProvider::start(), &[("FRAME_ANCESTORS", words)]);
         let policy = service.get("/api/auth/error").header("content-security-policy").to_owned();
         assert!(policy.ends_with(&format!("frame-ancestors {directive}")), "{policy}");
     }

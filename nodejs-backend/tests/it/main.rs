@@ -1,17 +1,17 @@
-//! The service as a process, over real sockets, with a provider that the tests bend.
+//! Tests of the service as a process, over real sockets, with a mock provider that can deviate from the standard.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod browser;
 mod callback;
 mod configuration;
 mod cross_site;
-mod dev;
+mod dev_sign_in;
 mod documents;
+mod mock_provider;
+mod navigation;
 mod popup;
-mod provider;
-mod provider_answers;
+mod provider_responses;
 mod provider_rules;
 mod sessions;
 mod sign_in;
 mod tokens;
-mod visits;

@@ -2,9 +2,9 @@ use serde_json::Value;
 use space_kit::testing::Reply;
 
 use crate::browser::{Browser, SITE, start};
-use crate::provider::{Provider, query};
+use crate::mock_provider::{MockProvider, query};
 
-/// The origin that a completion page posts to, and the message.
+/// The origin to which a page posts, and its message.
 fn posted(page: &Reply) -> (String, Value) {
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     assert_eq!(page.header("cache-control"), "no-store");
@@ -27,8 +27,8 @@ fn begin(service: &space_kit::testing::Process, browser: &mut Browser, more: &st
 }
 
 #[test]
-fn a_popup_hands_a_token_to_exactly_the_page_that_opened_it() {
-    let provider = Provider::start();
+fn a_popup_posts_the_token_only_to_the_origin_that_opened_it() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     let started = begin(&service, &mut ann, &format!("popupOrigin={SITE}&callbackURL={SITE}/x"));
@@ -46,15 +46,15 @@ fn a_popup_hands_a_token_to_exactly_the_page_that_opened_it() {
     let session = service.request("GET", "/api/auth/get-session", &headers, "");
     assert_eq!(session.json()["user"]["id"], "65f0");
     assert_eq!(service.request("GET", "/api/auth/token", &headers, "").status, 200);
-    // The token ends with a sign-out, in every copy.
+    // A sign-out revokes every copy of the token.
     let out = [headers[0], headers[1], ("content-type", "application/json")];
     assert_eq!(service.request("POST", "/api/auth/sign-out", &out, "{}").status, 200);
     assert_eq!(service.request("GET", "/api/auth/get-session", &headers, "").text(), "null");
 }
 
 #[test]
-fn a_popup_of_a_site_that_is_not_trusted_does_not_begin() {
-    let service = start(&Provider::start(), &[]);
+fn a_popup_of_an_untrusted_site_is_rejected() {
+    let service = start(&MockProvider::start(), &[]);
     for origin in
         ["popupOrigin=https://evil.example", "popupOrigin=null", "popupOrigin=*", "popupOrigin=", "x=y"]
     {
@@ -64,8 +64,8 @@ fn a_popup_of_a_site_that_is_not_trusted_does_not_begin() {
 }
 
 #[test]
-fn what_goes_wrong_is_told_to_the_page_that_opened_the_popup() {
-    let provider = Provider::start();
+fn errors_are_posted_to_the_page_that_opened_the_popup() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     for (more, code) in [
@@ -85,8 +85,8 @@ fn what_goes_wrong_is_told_to_the_page_that_opened_the_popup() {
 }
 
 #[test]
-fn a_session_id_and_a_cookies_value_open_nothing_as_a_token() {
-    let provider = Provider::start();
+fn a_session_id_or_cookie_value_is_not_accepted_as_bearer_token() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     ann.sign_in(&service, &provider);

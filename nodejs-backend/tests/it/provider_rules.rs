@@ -1,5 +1,5 @@
-//! What a provider gets wrong signs nobody in: OpenID Connect Core section 3.1.3.7, RFC 9207, RFC 9700, and the modules
-//! of the OpenID relying party basic certification that concern the code flow.
+//! A provider that breaks a rule signs no visitor in: OpenID Connect Core section 3.1.3.7, RFC 9207, RFC 9700, and the
+//! modules for the code flow of the OpenID relying party basic certification.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use space_kit::jwt::testing::Signer;
 
 use crate::browser::{Browser, start};
-use crate::provider::{Bend, Bent, CLIENT_ID, Provider, http, query};
+use crate::mock_provider::{CLIENT_ID, Change, Deviation, MockProvider, http, query};
 
-/// The error that a sign-in at this provider ends with; none: somebody is signed in.
-pub(crate) fn outcome(provider: &Provider) -> Option<String> {
+/// The error code of a sign-in at this provider; `None` if it succeeds.
+pub(crate) fn outcome(provider: &MockProvider) -> Option<String> {
     let service = start(provider, &[]);
     let mut ann = Browser::default();
     let reply = ann.sign_in(&service, provider);
@@ -32,10 +32,10 @@ pub(crate) fn outcome(provider: &Provider) -> Option<String> {
 }
 
 fn claims(changes: Value) -> Option<String> {
-    outcome(&Provider::with("claims", move |claims| change(claims, &changes)))
+    outcome(&MockProvider::with("claims", move |claims| change(claims, &changes)))
 }
 
-/// Replaces members, or takes them away where null stands.
+/// Replaces members; null removes a member.
 pub(crate) fn change(document: &mut Value, changes: &Value) {
     for (name, value) in changes.as_object().unwrap() {
         match value {
@@ -54,18 +54,18 @@ fn now() -> u64 {
 }
 
 #[test]
-fn a_provider_that_is_right_signs_in() {
-    assert_eq!(outcome(&Provider::start()), None);
+fn a_correct_provider_signs_in() {
+    assert_eq!(outcome(&MockProvider::start()), None);
 }
 
 #[test]
-fn the_id_token_is_of_the_configured_issuer() {
+fn the_id_token_issuer_must_match() {
     assert_eq!(claims(json!({"iss": "https://evil.example"})), untrusted());
     assert_eq!(claims(json!({"iss": null})), untrusted());
 }
 
 #[test]
-fn the_id_token_is_for_this_client() {
+fn the_id_token_audience_must_match() {
     assert_eq!(claims(json!({"aud": "another"})), untrusted());
     assert_eq!(claims(json!({"aud": null})), untrusted());
     assert_eq!(claims(json!({"aud": [CLIENT_ID, "another"]})), untrusted());
@@ -74,7 +74,7 @@ fn the_id_token_is_for_this_client() {
 }
 
 #[test]
-fn the_id_token_is_of_now() {
+fn the_id_token_must_be_valid_now() {
     for wrong in [
         json!({"exp": now() - 61}),
         json!({"exp": null}),
@@ -85,14 +85,18 @@ fn the_id_token_is_of_now() {
     ] {
         assert_eq!(claims(wrong.clone()), untrusted(), "{wrong}");
     }
-    assert_eq!(claims(json!({"exp": now() - 30, "iat": now() + 30})), None, "clocks differ a little");
+    assert_eq!(
+        claims(json!({"exp": now() - 30, "iat": now() + 30})),
+        None,
+        "clocks may differ by up to 60 seconds"
+    );
 }
 
 #[test]
-fn a_claim_that_may_be_missing_may_be_null() {
+fn an_optional_claim_may_be_null() {
     for name in ["azp", "nbf"] {
         assert_eq!(
-            outcome(&Provider::with("claims", move |claims| claims[name] = Value::Null)),
+            outcome(&MockProvider::with("claims", move |claims| claims[name] = Value::Null)),
             None,
             "{name}"
         );
@@ -100,24 +104,24 @@ fn a_claim_that_may_be_missing_may_be_null() {
 }
 
 #[test]
-fn the_id_token_has_the_nonce_of_this_sign_in() {
-    assert_eq!(claims(json!({"nonce": "of another one"})), untrusted());
+fn the_id_token_nonce_must_match() {
+    assert_eq!(claims(json!({"nonce": "of another sign-in"})), untrusted());
     assert_eq!(claims(json!({"nonce": null})), untrusted());
 }
 
 #[test]
-fn the_id_token_has_a_subject_that_fits() {
+fn the_id_token_needs_a_valid_subject() {
     for sub in [json!(null), json!(""), json!(7), json!("x".repeat(256))] {
         assert_eq!(claims(json!({"sub": sub})), untrusted(), "{sub}");
     }
 }
 
 #[test]
-fn a_signature_that_is_missing_or_wrong_is_refused() {
-    let text = |text: fn(String) -> String| Bent { text: Some(Box::new(text)), ..Bent::default() };
-    for bent in [
+fn a_missing_or_wrong_signature_is_rejected() {
+    let text = |text: fn(String) -> String| Deviation { text: Some(Box::new(text)), ..Deviation::default() };
+    for deviation in [
         text(|token| {
-            // Well formed, of the right length, and one bit off.
+            // A well-formed signature of the right length with one wrong bit.
             let (signed, signature) = token.rsplit_once('.').unwrap();
             let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
             assert_eq!(signature.len(), 256, "RS256");
@@ -128,15 +132,15 @@ fn a_signature_that_is_missing_or_wrong_is_refused() {
         text(|token| token.replace('.', "A.")),
         text(|token| token.rsplit_once('.').unwrap().0.to_owned()),
         text(|_| String::new()),
-        Bent { signer: Some(Signer::ed25519()), ..Bent::default() },
-        Bent { signer: Some(Signer::p256()), ..Bent::default() },
+        Deviation { signer: Some(Signer::ed25519()), ..Deviation::default() },
+        Deviation { signer: Some(Signer::p256()), ..Deviation::default() },
     ] {
-        assert_eq!(outcome(&Provider::bent(bent)), untrusted());
+        assert_eq!(outcome(&MockProvider::deviating(deviation)), untrusted());
     }
 }
 
 #[test]
-fn only_the_three_algorithms_and_id_tokens_are_accepted_and_no_key_of_the_token_is_looked_at() {
+fn only_id_tokens_of_three_algorithms_are_accepted_and_keys_in_the_header_are_ignored() {
     let own = Signer::ed25519().jwk("key 1");
     for header in [
         json!({"alg": "none"}),
@@ -153,7 +157,7 @@ fn only_the_three_algorithms_and_id_tokens_are_accepted_and_no_key_of_the_token_
         json!({"kid": "unknown", "jku": "http://127.0.0.1:1/jwks"}),
     ] {
         let changes = header.clone();
-        let provider = Provider::with("header", move |document| change(document, &changes));
+        let provider = MockProvider::with("header", move |document| change(document, &changes));
         assert_eq!(outcome(&provider), untrusted(), "{header}");
     }
 }
@@ -162,93 +166,100 @@ fn only_the_three_algorithms_and_id_tokens_are_accepted_and_no_key_of_the_token_
 fn each_algorithm_signs_in() {
     for signer in [Signer::ed25519(), Signer::p256(), Signer::rsa()] {
         let key = signer.jwk("key 1");
-        let mut documents: HashMap<_, Bend> = HashMap::new();
+        let mut documents: HashMap<_, Change> = HashMap::new();
         documents.insert("jwks", Box::new(move |jwks| jwks["keys"] = json!([key])));
         assert_eq!(
-            outcome(&Provider::bent(Bent { documents, signer: Some(signer), ..Bent::default() })),
+            outcome(&MockProvider::deviating(Deviation {
+                documents,
+                signer: Some(signer),
+                ..Deviation::default()
+            })),
             None
         );
     }
 }
 
 #[test]
-fn a_token_without_kid_is_checked_with_every_key_of_its_algorithm() {
+fn a_token_without_kid_is_verified_with_every_key_of_its_algorithm() {
     for others in [vec![], vec![Signer::p256().jwk("key 2"), Signer::ed25519().jwk("key 3")]] {
-        let mut documents: HashMap<_, Bend> = HashMap::new();
+        let mut documents: HashMap<_, Change> = HashMap::new();
         documents.insert("header", Box::new(|header| change(header, &json!({"kid": null}))));
         documents.insert(
             "jwks",
             Box::new(move |jwks| jwks["keys"].as_array_mut().unwrap().extend(others.clone())),
         );
-        assert_eq!(outcome(&Provider::bent(Bent { documents, ..Bent::default() })), None);
+        assert_eq!(outcome(&MockProvider::deviating(Deviation { documents, ..Deviation::default() })), None);
     }
 }
 
 #[test]
-fn a_key_that_was_just_rotated_is_fetched() {
-    let provider = Provider::start();
+fn a_rotated_key_is_fetched() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     assert_eq!(Browser::default().sign_in(&service, &provider).header("location"), "/done");
-    let (signer, mut documents) = (Signer::ed25519(), HashMap::<_, Bend>::new());
+    let (signer, mut documents) = (Signer::ed25519(), HashMap::<_, Change>::new());
     let key = signer.jwk("key 2");
     documents.insert("jwks", Box::new(move |jwks| jwks["keys"] = json!([key])));
     documents.insert("header", Box::new(|header| header["kid"] = json!("key 2")));
-    provider.bend(Bent { documents, signer: Some(signer), ..Bent::default() });
+    provider.deviate(Deviation { documents, signer: Some(signer), ..Deviation::default() });
     assert_eq!(Browser::default().sign_in(&service, &provider).header("location"), "/done");
     assert_eq!(provider.count("/jwks"), 2);
 }
 
 #[test]
-fn unknown_keys_do_not_make_the_service_fetch_without_end() {
-    let provider = Provider::with("header", |header| header["kid"] = json!("unknown"));
+fn unknown_key_ids_do_not_cause_endless_fetches() {
+    let provider = MockProvider::with("header", |header| header["kid"] = json!("unknown"));
     let service = start(&provider, &[]);
     for _ in 0..5 {
         Browser::default().sign_in(&service, &provider);
     }
-    assert_eq!(provider.count("/jwks"), 2, "the first, and one more within 30 seconds");
+    assert_eq!(provider.count("/jwks"), 2, "the first fetch, and one more within 30 seconds");
 }
 
 #[test]
-fn a_sign_in_needs_an_id_token_and_a_bearer_token() {
+fn the_token_response_needs_an_id_token_and_a_bearer_token() {
     for (changes, error) in [
         (json!({"id_token": null}), "unable_to_get_user_info"),
         (json!({"access_token": null}), "unable_to_get_user_info"),
         (json!({"token_type": "mac"}), "unable_to_get_user_info"),
         (json!({"token_type": null}), "unable_to_get_user_info"),
     ] {
-        let bend = changes.clone();
-        let provider = Provider::with("token", move |document| change(document, &bend));
+        let change_to = changes.clone();
+        let provider = MockProvider::with("token", move |document| change(document, &change_to));
         assert_eq!(outcome(&provider).as_deref(), Some(error), "{changes}");
     }
-    assert_eq!(outcome(&Provider::with("token", |document| document["token_type"] = json!("BEARER"))), None);
+    assert_eq!(
+        outcome(&MockProvider::with("token", |document| document["token_type"] = json!("BEARER"))),
+        None
+    );
 }
 
 #[test]
-fn the_userinfo_is_of_the_same_person() {
-    for sub in [json!("somebody else"), json!(null), json!(["65f0"])] {
-        let provider = Provider::with("userinfo", move |document| change(document, &json!({"sub": sub})));
+fn the_userinfo_subject_must_match() {
+    for sub in [json!("another user"), json!(null), json!(["65f0"])] {
+        let provider = MockProvider::with("userinfo", move |document| change(document, &json!({"sub": sub})));
         assert_eq!(outcome(&provider), untrusted());
     }
     let refused = http("401 Unauthorized", &json!({"error": "invalid_token"}));
-    assert_eq!(outcome(&Provider::answering("/userinfo", refused)), untrusted());
+    assert_eq!(outcome(&MockProvider::responding("/userinfo", refused)), untrusted());
 }
 
 #[test]
-fn claims_of_the_id_token_will_do_without_a_userinfo_endpoint() {
+fn without_a_userinfo_endpoint_the_claims_of_the_id_token_are_enough() {
     let provider =
-        Provider::with("metadata", |document| change(document, &json!({"userinfo_endpoint": null})));
+        MockProvider::with("metadata", |document| change(document, &json!({"userinfo_endpoint": null})));
     assert_eq!(outcome(&provider), None);
     assert_eq!(provider.count("/userinfo"), 0);
 }
 
 #[test]
-fn the_answers_issuer_is_compared_byte_for_byte_and_needed_where_it_is_announced() {
+fn the_iss_parameter_must_match_exactly_and_is_required_if_announced() {
     let announcing = || {
-        Provider::with("metadata", |document| {
+        MockProvider::with("metadata", |document| {
             document["authorization_response_iss_parameter_supported"] = json!(true)
         })
     };
-    let with = |provider: &Provider, more: &str| {
+    let with = |provider: &MockProvider, more: &str| {
         let service = start(provider, &[]);
         let mut ann = Browser::default();
         let path = Browser::consent(provider, &ann.begin(&service)) + more;
@@ -259,29 +270,29 @@ fn the_answers_issuer_is_compared_byte_for_byte_and_needed_where_it_is_announced
     assert_eq!(with(&provider, ""), mismatch);
     assert_eq!(with(&provider, &format!("&iss={}", provider.issuer)), None);
     assert_eq!(with(&provider, &format!("&iss={}/", provider.issuer)), mismatch);
-    assert_eq!(with(&Provider::start(), "&iss=https://evil.example"), mismatch);
-    assert_eq!(with(&Provider::start(), "&iss="), mismatch);
-    assert_eq!(with(&provider, "&error=access_denied"), mismatch, "on refusals too");
-    assert_eq!(provider.count("/token"), 1, "no code went out on a mismatch");
+    assert_eq!(with(&MockProvider::start(), "&iss=https://evil.example"), mismatch);
+    assert_eq!(with(&MockProvider::start(), "&iss="), mismatch);
+    assert_eq!(with(&provider, "&error=access_denied"), mismatch, "also with an error");
+    assert_eq!(provider.count("/token"), 1, "no code was sent after a mismatch");
 }
 
 #[test]
-fn a_token_endpoint_that_refuses_ends_the_sign_in() {
+fn a_code_that_the_token_endpoint_rejects_ends_the_sign_in() {
     let refused =
         http("400 Bad Request", &json!({"error": "invalid_grant", "error_description": "secret words"}));
-    assert_eq!(outcome(&Provider::answering("/token", refused)).as_deref(), Some("invalid_code"));
+    assert_eq!(outcome(&MockProvider::responding("/token", refused)).as_deref(), Some("invalid_code"));
 }
 
 #[test]
-fn a_code_goes_out_once_whatever_becomes_of_the_connection() {
-    let provider = Provider::bent(Bent { closes_at: Some("/token"), ..Bent::default() });
+fn a_code_is_sent_only_once_even_if_the_connection_fails() {
+    let provider = MockProvider::deviating(Deviation { closes_at: Some("/token"), ..Deviation::default() });
     assert_eq!(outcome(&provider).as_deref(), Some("provider_unavailable"));
     assert_eq!(provider.count("/token"), 1);
 }
 
 #[test]
-fn claims_of_more_scopes_come_from_the_userinfo_endpoint() {
-    let provider = Provider::with("userinfo", |claims| {
+fn claims_of_additional_scopes_come_from_the_userinfo_endpoint() {
+    let provider = MockProvider::with("userinfo", |claims| {
         claims["email"] = json!("ann@mail.example");
         claims["email_verified"] = json!(true);
     });
@@ -297,11 +308,11 @@ fn claims_of_more_scopes_come_from_the_userinfo_endpoint() {
         (Some("ann@mail.example"), Some(true))
     );
     assert_eq!((user["name"].as_str(), user["username"].as_str()), (Some("Ann"), Some("ann")));
-    // A word of the ID token about an address that it does not have counts for none.
-    let mut documents: HashMap<_, Bend> = HashMap::new();
+    // email_verified of an ID token without an e-mail address is ignored.
+    let mut documents: HashMap<_, Change> = HashMap::new();
     documents.insert("claims", Box::new(|claims| claims["email_verified"] = json!(true)));
     documents.insert("userinfo", Box::new(|claims| claims["email"] = json!("victim@corp.example")));
-    let provider = Provider::bent(Bent { documents, ..Bent::default() });
+    let provider = MockProvider::deviating(Deviation { documents, ..Deviation::default() });
     let service = start(&provider, &[]);
     ann.sign_in(&service, &provider);
     let user = ann.get(&service, "/api/auth/get-session").json()["user"].clone();

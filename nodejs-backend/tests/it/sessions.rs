@@ -1,13 +1,13 @@
-//! Sessions outlive the process, a change of secrets and the choice of a replica, and end when they should.
+//! Sessions survive restarts, rotations and changes of the replica, and end when they should.
 
 use space_kit::testing::Process;
 
 use crate::browser::{Browser, SECRET, start};
-use crate::provider::Provider;
+use crate::mock_provider::MockProvider;
 
 const OTHER: &str = "Z1y2X3w4V5u6T7s8R9q0P1o2N3m4L5k6J7i8H9g0F1e=";
 
-fn signed_in(provider: &Provider, more: &[(&str, &str)]) -> (Process, Browser) {
+fn signed_in(provider: &MockProvider, more: &[(&str, &str)]) -> (Process, Browser) {
     let service = start(provider, more);
     let mut ann = Browser::default();
     assert_eq!(ann.sign_in(&service, provider).header("location"), "/done");
@@ -16,7 +16,7 @@ fn signed_in(provider: &Provider, more: &[(&str, &str)]) -> (Process, Browser) {
 
 #[test]
 fn a_session_and_its_user_id_survive_a_restart() {
-    let provider = Provider::start();
+    let provider = MockProvider::start();
     let (service, mut ann) = signed_in(&provider, &[]);
     drop(service);
     let again = start(&provider, &[]);
@@ -27,8 +27,8 @@ fn a_session_and_its_user_id_survive_a_restart() {
 }
 
 #[test]
-fn a_sign_in_may_begin_at_one_replica_and_end_at_another() {
-    let provider = Provider::start();
+fn a_sign_in_may_start_at_one_replica_and_end_at_another() {
+    let provider = MockProvider::start();
     let (one, two) = (start(&provider, &[]), start(&provider, &[]));
     let mut ann = Browser::default();
     let path = Browser::consent(&provider, &ann.begin(&one));
@@ -37,8 +37,8 @@ fn a_sign_in_may_begin_at_one_replica_and_end_at_another() {
 }
 
 #[test]
-fn a_session_survives_a_change_of_secrets_and_is_sealed_anew() {
-    let provider = Provider::start();
+fn a_session_survives_a_rotation_and_is_sealed_with_the_new_secret() {
+    let provider = MockProvider::start();
     let (_, mut ann) = signed_in(&provider, &[]);
     let before = ann.session().to_owned();
     let both = format!("{OTHER},{SECRET}");
@@ -46,13 +46,13 @@ fn a_session_survives_a_change_of_secrets_and_is_sealed_anew() {
     assert_eq!(ann.user(&rotated).as_deref(), Some("65f0"));
     assert_ne!(ann.session(), before);
     let after = start(&provider, &[("AUTH_SECRET", OTHER)]);
-    assert_eq!(ann.user(&after).as_deref(), Some("65f0"), "the old secret is gone");
+    assert_eq!(ann.user(&after).as_deref(), Some("65f0"), "the old secret is no longer configured");
     assert_eq!(Browser::holding(&before).user(&after), None);
 }
 
 #[test]
-fn a_session_survives_the_change_from_the_client_secret_to_a_secret_of_its_own() {
-    let provider = Provider::start();
+fn a_session_survives_the_change_from_client_secret_to_auth_secret() {
+    let provider = MockProvider::start();
     let (_, mut ann) = signed_in(&provider, &[("AUTH_SECRET", "")]);
     let mut copy = ann.clone();
     let both = format!("{OTHER},client-secret");
@@ -60,16 +60,16 @@ fn a_session_survives_the_change_from_the_client_secret_to_a_secret_of_its_own()
     assert_eq!(ann.user(&rotated).as_deref(), Some("65f0"));
     assert_eq!(rotated.get("/api/auth/jwks").json()["keys"].as_array().unwrap().len(), 2);
     let alone = start(&provider, &[("AUTH_SECRET", OTHER)]);
-    assert_eq!(ann.user(&alone).as_deref(), Some("65f0"), "it was sealed anew");
-    assert_eq!(copy.user(&alone), None, "the secret alone takes the default key away");
+    assert_eq!(ann.user(&alone).as_deref(), Some("65f0"), "the session was sealed with the new secret");
+    assert_eq!(copy.user(&alone), None, "the key of the client secret is no longer accepted");
 }
 
 #[test]
-fn a_session_of_local_development_is_none_elsewhere_though_the_secret_is_the_same() {
-    let provider = Provider::start();
+fn a_session_of_local_development_is_invalid_in_production_with_the_same_secret() {
+    let provider = MockProvider::start();
     let env = [("DEV_SIGN_IN", "yes"), ("AUTH_URL", crate::browser::BASE), ("AUTH_SECRET", SECRET)];
     let dev = Process::start(env!("CARGO_BIN_EXE_nodejs-backend"), &env);
-    let mut eve = crate::dev::signed_in(&dev, "ann");
+    let mut eve = crate::dev_sign_in::signed_in(&dev, "ann");
     assert_eq!(eve.user(&dev).as_deref(), Some("dev-ann"));
     let service = start(&provider, &[]);
     assert_eq!(eve.user(&service), None);
@@ -78,8 +78,8 @@ fn a_session_of_local_development_is_none_elsewhere_though_the_secret_is_the_sam
 }
 
 #[test]
-fn a_sign_out_ends_copies_of_the_cookie_too() {
-    let provider = Provider::start();
+fn a_sign_out_also_revokes_copies_of_the_cookie() {
+    let provider = MockProvider::start();
     let (service, mut ann) = signed_in(&provider, &[]);
     let mut copy = ann.clone();
     let out = ann.post(&service, "/api/auth/sign-out", "{}");
@@ -87,7 +87,7 @@ fn a_sign_out_ends_copies_of_the_cookie_too() {
     assert!(ann.cookies.is_empty());
     let reply = copy.get(&service, "/api/auth/get-session");
     assert_eq!(reply.text(), "null");
-    assert!(copy.cookies.is_empty(), "a cookie that counts no more is deleted");
+    assert!(copy.cookies.is_empty(), "an invalid cookie is deleted");
     assert_eq!(
         Browser::default().post(&service, "/api/auth/sign-out", "{}").status,
         200,
@@ -96,16 +96,16 @@ fn a_sign_out_ends_copies_of_the_cookie_too() {
 }
 
 #[test]
-fn another_epoch_signs_everybody_out() {
-    let provider = Provider::start();
+fn another_epoch_signs_everyone_out() {
+    let provider = MockProvider::start();
     let (service, mut ann) = signed_in(&provider, &[("SESSION_EPOCH", "3")]);
     assert!(ann.user(&service).is_some());
     assert_eq!(ann.clone().user(&start(&provider, &[("SESSION_EPOCH", "4")])), None);
 }
 
 #[test]
-fn of_duplicate_cookies_a_good_one_is_found() {
-    let provider = Provider::start();
+fn a_valid_cookie_is_found_among_duplicates() {
+    let provider = MockProvider::start();
     let (service, ann) = signed_in(&provider, &[]);
     let good = ann.session();
     let cut = &good[..good.len() - 1];
@@ -118,8 +118,8 @@ fn of_duplicate_cookies_a_good_one_is_found() {
 }
 
 #[test]
-fn a_session_that_was_changed_cut_or_sealed_for_something_else_is_none() {
-    let provider = Provider::start();
+fn a_session_that_is_modified_truncated_or_sealed_for_another_purpose_is_rejected() {
+    let provider = MockProvider::start();
     let (service, mut ann) = signed_in(&provider, &[]);
     let good = ann.session().to_owned();
     ann.begin(&service);
@@ -135,8 +135,8 @@ fn a_session_that_was_changed_cut_or_sealed_for_something_else_is_none() {
 }
 
 #[test]
-fn a_shortened_idle_time_ends_the_sessions_there_are() {
-    let provider = Provider::start();
+fn a_shortened_idle_time_applies_to_existing_sessions() {
+    let provider = MockProvider::start();
     let (_, mut ann) = signed_in(&provider, &[]);
     let short = start(&provider, &[("SESSION_IDLE", "1h"), ("BEARER_IDLE", "1h")]);
     let session = ann.get(&short, "/api/auth/get-session").json()["session"].clone();
@@ -146,20 +146,20 @@ fn a_shortened_idle_time_ends_the_sessions_there_are() {
 }
 
 #[test]
-fn a_cookie_of_others_that_is_not_ascii_hides_neither_a_session_nor_a_sign_in() {
-    let provider = Provider::start();
+fn another_cookie_that_is_not_ascii_hides_neither_session_nor_sign_in() {
+    let provider = MockProvider::start();
     let (service, mut ann) = signed_in(&provider, &[]);
     ann.cookies.insert(0, ("lang".to_owned(), "Français".to_owned()));
     assert_eq!(ann.user(&service).as_deref(), Some("65f0"));
     assert_eq!(ann.sign_in(&service, &provider).header("location"), "/done");
     let mut copy = ann.clone();
     ann.post(&service, "/api/auth/sign-out", "{}");
-    assert_eq!(copy.user(&service), None, "the sign-out saw the session");
+    assert_eq!(copy.user(&service), None, "the sign-out found the session");
 }
 
 #[test]
-fn each_sign_in_has_a_session_of_its_own() {
-    let provider = Provider::start();
+fn each_sign_in_creates_a_new_session() {
+    let provider = MockProvider::start();
     let (service, mut ann) = signed_in(&provider, &[]);
     let id = |ann: &mut Browser| ann.get(&service, "/api/auth/get-session").json()["session"]["id"].clone();
     let first = id(&mut ann);
@@ -168,8 +168,8 @@ fn each_sign_in_has_a_session_of_its_own() {
 }
 
 #[test]
-fn in_a_space_every_cookie_is_set_and_deleted_twice() {
-    let provider = Provider::start();
+fn on_a_space_every_cookie_is_set_and_deleted_twice() {
+    let provider = MockProvider::start();
     let space = [("AUTH_URL", ""), ("SPACE_ID", "me/app"), ("SPACE_HOST", "me-app.hf.space, app.example")];
     let service = start(&provider, &space);
     let headers = [("content-type", "application/json"), ("origin", "https://me-app.hf.space")];

@@ -1,17 +1,17 @@
 use serde_json::{Value, json};
 
 use crate::browser::{BASE, Browser, SITE, start};
-use crate::provider::{Bent, CLIENT_SECRET, Client, Provider, query};
+use crate::mock_provider::{CLIENT_SECRET, ClientAuth, Deviation, MockProvider, query};
 
 #[test]
-fn a_sign_in_gives_a_session_without_an_email() {
-    let provider = Provider::start();
+fn a_sign_in_creates_a_session_without_an_email() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     assert_eq!(ann.user(&service), None);
     let back = ann.sign_in(&service, &provider);
     assert_eq!((back.status, back.header("location"), back.body.len()), (302, "/done", 0));
-    assert_eq!(ann.cookies.len(), 1, "the flow's cookie is gone: {:?}", ann.cookies);
+    assert_eq!(ann.cookies.len(), 1, "the flow cookie is deleted: {:?}", ann.cookies);
     let reply = ann.get(&service, "/api/auth/get-session");
     assert_eq!((reply.header("cache-control"), reply.header("pragma")), ("no-store", "no-cache"));
     assert_eq!(reply.header("set-auth-jwt").split('.').count(), 3);
@@ -26,7 +26,7 @@ fn a_sign_in_gives_a_session_without_an_email() {
 
 #[test]
 fn the_request_to_the_provider_has_pkce_state_and_nonce() {
-    let provider = Provider::start();
+    let provider = MockProvider::start();
     let service = start(&provider, &[("OAUTH_SCOPES", "openid profile")]);
     let body =
         json!({"provider": "huggingface", "scopes": ["email", "openid", "bad scope"], "loginHint": "ann"});
@@ -48,7 +48,7 @@ fn the_request_to_the_provider_has_pkce_state_and_nonce() {
 
 #[test]
 fn a_1_6_client_uses_the_oauth2_paths() {
-    let provider = Provider::start();
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     let reply =
@@ -62,29 +62,29 @@ fn a_1_6_client_uses_the_oauth2_paths() {
 }
 
 #[test]
-fn the_client_proves_who_it_is_as_the_provider_wants_it() {
+fn each_method_of_client_authentication_works() {
     for (client, env) in [
-        (Client::Basic, [("OAUTH_CLIENT_AUTH", "basic"), ("OAUTH_CLIENT_SECRET", CLIENT_SECRET)]),
-        (Client::Post, [("OAUTH_CLIENT_AUTH", "post"), ("OAUTH_CLIENT_SECRET", CLIENT_SECRET)]),
-        (Client::Public, [("OAUTH_CLIENT_AUTH", "basic"), ("OAUTH_CLIENT_SECRET", "")]),
+        (ClientAuth::Basic, [("OAUTH_CLIENT_AUTH", "basic"), ("OAUTH_CLIENT_SECRET", CLIENT_SECRET)]),
+        (ClientAuth::Post, [("OAUTH_CLIENT_AUTH", "post"), ("OAUTH_CLIENT_SECRET", CLIENT_SECRET)]),
+        (ClientAuth::Public, [("OAUTH_CLIENT_AUTH", "basic"), ("OAUTH_CLIENT_SECRET", "")]),
     ] {
-        let provider = Provider::bent(Bent { client, ..Bent::default() });
+        let provider = MockProvider::deviating(Deviation { client, ..Deviation::default() });
         let service = start(&provider, &env);
         assert_eq!(Browser::default().sign_in(&service, &provider).header("location"), "/done");
     }
 }
 
 #[test]
-fn disable_redirect_leaves_the_page_to_the_caller() {
-    let service = start(&Provider::start(), &[]);
+fn disable_redirect_returns_the_address_without_a_redirect() {
+    let service = start(&MockProvider::start(), &[]);
     let body = r#"{"provider":"huggingface","disableRedirect":true}"#;
     let reply = Browser::default().post(&service, "/api/auth/sign-in/social", body);
     assert_eq!((reply.header("location"), reply.json()["redirect"].as_bool()), ("", Some(false)));
 }
 
 #[test]
-fn a_link_begins_a_sign_in() {
-    let provider = Provider::start();
+fn a_link_starts_a_sign_in() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     let reply = ann.get(&service, &format!("/login/huggingface?callbackURL={SITE}/welcome?a%3Db"));
@@ -95,8 +95,8 @@ fn a_link_begins_a_sign_in() {
 }
 
 #[test]
-fn a_link_that_cannot_work_leads_to_a_page_that_says_why() {
-    let service = start(&Provider::start(), &[]);
+fn an_invalid_link_leads_to_the_error_page() {
+    let service = start(&MockProvider::start(), &[]);
     for (path, code) in [
         ("/login/unknown", "provider_not_found"),
         ("/login/huggingface?callbackURL=https://evil.example", "invalid_callback_url"),
@@ -112,8 +112,8 @@ fn a_link_that_cannot_work_leads_to_a_page_that_says_why() {
 }
 
 #[test]
-fn tabs_do_not_touch_each_other_and_the_sixth_takes_the_place_of_the_first() {
-    let provider = Provider::start();
+fn sign_ins_in_several_tabs_are_independent_and_the_sixth_evicts_the_first() {
+    let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     let (one, two) = (ann.begin(&service), ann.begin(&service));
@@ -128,13 +128,13 @@ fn tabs_do_not_touch_each_other_and_the_sixth_takes_the_place_of_the_first() {
     assert_eq!(flows, 5);
 }
 
-/// As a browser on a Space sends them: each of both copies.
+/// On a Space the browser sends two copies of each cookie.
 const SPACE: [(&str, &str); 3] =
     [("AUTH_URL", ""), ("SPACE_ID", "me/app"), ("SPACE_HOST", "me-app.hf.space")];
 
 #[test]
-fn sign_ins_that_nobody_ends_never_lock_a_browser_out() {
-    let provider = Provider::start();
+fn abandoned_sign_ins_never_lock_a_browser_out() {
+    let provider = MockProvider::start();
     for (env, copies) in [(&[][..], 1), (&SPACE[..], 2)] {
         let service = start(&provider, env);
         let mut ann = Browser::default();
@@ -143,10 +143,10 @@ fn sign_ins_that_nobody_ends_never_lock_a_browser_out() {
                 ann.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let all = vec![cookies.join("; "); copies].join("; ");
             assert!(all.len() < 2600 * copies, "{} bytes", all.len());
-            // The browser's own headers, and those of a session.
+            // The browser's own headers, and a session cookie.
             let session = format!("nb.session={}", "x".repeat(700));
             let headers = [("cookie", all.as_str()), ("cookie", &session), ("user-agent", &"x".repeat(1000))];
-            // "moved": the host of a test's request is not that of the Space.
+            // "moved", because the host of a test's request is not that of the Space.
             let path = format!("/login/huggingface?moved=1&callbackURL=/{}", "x".repeat(length));
             let reply = service.request("GET", &path, &headers, "");
             assert_eq!(reply.status, 302, "{}", reply.text());
@@ -157,8 +157,8 @@ fn sign_ins_that_nobody_ends_never_lock_a_browser_out() {
 }
 
 #[test]
-fn addresses_that_no_cookie_holds_are_refused_by_name() {
-    let service = start(&Provider::start(), &[]);
+fn callback_urls_that_are_too_long_are_rejected_by_name() {
+    let service = start(&MockProvider::start(), &[]);
     let long = |length: usize| format!("/{}", "x".repeat(length - 1));
     let begin =
         |body: Value| Browser::default().post(&service, "/api/auth/sign-in/social", &body.to_string());
@@ -177,8 +177,8 @@ fn addresses_that_no_cookie_holds_are_refused_by_name() {
 }
 
 #[test]
-fn an_image_a_script_or_a_frame_of_another_site_plants_no_cookie() {
-    let service = start(&Provider::start(), &[]);
+fn an_image_script_or_frame_of_another_site_sets_no_cookie() {
+    let service = start(&MockProvider::start(), &[]);
     let popup = format!("/api/auth/oauth-popup/start?provider=huggingface&popupNonce=n&popupOrigin={SITE}");
     for path in ["/login/huggingface", &popup] {
         for (site, mode, dest, status) in [
@@ -199,8 +199,8 @@ fn an_image_a_script_or_a_frame_of_another_site_plants_no_cookie() {
 }
 
 #[test]
-fn what_is_missing_or_of_the_wrong_type_is_named() {
-    let service = start(&Provider::start(), &[]);
+fn the_error_names_the_member_that_is_missing_or_of_the_wrong_type() {
+    let service = start(&MockProvider::start(), &[]);
     for (body, status, code) in [
         ("{}", 400, "VALIDATION_ERROR"),
         ("", 400, "VALIDATION_ERROR"),
@@ -219,8 +219,8 @@ fn what_is_missing_or_of_the_wrong_type_is_named() {
 }
 
 #[test]
-fn an_address_that_is_not_trusted_is_refused_at_the_start() {
-    let service = start(&Provider::start(), &[]);
+fn an_untrusted_callback_url_is_rejected_at_the_start() {
+    let service = start(&MockProvider::start(), &[]);
     for (name, code) in [
         ("callbackURL", "INVALID_CALLBACK_URL"),
         ("errorCallbackURL", "INVALID_ERROR_CALLBACK_URL"),

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-/// JSON text in all its forms, and what is nearly JSON. Objects' keys come twice at times.
+/// JSON text in all its forms, and text that is almost JSON. Keys are repeated at times.
 pub(crate) fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         prop::sample::select(&["null", "true", "false", "1e400", r#""\ud800""#, r#""\udc00x""#][..])
@@ -13,7 +13,7 @@ pub(crate) fn json() -> impl Strategy<Value = String> {
     nested(leaf.boxed())
 }
 
-/// The same, but always JSON.
+/// The same, but always valid.
 pub(crate) fn valid_json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         prop::sample::select(&["null", "true", "false", "-0", "1E-999", "\"\""][..]).prop_map(str::to_owned),
@@ -47,7 +47,7 @@ fn nested(leaf: BoxedStrategy<String>) -> impl Strategy<Value = String> {
     })
 }
 
-/// Numbers, and what is nearly one.
+/// Numbers, and texts that are almost numbers.
 pub(crate) fn number() -> impl Strategy<Value = String> {
     prop_oneof![
         r"-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,3})?",
@@ -67,7 +67,7 @@ fn key() -> impl Strategy<Value = &'static str> {
     )
 }
 
-/// A text with some of its bytes changed, dropped or doubled.
+/// A text with some of its bytes changed, removed or inserted.
 pub(crate) fn mutated(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![any::<u8>(), prop::sample::select(&b"{}[]\",:\\ 0eu\x00\xC3"[..])];
     let change = (any::<prop::sample::Index>(), 0..3_u8, byte);

@@ -1,6 +1,5 @@
-//! Finds named members of a JSON object (RFC 8259) by their place in the text, without building a tree.
-//! What passes is what `serde_json` reads, UTF-8 and numbers' range included; nothing is allocated but for a key
-//! with escapes.
+//! Finds named members of a JSON object (RFC 8259) by their place in the text, without building a tree. It accepts the
+//! same texts as `serde_json`, including UTF-8 and the range of numbers. It allocates only for a key with escapes.
 
 use std::borrow::Cow;
 
@@ -11,15 +10,15 @@ use super::text::{ARRAY, OBJECT, Problem, Scan, ScanError, Span, check_utf8};
 pub(crate) struct Member {
     /// The key with its quotes.
     pub(crate) key: Span,
-    /// The value without the white space around it.
+    /// The value, without the white space around it.
     pub(crate) value: Span,
-    /// Where the value of the member before this one ends; `None` for the first.
+    /// The end of the value of the previous member; `None` for the first.
     pub(crate) before: Option<usize>,
-    /// Where the key of the member after this one begins; `None` for the last.
+    /// The start of the key of the next member; `None` for the last.
     pub(crate) after: Option<usize>,
 }
 
-/// The members of one object that were asked for.
+/// The requested members of one object.
 #[derive(Debug, Clone)]
 pub(crate) struct Members<const N: usize> {
     wanted: [&'static str; N],
@@ -34,24 +33,28 @@ struct Extent {
 }
 
 impl<const N: usize> Members<N> {
-    /// The member of this name, which must be one of those asked for.
+    /// The member with this name, which must be one of the requested names.
     pub(crate) fn get(&self, name: &str) -> Option<&Member> {
-        debug_assert!(self.wanted.contains(&name), "{name} was not asked for");
+        debug_assert!(self.wanted.contains(&name), "{name} was not requested");
         self.wanted.iter().zip(&self.found).find(|(wanted, _)| **wanted == name)?.1.as_ref()
     }
 
-    /// How many members the object has, asked for or not.
+    /// The number of all members of the object.
     pub(crate) fn count(&self) -> usize {
         self.extent.count
     }
 
-    /// Where another member can be put: behind the last value, or behind the brace of an empty object.
+    /// Where another member can be inserted: after the last value, or after the brace of an empty object.
     pub(crate) fn insert_at(&self) -> usize {
         self.extent.insert_at
     }
 }
 
-/// Checks a whole text, which must be an object, and finds its members of these names.
+/// Checks a whole text, which must be an object, and finds its members with these names.
+///
+/// # Errors
+///
+/// If the text is not a JSON object, or if a requested key is repeated or spelled in another case.
 pub(crate) fn members<const N: usize>(
     text: &[u8],
     wanted: [&'static str; N],
@@ -60,8 +63,12 @@ pub(crate) fn members<const N: usize>(
     members_in(text, &(0..text.len()), wanted)
 }
 
-/// The same for an object that is a part of a text which [`members`] passed. All places count from the start of
-/// the text.
+/// The same for an object that is a part of a text. [`members`] must have accepted the text. All places count from the
+/// start of the text.
+///
+/// # Errors
+///
+/// As for [`members`].
 pub(crate) fn members_in<const N: usize>(
     text: &[u8],
     part: &Span,
@@ -70,8 +77,12 @@ pub(crate) fn members_in<const N: usize>(
     collect(text, part, wanted, DuplicateKey::Reject)
 }
 
-/// The same for what we only read: of a key that is there twice the last one counts, as for most readers, and
-/// a key in other letters is another one.
+/// The same for a text that is only read. The last of repeated keys counts, as for most readers, and a key in another case
+/// is another key.
+///
+/// # Errors
+///
+/// If the part is not a JSON object.
 pub(crate) fn last_members_in<const N: usize>(
     text: &[u8],
     part: &Span,
@@ -91,16 +102,20 @@ fn collect<const N: usize>(
     Ok(Members { wanted, found, extent })
 }
 
-/// What becomes of a wanted key about which readers differ.
+/// What to do with a requested key that different readers understand differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DuplicateKey {
-    /// It is refused: what we check must be what the upstream reads.
+    /// Reject it, because the gateway must check the same value that the upstream reads.
     Reject,
-    /// The last one as it is written counts.
+    /// Take the last one with exactly this name.
     TakeLast,
 }
 
-/// The places of an array's items; the array is a part of a text which [`members`] passed.
+/// Passes the place of each item of an array to `each`. The array is a part of a text that [`members`] accepted.
+///
+/// # Errors
+///
+/// If the part is not an array.
 pub(crate) fn items_in(text: &[u8], part: &Span, each: &mut dyn FnMut(Span)) -> Result<(), ScanError> {
     let mut scan = Scan::of(text, part);
     scan.take(b'[', "expected an array")?;
@@ -121,7 +136,7 @@ pub(crate) fn items_in(text: &[u8], part: &Span, each: &mut dyn FnMut(Span)) -> 
     scan.end()
 }
 
-/// The text of a JSON string (with its quotes); `None` if it is no string.
+/// The text of a JSON string, which is given with its quotes. `None` if it is not a string.
 pub(crate) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if inner.contains(&b'\\') {
@@ -130,7 +145,7 @@ pub(crate) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
     std::str::from_utf8(inner).ok().map(Cow::Borrowed)
 }
 
-/// Not generic, so that the binary has it once.
+/// It is not generic, so that the binary contains it once.
 fn walk_object(
     text: &[u8],
     part: &Span,
@@ -163,7 +178,7 @@ fn walk_object(
             let slot =
                 found.get_mut(at).filter(|slot| slot.is_none() || duplicates == DuplicateKey::TakeLast);
             let name = wanted.get(at).copied().unwrap_or_default();
-            let slot = slot.ok_or_else(|| ScanError::new(text, key.start, Problem::Twice(name)))?;
+            let slot = slot.ok_or_else(|| ScanError::new(text, key.start, Problem::DuplicateKey(name)))?;
             *slot = Some(Member { key, value: value.clone(), before, after: None });
             last_found = Some(at);
         }
@@ -176,7 +191,7 @@ fn walk_object(
     }
 }
 
-/// Which of the names a key is. Go's reader takes a key in any case for the same one.
+/// The index of the name that a key has. Go's reader ignores case in keys.
 fn position(
     text: &[u8],
     key: &Span,
@@ -193,7 +208,7 @@ fn position(
             if duplicates == DuplicateKey::TakeLast {
                 return Ok(None);
             }
-            Err(ScanError::new(text, key.start, Problem::OtherCase(name)))
+            Err(ScanError::new(text, key.start, Problem::WrongCase(name)))
         }
         _ => Ok(at),
     }

@@ -1,48 +1,48 @@
-//! Edits of a JSON text that leave every other byte as it came. The outcome is pieces of the original with
-//! the new parts between them, so that a body of many megabytes is not copied.
+//! Edits of a JSON text that leave every other byte unchanged. The result is pieces of the original with the new parts
+//! between them, so that a body of many megabytes is not copied.
 
 use bytes::{Bytes, BytesMut};
 
 use super::{Member, Members, Span};
 
-/// Edits that belong to one text, made in any order. Their places must not overlap.
+/// Edits of one text, in any order. Their places must not overlap.
 #[derive(Debug, Default)]
 pub(crate) struct Splice {
-    /// By place.
+    /// Sorted by place.
     edits: Vec<(Span, Bytes)>,
 }
 
 impl Splice {
-    /// Puts another value in the place of one.
+    /// Replaces a value.
     pub(crate) fn replace(&mut self, value: &Span, with: impl Into<Bytes>) {
         self.edit(value.clone(), with.into());
     }
 
-    /// They are few, or come in order: a sort would be 3 KB of code.
+    /// Keeps the edits sorted. They are few or arrive in order, and a sort would be 3 KB of code.
     fn edit(&mut self, place: Span, with: Bytes) {
         let at =
             self.edits.partition_point(|(other, _)| (other.start, other.end) <= (place.start, place.end));
         self.edits.insert(at, (place, with));
     }
 
-    /// Removes members (by name; those that are not there are passed over) and adds others behind the last.
-    /// The values to add are JSON text. To be called once for an object.
+    /// Removes members by name, ignoring missing ones, and adds others after the last. The values to add are JSON text.
+    /// Call it once per object.
     pub(crate) fn reshape<const N: usize>(
         &mut self,
         object: &Members<N>,
         remove: &[&str],
         add: &[(&str, &str)],
     ) {
-        let mut gone = Vec::new();
+        let mut removed = Vec::new();
         for member in remove.iter().filter_map(|name| object.get(name)) {
-            let at = gone.partition_point(|other: &&Member| other.key.start < member.key.start);
-            if gone.get(at) != Some(&member) {
-                gone.insert(at, member);
+            let at = removed.partition_point(|other: &&Member| other.key.start < member.key.start);
+            if removed.get(at) != Some(&member) {
+                removed.insert(at, member);
             }
         }
-        // A member goes with the comma before it; those at the head of the object, with the comma behind.
+        // A member is removed with the comma before it; at the start of the object, with the comma after it.
         let mut head_ends = None;
-        for member in &gone {
+        for member in &removed {
             let place = match member.before {
                 Some(before) if head_ends != Some(member.key.start) => before..member.value.end,
                 _ => {
@@ -54,7 +54,7 @@ impl Splice {
         }
         let members: Vec<_> = add.iter().map(|(key, value)| format!("{}:{value}", quoted(key))).collect();
         let mut text = members.join(",");
-        if !add.is_empty() && object.count() > gone.len() {
+        if !add.is_empty() && object.count() > removed.len() {
             text.insert(0, ',');
         }
         if !text.is_empty() {
@@ -62,7 +62,7 @@ impl Splice {
         }
     }
 
-    /// The text with all edits made.
+    /// The text with all edits.
     pub(crate) fn apply(self, text: &Bytes) -> Pieces {
         let mut pieces = Vec::with_capacity(2 * self.edits.len() + 1);
         let mut done = 0;
@@ -82,12 +82,12 @@ impl Splice {
     }
 }
 
-/// A text in pieces that follow each other.
+/// A text in consecutive pieces.
 #[derive(Debug, Clone)]
 pub(crate) struct Pieces(Vec<Bytes>);
 
 impl Pieces {
-    /// The whole in one piece: copied, unless it is one already.
+    /// The whole text. It is copied unless it is one piece already.
     pub(crate) fn into_bytes(self) -> Bytes {
         match <[Bytes; 1]>::try_from(self.0) {
             Ok([only]) => only,
@@ -111,7 +111,7 @@ impl IntoIterator for Pieces {
 
 /// A text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default() // a text can always be written
+    serde_json::to_string(text).unwrap_or_default() // writing a string cannot fail
 }
 
 #[cfg(test)]
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_goes_with_one_comma() {
+    fn a_member_is_removed_with_one_comma() {
         let text = r#"{ "a" : 1 , "b":2, "c":3 }"#;
         assert_eq!(removed(text, &["a"], &[]), r#"{ "b":2, "c":3 }"#);
         assert_eq!(removed(text, &["b"], &[]), r#"{ "a" : 1, "c":3 }"#);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_member_comes_last_with_the_comma_that_it_needs() {
+    fn a_new_member_is_last_with_the_comma_it_needs() {
         assert_eq!(removed("{}", &[], &[("x", "1")]), r#"{"x":1}"#);
         assert_eq!(removed(" { } ", &[], &[("x\"", "1"), ("y", "[]")]), r#" {"x\"":1,"y":[] } "#);
         assert_eq!(removed(r#"{"a":1 }"#, &[], &[("x", "1")]), r#"{"a":1,"x":1 }"#);
@@ -170,7 +170,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
-        fn the_outcome_is_what_the_same_edits_make_of_a_tree(
+        fn the_result_matches_the_same_edits_of_a_tree(
             keys in prop::sample::subsequence([&NAMES[..], &["x", "y"]].concat(), 0..=7).prop_shuffle(),
             (space, space_2, value) in (samples::space(), samples::space(), samples::valid_json()),
             plain in prop::collection::vec(prop::sample::select(&["0", "\",}\"", "[1, {}]", "{\"a\" : 1}"][..]), 6),
@@ -203,11 +203,11 @@ mod tests {
                 fields.insert((*key).to_owned(), serde_json::json!({}));
             }
             splice.reshape(&found, &remove, &add);
-            let outcome = splice.apply(&text).into_bytes();
-            prop_assert_eq!(&serde_json::from_slice::<Value>(&outcome).unwrap(), &tree);
+            let result = splice.apply(&text).into_bytes();
+            prop_assert_eq!(&serde_json::from_slice::<Value>(&result).unwrap(), &tree);
 
-            // What stays is the same to the byte, and in the same order.
-            let mut rest = std::str::from_utf8(&outcome).unwrap();
+            // The rest is the same to the byte, and in the same order.
+            let mut rest = std::str::from_utf8(&result).unwrap();
             for (key, value) in keys.iter().zip(values) {
                 let kind = NAMES.iter().position(|name| name == key).map_or(0, |at| kinds[at]);
                 let value = if kind == 1 { "[\"new\"]" } else { value };

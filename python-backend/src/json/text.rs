@@ -1,5 +1,5 @@
-//! Steps over JSON text (RFC 8259), checking it: what passes is what `serde_json` reads, the range of numbers
-//! included, and UTF-8 where [`check_utf8`] was asked. Nothing is allocated and nothing recurses.
+//! Reads JSON text (RFC 8259) token by token and checks it. It accepts the same texts as `serde_json`, including the
+//! range of numbers; [`check_utf8`] checks UTF-8. It neither allocates nor recurses.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::ops::Range;
 /// A place in the text, in bytes.
 pub(crate) type Span = Range<usize>;
 
-/// What is wrong with a text, fit to be told to the client who sent it.
+/// What is wrong with a text, and where. The message is for the client that sent the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScanError {
     problem: Problem,
@@ -17,9 +17,12 @@ pub(crate) struct ScanError {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Problem {
+    /// What was expected.
     Syntax(&'static str),
-    Twice(&'static str),
-    OtherCase(&'static str),
+    /// This key is repeated.
+    DuplicateKey(&'static str),
+    /// This key is spelled in another case.
+    WrongCase(&'static str),
 }
 
 impl ScanError {
@@ -31,11 +34,11 @@ impl ScanError {
         ScanError { problem, line, column }
     }
 
-    /// The key that is there more than once, if that is what is wrong.
+    /// The key that is repeated or spelled in another case, if that is the problem.
     pub(crate) fn key(&self) -> Option<&'static str> {
         match self.problem {
             Problem::Syntax(_) => None,
-            Problem::Twice(key) | Problem::OtherCase(key) => Some(key),
+            Problem::DuplicateKey(key) | Problem::WrongCase(key) => Some(key),
         }
     }
 }
@@ -43,41 +46,45 @@ impl ScanError {
 impl fmt::Display for ScanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.problem {
-            Problem::Syntax(what) => f.write_str(what)?,
-            Problem::Twice(key) => write!(f, "the key {key:?} must be there only once; found again")?,
-            Problem::OtherCase(key) => write!(f, "the key {key:?} must be written in lower case; found")?,
+            Problem::Syntax(expected) => f.write_str(expected)?,
+            Problem::DuplicateKey(key) => write!(f, "the key {key:?} must not be repeated; found again")?,
+            Problem::WrongCase(key) => write!(f, "the key {key:?} must be written in lower case; found")?,
         }
         write!(f, " at line {} column {}", self.line, self.column)
     }
 }
 
-/// The open arrays (0) and objects (1) as bits under a leading 1. That makes 127 levels, the same as
-/// `serde_json` has.
+/// The open arrays (0) and objects (1) as bits below a leading 1. That makes 127 levels, the same as in `serde_json`.
 pub(crate) type Open = u128;
 pub(crate) const ARRAY: Open = 0b10;
 pub(crate) const OBJECT: Open = 0b11;
 
-/// Whether a text is UTF-8, which the steps do not look at.
+/// Checks that a text is UTF-8, which [`Scan`] does not.
+///
+/// # Errors
+///
+/// The position of the first invalid byte.
 pub(crate) fn check_utf8(text: &[u8]) -> Result<(), ScanError> {
-    let fault = |at| ScanError::new(text, at, Problem::Syntax("expected valid UTF-8"));
-    std::str::from_utf8(text).map(drop).map_err(|error| fault(error.valid_up_to()))
+    let error = |at| ScanError::new(text, at, Problem::Syntax("expected valid UTF-8"));
+    std::str::from_utf8(text).map(drop).map_err(|invalid| error(invalid.valid_up_to()))
 }
 
+/// A position in a JSON text.
 pub(crate) struct Scan<'a> {
     text: &'a [u8],
-    /// The next byte's place.
+    /// The position of the next byte.
     pub(crate) at: usize,
 }
 
 impl<'a> Scan<'a> {
-    /// At the start of a part, behind its white space.
+    /// The start of a part, after its white space.
     pub(crate) fn of(text: &'a [u8], part: &Span) -> Scan<'a> {
         let mut scan = Scan { text: text.get(..part.end).unwrap_or(text), at: part.start };
         scan.space();
         scan
     }
 
-    /// A whole value; `open` holds the array or object that it is in.
+    /// Reads a whole value. `open` holds the array or object around it.
     pub(crate) fn value(&mut self, open: Open) -> Result<(), ScanError> {
         let around = open;
         let mut open = open;
@@ -127,10 +134,10 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Into an array or object.
+    /// Enters an array or object.
     fn deeper(&mut self, open: Open, kind: Open) -> Result<Open, ScanError> {
         if open.leading_zeros() == 0 {
-            return self.fault("expected at most 127 levels of nesting");
+            return self.fail("expected at most 127 levels of nesting");
         }
         self.at += 1;
         self.space();
@@ -154,8 +161,8 @@ impl<'a> Scan<'a> {
                     return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
-                Some(_) => return self.fault("expected control characters to be escaped"),
-                None => return self.fault("expected the end of a string"),
+                Some(_) => return self.fail("expected control characters to be escaped"),
+                None => return self.fail("expected the end of a string"),
             }
         }
     }
@@ -167,20 +174,20 @@ impl<'a> Scan<'a> {
                 Some(0xD800..=0xDBFF) => {
                     self.at += 6;
                     if !matches!(self.unit(), Some(0xDC00..=0xDFFF)) {
-                        return self.fault("expected the second half of a surrogate pair");
+                        return self.fail("expected the second half of a surrogate pair");
                     }
                     self.at += 6;
                 }
-                Some(0xDC00..=0xDFFF) => return self.fault("expected the first half of a surrogate pair"),
+                Some(0xDC00..=0xDFFF) => return self.fail("expected the first half of a surrogate pair"),
                 Some(_) => self.at += 6,
-                None => return self.fault("expected four hexadecimal digits"),
+                None => return self.fail("expected four hexadecimal digits"),
             },
-            _ => return self.fault("expected a valid escape"),
+            _ => return self.fail("expected a valid escape"),
         }
         Ok(())
     }
 
-    /// The number in `\uXXXX`.
+    /// The code unit in `\uXXXX`.
     fn unit(&self) -> Option<u32> {
         let digits = self.text.get(self.at..self.at + 6)?.strip_prefix(b"\\u")?;
         digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
@@ -200,11 +207,11 @@ impl<'a> Scan<'a> {
             _ = self.skip(b'+') || self.skip(b'-');
             self.digits()?;
         }
-        // Anything shorter is less than 10^300, which a double holds.
+        // A shorter number is less than 10^300, which a double can hold.
         let raw = self.text.get(start..self.at).unwrap_or_default();
         if (exponent || raw.len() > 300) && serde_json::from_slice::<f64>(raw).is_err() {
             self.at = start;
-            return self.fault("expected a number in the range of a double");
+            return self.fail("expected a number in the range of a double");
         }
         Ok(())
     }
@@ -212,7 +219,7 @@ impl<'a> Scan<'a> {
     fn digits(&mut self) -> Result<(), ScanError> {
         let count = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
         self.at += count;
-        if count > 0 { Ok(()) } else { self.fault("expected a digit") }
+        if count > 0 { Ok(()) } else { self.fail("expected a digit") }
     }
 
     fn literal(&mut self) -> Result<(), ScanError> {
@@ -220,17 +227,17 @@ impl<'a> Scan<'a> {
         let literals: [&[u8]; 3] = [b"true", b"false", b"null"];
         match literals.iter().find(|literal| rest.starts_with(literal)) {
             Some(literal) => self.at += literal.len(),
-            None => return self.fault("expected a value"),
+            None => return self.fail("expected a value"),
         }
         Ok(())
     }
 
     pub(crate) fn end(&mut self) -> Result<(), ScanError> {
         self.space();
-        if self.peek().is_none() { Ok(()) } else { self.fault("expected nothing more") }
+        if self.peek().is_none() { Ok(()) } else { self.fail("expected the end of the text") }
     }
 
-    #[inline(always)] // a step for every byte; as calls they make the file 4 KB longer
+    #[inline(always)] // called for every byte; as function calls they make the binary 4 KB larger
     pub(crate) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
             self.at += 1;
@@ -239,14 +246,14 @@ impl<'a> Scan<'a> {
 
     #[inline(always)]
     pub(crate) fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), ScanError> {
-        if self.skip(byte) { Ok(()) } else { self.fault(expected) }
+        if self.skip(byte) { Ok(()) } else { self.fail(expected) }
     }
 
     #[inline(always)]
     pub(crate) fn skip(&mut self, byte: u8) -> bool {
-        let there = self.peek() == Some(byte);
-        self.at += usize::from(there);
-        there
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
     }
 
     #[inline(always)]
@@ -258,7 +265,7 @@ impl<'a> Scan<'a> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn fault<T>(&self, expected: &'static str) -> Result<T, ScanError> {
+    fn fail<T>(&self, expected: &'static str) -> Result<T, ScanError> {
         Err(self.error(expected))
     }
 
@@ -268,10 +275,11 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// How many bytes of a string's inside need no look, by eight where possible: images come as long strings.
+/// The number of bytes at the start of `text`, the inside of a string, that need no check. It compares eight bytes at a
+/// time, because images are long strings.
 fn plain(text: &[u8]) -> usize {
     const EACH: u64 = u64::MAX / 0xFF;
-    // The high bit of each byte that is below `limit` (at most 0x80); wrong only above one that is.
+    // The high bit of each byte that is below `limit` (at most 0x80). It is wrong only above a byte that is.
     let below = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word & (EACH << 7);
     let (words, rest) = text.as_chunks::<8>();
     for (count, word) in words.iter().enumerate() {

@@ -183,7 +183,7 @@ fn error_in_success(headers: &HeaderMap, data: &[u8]) -> AttemptError {
     AttemptError { kind: AttemptErrorKind::Status(error.status, None), error }
 }
 
-fn broken(cause: String) -> AttemptError {
+fn broken(cause: impl std::fmt::Display) -> AttemptError {
     let message = "the upstream is unreachable, closed the connection, or sent an unreadable response";
     AttemptError {
         kind: AttemptErrorKind::Broken,

@@ -18,7 +18,7 @@ before(async () => {
   limited = await gateway(upstream, { RATE_LIMIT: "1/min" })
 })
 after(async () => {
-  for (const one of [open, keyed, limited]) assert.equal(await one.stop(), 0, "TERM ends it with status 0")
+  for (const one of [open, keyed, limited]) assert.equal(await one.stop(), 0, "on TERM it exits with status 0")
   stopAll()
 })
 
@@ -33,27 +33,27 @@ for (const [name, Client] of [["openai 6", OpenAI], ["openai latest", OpenAILate
     assert.ok(answer._request_id)
     let text = "", chunks = 0
     for await (const chunk of await client(keyed).chat.completions.create({ ...ask, stream: true })) {
-      assert.equal(chunk.choices.length, 1, "no chunk that was not asked for")
+      assert.equal(chunk.choices.length, 1, "no chunk that was not requested")
       text += chunk.choices[0].delta.content ?? ""
       chunks += 1
     }
     assert.equal(text, TEXT)
-    assert.ok(chunks > 4, "it came in pieces")
+    assert.ok(chunks > 4, "it is streamed in chunks")
   })
 
-  test(`${name}: usage where it was asked for`, async () => {
+  test(`${name}: usage if it is requested`, async () => {
     const body = { ...ask, stream: true, stream_options: { include_usage: true } }
     const chunks = await Array.fromAsync(await client(open).chat.completions.create(body))
     assert.ok(chunks.some(chunk => chunk.choices.length > 0))
   })
 
-  test(`${name}: embeddings are numbers and not nothing`, async () => {
+  test(`${name}: embeddings are numbers`, async () => {
     const { data } = await client(open).embeddings.create({ model: "text-embedding-3-small", input: "hello" })
     assert.ok(data[0].embedding.length > 10)
     assert.ok(data[0].embedding.every(Number.isFinite))
   })
 
-  test(`${name}: errors arrive as its own, with message, code and param`, async () => {
+  test(`${name}: errors become the client's own, with message, code and param`, async () => {
     const wrong = client(keyed, { apiKey: "wrong" }).chat.completions.create(ask)
     await assert.rejects(wrong, error => error.status === 401 && error.code === "invalid_api_key")
     const unknown = client(keyed).chat.completions.create({ ...ask, model: "gpt-9" })
@@ -69,7 +69,7 @@ for (const [name, Client] of [["openai 6", OpenAI], ["openai latest", OpenAILate
   })
 }
 
-test("openai: a limit is told with the time to wait", async () => {
+test("openai: a 429 has the time to wait", async () => {
   const client = new OpenAI({ baseURL: limited.base, apiKey: KEY, maxRetries: 0 })
   const { response } = await client.chat.completions.create(ask).withResponse()
   assert.equal(response.headers.get("x-ratelimit-remaining-requests"), "0")
@@ -81,7 +81,7 @@ test("openai: a limit is told with the time to wait", async () => {
   })
 })
 
-test("@huggingface/inference: chat, stream and errors, and a limit does not make it storm", async () => {
+test("@huggingface/inference: chat, stream and errors, and a 429 does not cause a retry storm", async () => {
   const client = new InferenceClient(KEY, { endpointUrl: keyed.base })
   assert.equal((await client.chatCompletion(ask)).choices[0].message.content, TEXT)
   let text = ""
@@ -90,7 +90,7 @@ test("@huggingface/inference: chat, stream and errors, and a limit does not make
   await assert.rejects(client.chatCompletion({ ...ask, model: "gpt-9" }))
   const before = limited.lines.length
   await assert.rejects(new InferenceClient(KEY, { endpointUrl: limited.base }).chatCompletion(ask))
-  assert.equal(limited.lines.length - before, 1, "one request, one answer")
+  assert.equal(limited.lines.length - before, 1, "one request, one response")
 })
 
 test("Vercel AI SDK: text, stream and errors", async () => {
@@ -105,7 +105,7 @@ test("Vercel AI SDK: text, stream and errors", async () => {
   await assert.rejects(unknown, error => error.statusCode === 404 && /gpt-9/.test(error.message))
 })
 
-test("an upstream full of trouble gives whole answers or clear errors, never short ones", async () => {
+test("a faulty upstream causes whole answers or clear errors, never short answers", async () => {
   const chaos = await mock("--chaos-drop", "0.2", "--chaos-disconnect", "0.15", "--chaos-malformed", "0.1", "--chaos-ratelimit", "0.1", "--log-level", "info")
   const server = await gateway(chaos, { UPSTREAM_TIMEOUT: "10s" })
   const client = new OpenAI({ baseURL: server.base, apiKey: KEY, maxRetries: 0 })

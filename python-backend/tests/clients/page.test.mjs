@@ -1,4 +1,4 @@
-// The playground in Chromium: a chat streamed to its end, stop, a wrong key, no violation of its policy.
+// The playground in Chromium: a chat, stop, a wrong key, and no violation of its content security policy.
 import test, { after, before } from "node:test"
 import assert from "node:assert/strict"
 import { mkdirSync } from "node:fs"
@@ -17,11 +17,11 @@ before(async () => {
 })
 after(async () => {
   await browser.close()
-  for (const one of [open, keyed]) assert.equal(await one.stop(), 0, "TERM ends it with status 0")
+  for (const one of [open, keyed]) assert.equal(await one.stop(), 0, "on TERM it exits with status 0")
   stopAll()
 })
 
-async function visit(server, { width = 900, theme = "light" } = {}) {
+async function openPage(server, { width = 900, theme = "light" } = {}) {
   const page = await browser.newPage()
   await page.setViewport({ width, height: 1100 })
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }])
@@ -48,20 +48,20 @@ const until = (page, pattern) =>
 
 test("a chat is streamed to its end, with latency and tokens", async () => {
   for (const [theme, width] of [["light", 900], ["dark", 900], ["light", 360]]) {
-    const page = await visit(open, { theme, width })
+    const page = await openPage(open, { theme, width })
     await ask(page, "gpt-4o", "hello")
     await until(page, "^First word after \\d+ ms, all after \\d+ ms; .* tokens in, \\d+ out\\.$")
     assert.equal(await answer(page), TEXT)
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-    assert.ok(overflow <= 0, `${overflow} px stand out at ${width} px`)
+    assert.ok(overflow <= 0, `the page is ${overflow} px too wide at ${width} px`)
     if (pictures) await page.screenshot({ path: `${pictures}/${theme}-${width}.png`, fullPage: true })
     assert.deepEqual(violations, [])
     await page.close()
   }
 })
 
-test("stop ends the answer at once, here and at the gateway", async () => {
-  const page = await visit(open)
+test("stop ends the answer at once, in the page and at the gateway", async () => {
+  const page = await openPage(open)
   await ask(page, "gpt-4o", "hello")
   await page.waitForSelector("#log .assistant[aria-busy=true]")
   assert.equal(await status(page), "Answering…")
@@ -75,8 +75,8 @@ test("stop ends the answer at once, here and at the gateway", async () => {
   await page.close()
 })
 
-test("a new conversation takes nothing along from the answer that it ends", async () => {
-  const page = await visit(open)
+test("a new conversation keeps nothing of the answer that it ends", async () => {
+  const page = await openPage(open)
   await ask(page, "gpt-4o", "hello")
   await page.waitForSelector("#log .assistant")
   await page.click("#clear")
@@ -90,14 +90,14 @@ test("a new conversation takes nothing along from the answer that it ends", asyn
   await page.close()
 })
 
-test("a message that failed is back in the box and not in the log, or there as not sent", async () => {
-  const page = await visit(keyed)
+test("a message that failed returns to the text field, or is marked as not sent", async () => {
+  const page = await openPage(keyed)
   for (const _ of [1, 2]) {
     await ask(page, "gpt-4o", "hello")
     await until(page, "no credentials")
     assert.deepEqual([await bubbles(page), await box(page)], [[], "hello"])
   }
-  // Whoever writes on meanwhile keeps both.
+  // If the user has written more meanwhile, both are kept.
   await page.evaluate(() => { document.getElementById("form").requestSubmit(); document.getElementById("text").value = "more" })
   await page.waitForSelector("#send:not(:disabled)")
   assert.deepEqual([await bubbles(page), await box(page)], [["You, not sent: hello"], "more"])
@@ -110,17 +110,17 @@ test("a message that failed is back in the box and not in the log, or there as n
   await page.close()
 })
 
-test("a key that is wanted is asked for, a wrong one is told in words, and the right one opens", async () => {
-  const page = await visit(keyed)
-  assert.equal(await status(page), "This service wants a key: enter it above.")
+test("a required key is requested, a wrong one is rejected with a message, and the right one works", async () => {
+  const page = await openPage(keyed)
+  assert.equal(await status(page), "This service requires an API key: enter it above.")
   assert.equal(await page.$eval("#status", element => element.className), "")
   for (const id of ["python", "javascript", "curl"]) assert.match(await page.$eval(`#${id}`, code => code.textContent), /YOUR-KEY/)
   await page.type("#key", "wrong")
   await ask(page, "gpt-4o", "hello")
-  await until(page, "not known here")
+  await until(page, "API key is unknown")
   if (pictures) await page.screenshot({ path: `${pictures}/wrong-key.png`, fullPage: true })
   await page.$eval("#key", (field, key) => { field.value = key; field.dispatchEvent(new Event("change")) }, KEY)
-  await until(page, "models are served")
+  await until(page, "models available")
   await ask(page, "gpt-4o", "hello")
   await until(page, "^First word")
   assert.equal(await answer(page), TEXT)
@@ -128,8 +128,8 @@ test("a key that is wanted is asked for, a wrong one is told in words, and the r
   await page.close()
 })
 
-test("what a model says is shown as text and never run", async () => {
-  const page = await visit(open)
+test("a model's answer is shown as text and never run as HTML", async () => {
+  const page = await openPage(open)
   await ask(page, "demo", "<img src=x onerror=document.title=1><b>bold</b>")
   await until(page, "^First word")
   assert.match(await answer(page), /<b>bold<\/b>$/)
@@ -138,8 +138,8 @@ test("what a model says is shown as text and never run", async () => {
   await page.close()
 })
 
-test("every field and button can be reached and has a name", async () => {
-  const page = await visit(open)
+test("every field and button is reachable by keyboard and has a name", async () => {
+  const page = await openPage(open)
   const names = new Set()
   for (let n = 0; n < 16; n++) {
     await page.keyboard.press("Tab")

@@ -1,7 +1,7 @@
-// Starts what the tests need: the mock upstream, and gateways in front of it (PYTHON_BACKEND is the binary).
+// Starts the processes of the tests: the mock upstream, and gateways in front of it (PYTHON_BACKEND is the binary).
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
-import { writeFileSync, mkdtempSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -9,11 +9,15 @@ export const KEY = "a-key-of-enough-length"
 export const TEXT = "Hello from the mock, word by word, so that it streams in several chunks."
 
 const children = []
-/** Ends what still runs: a child that is left would keep the tests from ending. */
-export const stopAll = () => children.forEach(child => child.kill())
+const folders = []
+/** Ends all children, because one that is left would keep the tests from ending, and removes their folders. */
+export const stopAll = () => {
+  children.forEach(child => child.kill())
+  folders.splice(0).forEach(folder => rmSync(folder, { recursive: true, force: true }))
+}
 process.on("exit", stopAll)
 
-/** A child whose lines can be waited for. */
+/** Starts a child. `line` waits for a line of its output. */
 function start(command, args, env, stream) {
   const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] })
   children.push(child)
@@ -32,9 +36,11 @@ function start(command, args, env, stream) {
   return { child, line, lines }
 }
 
-/** The mock upstream's base address. */
+/** Starts a mock upstream. Returns its base URL. */
 export async function mock(...options) {
-  const fixtures = join(mkdtempSync(join(tmpdir(), "mock-")), "fixtures.json")
+  const folder = mkdtempSync(join(tmpdir(), "mock-"))
+  folders.push(folder)
+  const fixtures = join(folder, "fixtures.json")
   const response = { content: TEXT }
   writeFileSync(fixtures, JSON.stringify({ fixtures: [{ match: { userMessage: "hello" }, response }] }))
   const bin = new URL("node_modules/.bin/llmock", import.meta.url).pathname
@@ -43,7 +49,7 @@ export async function mock(...options) {
   return (await line("listening on")).match(/http:\/\/\S+/)[0] + "/v1"
 }
 
-/** A gateway in front of an upstream. */
+/** Starts a gateway in front of an upstream. */
 export async function gateway(upstream, env = {}) {
   const program = process.env.PYTHON_BACKEND
   const settings = { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", UPSTREAM_URL: upstream, ...env }

@@ -1,4 +1,4 @@
-"""The demo model against `llm-comply` (LLM_COMPLY, a path): every check of the OpenAI chat format but the one it skips."""
+"""The demo model against `llm-comply` (LLM_COMPLY is its path): every check of the OpenAI chat format except the one it skips."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Unmodified Python clients against python-backend (PYTHON_BACKEND, a path) in front of an upstream made here."""
+"""Unmodified Python clients against python-backend (PYTHON_BACKEND is its path), in front of the upstream below."""
 
 import json
 import os
@@ -17,7 +17,7 @@ CHAT = {"model": "org/model", "messages": [{"role": "user", "content": "hi"}]}
 
 
 class Upstream(BaseHTTPRequestHandler):
-    """Answers as Hugging Face's router does, with the lines that make the openai package fail."""
+    """Responds like Hugging Face's router, with the lines that make the openai package fail."""
 
     protocol_version = "HTTP/1.1"
 
@@ -76,7 +76,7 @@ class GatewayClients(unittest.TestCase):
     def tearDownClass(cls):
         cls.openai.close()
         cls.service.terminate()
-        assert cls.service.wait(20) == 0, "TERM ends the service with status 0"
+        assert cls.service.wait(20) == 0, "on TERM the service exits with status 0"
         cls.upstream.shutdown()
         cls.upstream.server_close()
 
@@ -87,18 +87,18 @@ class GatewayClients(unittest.TestCase):
         chunks = self.openai.chat.completions.create(**CHAT, stream=True)
         self.assertEqual("".join(chunk.choices[0].delta.content or "" for chunk in chunks), "".join(WORDS))
 
-    def test_openai_is_told_of_a_cut_stream(self):
+    def test_openai_gets_an_error_for_a_stream_that_breaks_off(self):
         with self.assertRaises(openai.APIError) as caught:
             list(self.openai.chat.completions.create(**{**CHAT, "model": "org/cut"}, stream=True))
         self.assertIn("broke off", str(caught.exception))
 
-    def test_openai_shows_the_upstreams_words(self):
+    def test_openai_shows_the_upstreams_message(self):
         with self.assertRaises(openai.APIStatusError) as caught:
             self.openai.chat.completions.create(**{**CHAT, "model": "org/broke"})
         self.assertEqual(caught.exception.status_code, 402)
         self.assertIn("monthly included credits", str(caught.exception))
 
-    def test_openai_with_a_wrong_key_is_refused(self):
+    def test_openai_with_a_wrong_key_is_rejected(self):
         with self.assertRaises(openai.AuthenticationError) as caught:
             self.openai.with_options(api_key="wrong").models.list()
         self.assertEqual(caught.exception.code, "invalid_api_key")
@@ -115,7 +115,7 @@ class GatewayClients(unittest.TestCase):
         self.assertIn("monthly included credits", str(caught.exception))
         self.assertTrue(caught.exception.request_id)
 
-    def test_huggingface_hub_is_told_where_embeddings_are(self):
+    def test_huggingface_hub_gets_the_path_of_embeddings(self):
         with self.assertRaises(HfHubHTTPError) as caught:
             self.hub.feature_extraction("hi")
         self.assertIn("/v1/embeddings", str(caught.exception))

@@ -1,6 +1,6 @@
-"""The unmodified `openai` package, python-backend (PYTHON_BACKEND) and llama-server (LLAMA_SERVER, LLAMA_MODEL) behind it.
+"""The unmodified `openai` package against python-backend (PYTHON_BACKEND) and llama-server (LLAMA_SERVER, LLAMA_MODEL).
 
-llama-server says that it keeps a connection, and closes it after each stream. No client may see that."""
+llama-server announces keep-alive but closes the connection after each stream. No client may notice that."""
 
 import json
 import os
@@ -18,7 +18,7 @@ STREAM = {**CHAT, "stream": True}
 
 
 class Process:
-    """A process whose log is read as it grows."""
+    """A process whose log is read while it runs."""
 
     def __init__(self, args, env=None):
         self.child = subprocess.Popen(args, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
@@ -35,7 +35,7 @@ class Process:
             self.grown.notify_all()
 
     def line(self, pattern, since=0):
-        """The first line that matches, waited for."""
+        """Waits for the first line that matches."""
         find = lambda: next(filter(None, (re.search(pattern, line) for line in self.log[since:])), None)
         with self.grown:
             self.grown.wait_for(lambda: find() or self.ended, timeout=60)
@@ -65,17 +65,17 @@ class Llama(unittest.TestCase):
         cls.whole = cls.client.chat.completions.create(**CHAT)
 
     def counted(self):
-        """Answers, tokens of prompts and tokens of completions, as /metrics counts them."""
+        """The counts of responses, prompt tokens and completion tokens in /metrics."""
         text = urllib.request.urlopen(f"{self.url}/metrics").read().decode()
         count = lambda name: int(re.search(rf'^gateway_{name} (\d+)$', text, re.M)[1])
         row = 'caller="anonymous",model="tiny"'
         return [count(f"answers_total{{{row}}}")] + [count(f'tokens_total{{{row},kind="{kind}"}}') for kind in ("prompt", "completion")]
 
     def stream(self, _=None):
-        """The text of a stream that ended as it should."""
+        """The text of a stream, which must end cleanly."""
         chunks = list(self.client.chat.completions.create(**STREAM))
         self.assertEqual([c.finish_reason for chunk in chunks for c in chunk.choices if c.finish_reason], ["length"])
-        self.assertTrue(all(chunk.choices for chunk in chunks), "usage that was not asked for")
+        self.assertTrue(all(chunk.choices for chunk in chunks), "usage that was not requested")
         return "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
 
     def test_models_are_listed(self):
@@ -89,14 +89,14 @@ class Llama(unittest.TestCase):
         more = [now - then for now, then in zip(self.counted(), before)]
         self.assertEqual(more, [1, answer.usage.prompt_tokens, 16])
 
-    def test_two_hundred_streams_one_after_another_end_well_and_are_counted(self):
+    def test_two_hundred_streams_one_after_another_end_cleanly_and_are_counted(self):
         before = self.counted()
         texts = {self.stream() for _ in range(200)}
         self.assertEqual(texts, {self.whole.choices[0].message.content})
         more = [now - then for now, then in zip(self.counted(), before)]
         self.assertEqual(more, [200, 200 * self.whole.usage.prompt_tokens, 200 * 16])
 
-    def test_twenty_streams_at_once_end_well_and_are_counted(self):
+    def test_twenty_streams_at_once_end_cleanly_and_are_counted(self):
         before = self.counted()
         with ThreadPoolExecutor(20) as pool:
             texts = list(pool.map(self.stream, range(20)))
@@ -104,9 +104,9 @@ class Llama(unittest.TestCase):
         more = [now - then for now, then in zip(self.counted(), before)]
         self.assertEqual(more, [20, 20 * self.whole.usage.prompt_tokens, 20 * 16])
 
-    def test_embeddings_are_given_as_floats_and_as_base64(self):
+    def test_embeddings_are_returned_as_floats_and_as_base64(self):
         ask = {"model": "tiny", "input": ["ba be", "bi"]}
-        packed = self.client.embeddings.create(**ask).data # the package asks for base64
+        packed = self.client.embeddings.create(**ask).data # the package requests base64
         floats = self.client.embeddings.create(**ask, encoding_format="float").data
         self.assertEqual([len(one.embedding) for one in packed], [64, 64])
         for one, other in zip(packed, floats):
@@ -124,7 +124,7 @@ class Llama(unittest.TestCase):
         self.assertLess(usage["completion_tokens"], 3000)
         self.gateway.line(rf'{request}.*"aborted"')
 
-    def test_what_llama_server_refuses_arrives_as_the_packages_own_error(self):
+    def test_an_error_of_llama_server_becomes_the_packages_own(self):
         with self.assertRaises(openai.BadRequestError) as caught:
             self.client.chat.completions.create(**{**CHAT, "messages": [{"role": "user", "content": "ba " * 5000}]})
         self.assertIn("context", caught.exception.message)

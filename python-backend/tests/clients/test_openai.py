@@ -1,4 +1,4 @@
-"""The unmodified `openai` package against python-backend, started as PYTHON_BACKEND (a path) on a free port."""
+"""The unmodified `openai` package against python-backend (PYTHON_BACKEND is its path), on a free port."""
 
 import json
 import os
@@ -22,7 +22,7 @@ class OpenAiClient(unittest.TestCase):
     def tearDownClass(cls):
         cls.client.close()
         cls.service.terminate()
-        assert cls.service.wait(20) == 0, "TERM ends the service with status 0"
+        assert cls.service.wait(20) == 0, "on TERM the service exits with status 0"
         cls.service.stderr.close()
 
     @classmethod
@@ -43,7 +43,7 @@ class OpenAiClient(unittest.TestCase):
         self.assertEqual(answer.usage.total_tokens, answer.usage.prompt_tokens + answer.usage.completion_tokens)
         self.assertEqual(f"chatcmpl-{answer._request_id}", answer.id)
 
-    def test_a_stream_gives_the_same_text_and_then_its_usage(self):
+    def test_a_stream_has_the_same_text_and_then_the_usage(self):
         whole = self.client.chat.completions.create(**CHAT).choices[0].message.content
         chunks = list(self.client.chat.completions.create(**CHAT, stream=True, stream_options={"include_usage": True}))
         text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
@@ -51,7 +51,7 @@ class OpenAiClient(unittest.TestCase):
         self.assertGreater(len(chunks), 10)
         self.assertGreater(chunks[-1].usage.completion_tokens, 10)
 
-    def test_errors_arrive_as_the_packages_own_with_message_param_and_code(self):
+    def test_errors_become_the_packages_own_with_message_param_and_code(self):
         with self.assertRaises(openai.NotFoundError) as caught:
             self.client.chat.completions.create(**{**CHAT, "model": "gpt-9"})
         self.assertEqual((caught.exception.code, caught.exception.param), ("model_not_found", "model"))
@@ -64,13 +64,13 @@ class OpenAiClient(unittest.TestCase):
             self.client.embeddings.create(model="demo", input="x")
         self.assertEqual(caught.exception.code, "model_not_found")
 
-    def test_a_stream_that_is_closed_early_ends_at_the_service_too(self):
+    def test_closing_a_stream_early_cancels_it_at_the_service(self):
         long = {**CHAT, "messages": [{"role": "user", "content": "word " * 2000}]}
         stream = self.client.chat.completions.create(**long, stream=True)
         request = stream.response.headers["x-request-id"]
         next(iter(stream))
         stream.close()
-        line = self.log_line(f'"message":"request","request_id":"{request}"') # not that of its usage
+        line = self.log_line(f'"message":"request","request_id":"{request}"') # not the line of its usage
         self.assertIn("aborted", line)
         self.assertEqual(line["status"], 200)
 

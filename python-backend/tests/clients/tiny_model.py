@@ -1,4 +1,4 @@
-"""Writes a language model of random weights, half a megabyte, the same bytes each time: it babbles syllables.
+"""Writes a language model with random weights: half a megabyte, the same bytes each time. It produces syllables.
 usage: tiny_model.py FILE"""
 
 import sys
@@ -41,7 +41,7 @@ def write(path):
     ones = numpy.ones(WIDTH, numpy.float32)
     writer.add_tensor("token_embd.weight", tensor(len(VOCABULARY), WIDTH))
     output = tensor(len(VOCABULARY), WIDTH)
-    output[: len(MARKS) + len(BYTES)] *= 0.01  # so that it says pieces: it does not end by itself, nor say half a letter
+    output[: len(MARKS) + len(BYTES)] *= 0.01  # so that it produces only pieces: it never ends by itself and never produces half a letter
     writer.add_tensor("output.weight", output)
     writer.add_tensor("output_norm.weight", ones)
     for layer in range(LAYERS):

@@ -1,4 +1,4 @@
-//! Who may use the gateway.
+//! Which callers may use the gateway.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use space_kit::jwt::testing::Signer;
 use space_kit::testing::{Process, Reply};
 
 use crate::fake::{Fake, completion, json_answer};
-use crate::support::{before, question, refusal};
+use crate::support::{before, error_of, question};
 use crate::{chat, start};
 
 fn ask(service: &Process, header: (&str, &str)) -> Reply {
@@ -15,7 +15,7 @@ fn ask(service: &Process, header: (&str, &str)) -> Reply {
 }
 
 #[test]
-fn with_a_token_to_protect_and_no_rule_only_the_demo_model_is_served() {
+fn with_an_upstream_token_and_no_rule_only_the_demo_model_is_served() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[("UPSTREAM_API_KEYS", "sk-upstream"), ("SPACE_ID", "me/app")]);
     for reply in [
@@ -24,7 +24,7 @@ fn with_a_token_to_protect_and_no_rule_only_the_demo_model_is_served() {
         service.request("POST", "/v1/responses", &[], r#"{"model":"m"}"#),
         service.get("/v1/models/org/model"),
     ] {
-        assert_eq!(refusal(&reply), (401, "access_not_configured".to_owned()));
+        assert_eq!(error_of(&reply), (401, "access_not_configured".to_owned()));
         let message = reply.text();
         for choice in ["ACCESS=open", "API_KEYS", "JWT_ISSUER"] {
             assert!(message.contains(choice), "{message}");
@@ -36,7 +36,7 @@ fn with_a_token_to_protect_and_no_rule_only_the_demo_model_is_served() {
 }
 
 #[test]
-fn open_access_is_a_decision_and_has_a_rate() {
+fn open_access_is_a_rule_and_has_a_rate_limit() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[("UPSTREAM_API_KEYS", "sk-upstream"), ("ACCESS", "open")]);
     let reply = ask(&service, ("authorization", "Bearer anything"));
@@ -44,7 +44,7 @@ fn open_access_is_a_decision_and_has_a_rate() {
 }
 
 #[test]
-fn a_key_opens_in_either_header_and_nothing_else_does() {
+fn a_key_is_accepted_in_either_header_and_nothing_else_is() {
     let fake = Fake::json(completion("hello"));
     let key = "a-key-of-enough-length";
     let service = before(&fake, &[("API_KEYS", &format!("site:{key}"))]);
@@ -54,12 +54,16 @@ fn a_key_opens_in_either_header_and_nothing_else_does() {
         [("authorization", "Bearer a-key-of-enough-lengt"), ("x-api-key", ""), ("authorization", key)]
     {
         let reply = ask(&service, wrong);
-        assert_eq!(refusal(&reply), (401, "invalid_api_key".to_owned()));
+        assert_eq!(error_of(&reply), (401, "invalid_api_key".to_owned()));
         assert_eq!(reply.header("www-authenticate"), "Bearer");
     }
-    let pasted = ask(&service, ("authorization", &format!("Bearer site:{key}")));
-    assert_eq!(refusal(&pasted), (401, "invalid_api_key".to_owned()));
-    assert!(pasted.text().contains("send what follows the label and colon in API_KEYS"), "{}", pasted.text());
+    let with_label = ask(&service, ("authorization", &format!("Bearer site:{key}")));
+    assert_eq!(error_of(&with_label), (401, "invalid_api_key".to_owned()));
+    assert!(
+        with_label.text().contains("send only the key: the part after the label and the colon in API_KEYS"),
+        "{}",
+        with_label.text()
+    );
     assert_eq!(service.get("/v1/models").status, 401);
     assert_eq!(service.get("/").status, 200);
     assert_eq!(fake.count(), 2);
@@ -69,7 +73,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// An issuer whose documents are at its own address.
+/// An issuer that serves its own documents.
 fn issuer(jwks: Value) -> Fake {
     Fake::start(move |seen, stream| match seen.line().split(' ').nth(1) {
         Some("/.well-known/openid-configuration") => {
@@ -82,7 +86,7 @@ fn issuer(jwks: Value) -> Fake {
 }
 
 #[test]
-fn a_token_of_the_issuer_passes_if_its_holder_may() {
+fn a_token_of_the_issuer_is_accepted_if_its_holder_is_allowed() {
     let (signer, fake) = (Signer::ed25519(), Fake::json(completion("hello")));
     let provider = issuer(json!({"keys": [signer.jwk("k1")]}));
     let url = format!("http://{}", provider.address);
@@ -104,16 +108,16 @@ fn a_token_of_the_issuer_passes_if_its_holder_may() {
         match outcome {
             None => assert_eq!(reply.status, 200, "{}", reply.text()),
             Some((status, code)) => {
-                assert_eq!(refusal(&reply), (status, code.to_owned()), "{sub} {aud} {age}")
+                assert_eq!(error_of(&reply), (status, code.to_owned()), "{sub} {aud} {age}")
             }
         }
     }
-    assert_eq!(provider.count(), 2, "metadata and keys, once");
+    assert_eq!(provider.count(), 2, "the metadata and the keys, once each");
     assert!(service.log("usage").contains(r#""caller":"ann""#));
 }
 
 #[test]
-fn a_user_of_nodejs_backends_local_development_passes() {
+fn a_user_of_nodejs_backends_dev_sign_in_is_accepted() {
     let (signer, fake) = (Signer::ed25519(), Fake::json(completion("hello")));
     let keys = json!({"keys": [signer.jwk("k1")]});
     let provider = Fake::start(move |seen, stream| match seen.line() {
@@ -129,14 +133,18 @@ fn a_user_of_nodejs_backends_local_development_passes() {
 }
 
 #[test]
-fn a_token_that_nobody_may_use_is_told_of() {
+fn an_upstream_token_without_a_rule_is_warned_about() {
     let program = env!("CARGO_BIN_EXE_python-backend");
     let mut check = Process::command(program, &[("HF_TOKEN", "hf_secret")]);
     check.arg("check");
     let output = Process::run(check);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && told.contains("nobody may use it: set ACCESS"), "{told}");
-    assert!(!told.contains("secret"), "{told}");
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success()
+            && log.contains("access is not configured, so only the demo model is served: set ACCESS"),
+        "{log}"
+    );
+    assert!(!log.contains("secret"), "{log}");
 }
 
 #[test]
@@ -160,19 +168,19 @@ fn hugging_face_is_the_issuer_of_a_space_with_oauth() {
 }
 
 #[test]
-fn an_issuer_out_of_reach_is_no_fault_of_the_client() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("http://{nobody}");
+fn an_unreachable_issuer_is_a_502() {
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{unused}");
     let service = start(&[("JWT_ISSUER", &url), ("JWT_AUDIENCE", "app"), ("JWT_ALLOW", "*")]);
     let token = Signer::ed25519()
         .token("k", &json!({"iss": url, "aud": "app", "sub": "a", "iat": now(), "exp": now() + 9}));
     let reply = ask(&service, ("authorization", &format!("Bearer {token}")));
-    assert_eq!(refusal(&reply), (502, "jwks_unavailable".to_owned()));
+    assert_eq!(error_of(&reply), (502, "jwks_unavailable".to_owned()));
     assert_ne!(reply.header("retry-after"), "");
 }
 
 #[test]
-fn settings_at_odds_are_named_together_and_no_secret_is_shown() {
+fn contradictory_settings_are_reported_together_without_secrets() {
     let program = env!("CARGO_BIN_EXE_python-backend");
     let env = [
         ("ACCESS", "jwt"),
@@ -185,10 +193,10 @@ fn settings_at_odds_are_named_together_and_no_secret_is_shown() {
         ("SSL_CERT_FILE", "/nowhere"),
     ];
     let output = Process::run(Process::command(program, &env));
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(64), "{told}");
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{log}");
     for name in ["UPSTREAM_URL", "API_KEYS", "BODY_MEMORY", "DEFAULT_MODEL", "SSL_CERT_FILE", "JWT_ALLOW"] {
-        assert!(told.contains(&format!("  {name}: ")), "{name} is missing in\n{told}");
+        assert!(log.contains(&format!("  {name}: ")), "{name} is missing in\n{log}");
     }
-    assert!(!told.contains("secret"), "{told}");
+    assert!(!log.contains("secret"), "{log}");
 }

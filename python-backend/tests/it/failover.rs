@@ -1,5 +1,4 @@
-//! The sixteen faults of a provider that a gateway is judged by, each as one scenario: what a client sees, and
-//! what the upstreams saw. The table is in research.md.
+//! Sixteen faults of a provider, each as one scenario: what the client sees, and what the upstreams see.
 
 use std::net::TcpListener;
 use std::time::Instant;
@@ -9,14 +8,14 @@ use space_kit::testing::Process;
 
 use crate::chat;
 use crate::fake::{Fake, GOOD, HELLO, begin_events, chunk, completion, json_answer, until_closed, write};
-use crate::support::{assert_clean, assert_cut, before, before_all, question, refusal, streamed};
+use crate::support::{assert_clean, assert_cut, before, before_all, error_of, question, streamed};
 
-/// Refuses every request with this status.
-pub(crate) fn refusing(status: u16, headers: &'static str, body: &'static str) -> Fake {
+/// An upstream that rejects every request with this status.
+pub(crate) fn rejecting(status: u16, headers: &'static str, body: &'static str) -> Fake {
     Fake::start(move |_, stream| json_answer(stream, status, headers, body))
 }
 
-/// Refuses the first `times` requests, then answers.
+/// An upstream that rejects the first `times` requests and then answers.
 fn recovering(times: usize, status: u16, headers: &'static str) -> Fake {
     Fake::start(move |seen, stream| match seen.number < times {
         true => json_answer(stream, status, headers, r#"{"error":"busy"}"#),
@@ -36,22 +35,22 @@ pub(crate) fn assert_second(service: &Process) {
 }
 
 #[test]
-fn s01_one_failure_that_passes_is_not_seen() {
+fn s01_a_temporary_failure_is_retried() {
     let fake = recovering(1, 500, "");
     assert_eq!(chat(&before(&fake, &[]), &question(json!({}))).status, 200);
     assert_eq!(fake.count(), 2);
 }
 
 #[test]
-fn s02_an_upstream_that_fails_is_left_for_the_next_at_once() {
-    let (first, second) = (refusing(500, "", r#"{"error":{"message":"boom"}}"#), good());
+fn s02_a_failing_upstream_is_left_for_the_next_at_once() {
+    let (first, second) = (rejecting(500, "", r#"{"error":{"message":"boom"}}"#), good());
     assert_second(&before_all(&[&first, &second], &[]));
     assert_eq!((first.count(), second.count()), (1, 1));
 }
 
 #[test]
 fn s03_an_overloaded_upstream_is_left_for_the_next() {
-    let (first, second) = (refusing(429, "retry-after: 30\r\n", r#"{"error":"slow down"}"#), good());
+    let (first, second) = (rejecting(429, "retry-after: 30\r\n", r#"{"error":"slow down"}"#), good());
     assert_second(&before_all(&[&first, &second], &[]));
     assert_eq!(first.count(), 1);
 }
@@ -65,8 +64,8 @@ fn s04_a_short_retry_after_is_waited_for() {
 }
 
 #[test]
-fn s05_a_long_retry_after_is_handed_to_the_client_capped_at_a_minute() {
-    let fake = refusing(429, "retry-after: 3600\r\n", r#"{"error":"quota"}"#);
+fn s05_a_long_retry_after_is_forwarded_up_to_a_minute() {
+    let fake = rejecting(429, "retry-after: 3600\r\n", r#"{"error":"quota"}"#);
     let reply = chat(&before(&fake, &[]), &question(json!({})));
     assert_eq!(reply.status, 429);
     assert_eq!((reply.header("retry-after"), reply.header("retry-after-ms")), ("60", "60000"));
@@ -75,41 +74,41 @@ fn s05_a_long_retry_after_is_handed_to_the_client_capped_at_a_minute() {
 }
 
 #[test]
-fn s06_a_silent_upstream_is_never_asked_again() {
+fn s06_a_silent_upstream_is_not_tried_again() {
     let silent = Fake::start(|_, stream| until_closed(stream));
     let second = Fake::events(GOOD);
     let service = before_all(&[&silent, &second], &[("FIRST_EVENT_TIMEOUT", "300ms")]);
     assert_clean(&chat(&service, &streamed()), "hello");
     assert_eq!(silent.closed(), 0, "and its connection is closed");
     let alone = before(&silent, &[("FIRST_EVENT_TIMEOUT", "300ms")]);
-    assert_eq!(refusal(&chat(&alone, &streamed())), (504, "upstream_timeout".to_owned()));
+    assert_eq!(error_of(&chat(&alone, &streamed())), (504, "upstream_timeout".to_owned()));
     assert_eq!(silent.count(), 2);
 }
 
 #[test]
-fn s07_no_connection_is_left_for_the_next() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+fn s07_an_unreachable_upstream_is_left_for_the_next() {
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let second = good();
-    let urls = format!("http://{nobody}/v1,{}", second.url());
+    let urls = format!("http://{unused}/v1,{}", second.url());
     assert_second(&crate::start(&[("UPSTREAM_URL", &urls)]));
-    let alone = crate::start(&[("UPSTREAM_URL", &format!("http://{nobody}/v1"))]);
-    assert_eq!(refusal(&chat(&alone, &question(json!({})))), (502, "upstream_error".to_owned()));
+    let alone = crate::start(&[("UPSTREAM_URL", &format!("http://{unused}/v1"))]);
+    assert_eq!(error_of(&chat(&alone, &question(json!({})))), (502, "upstream_error".to_owned()));
     assert!(alone.log("\"status\":502").contains("cannot connect"));
 }
 
 #[test]
-fn s08_a_stream_cut_in_the_middle_is_an_error_and_never_a_short_answer() {
+fn s08_a_stream_that_breaks_off_is_an_error_and_never_a_short_response() {
     let fake = Fake::start(|_, stream| {
         begin_events(stream);
         chunk(stream, HELLO);
         false
     });
     assert_cut(&chat(&before(&fake, &[]), &streamed()), "upstream_error");
-    assert_eq!(fake.count(), 1, "what was said cannot be taken back");
+    assert_eq!(fake.count(), 1, "a stream that has begun cannot be retried");
 }
 
 #[test]
-fn s09_a_stream_that_stalls_is_an_error_in_time() {
+fn s09_a_stalled_stream_times_out() {
     let fake = Fake::start(|_, stream| {
         begin_events(stream);
         chunk(stream, HELLO);
@@ -123,18 +122,18 @@ fn s09_a_stream_that_stalls_is_an_error_in_time() {
 }
 
 #[test]
-fn s10_a_wrong_key_of_ours_is_final_and_does_not_look_like_the_clients() {
-    let fake = refusing(401, "", r#"{"error":"Invalid username or password."}"#);
+fn s10_a_rejected_upstream_key_is_final_and_not_blamed_on_the_client() {
+    let fake = rejecting(401, "", r#"{"error":"Invalid username or password."}"#);
     let (second, service_key) = (good(), ("UPSTREAM_API_KEYS", "sk-wrong,none"));
     let service = before_all(&[&fake, &second], &[service_key, ("ACCESS", "open")]);
     let reply = chat(&service, &question(json!({})));
-    assert_eq!(refusal(&reply), (401, "upstream_unauthorized".to_owned()));
+    assert_eq!(error_of(&reply), (401, "upstream_unauthorized".to_owned()));
     assert!(reply.text().contains("Invalid username or password."), "{}", reply.text());
     assert_eq!((fake.count(), second.count()), (1, 0));
 }
 
 #[test]
-fn s11_no_credit_is_final() {
+fn s11_exhausted_credit_is_final() {
     let words = "You have exceeded your monthly included credits for Inference Providers.";
     let fake =
         Fake::start(move |_, stream| json_answer(stream, 402, "", &json!({"error": words}).to_string()));
@@ -147,12 +146,12 @@ fn s11_no_credit_is_final() {
 }
 
 #[test]
-fn s12_a_bad_request_and_a_content_filter_are_not_routed_around() {
+fn s12_a_bad_request_and_a_content_filter_are_final() {
     for body in [
         r#"{"error":{"message":"no","type":"invalid_request_error","param":"model","code":"model_not_supported"}}"#,
         r#"{"error":{"message":"no","code":"content_filter"}}"#,
     ] {
-        let (fake, second) = (refusing(400, "", body), good());
+        let (fake, second) = (rejecting(400, "", body), good());
         let reply = chat(&before_all(&[&fake, &second], &[]), &question(json!({})));
         assert_eq!((reply.status, second.count()), (400, 0));
         let given: serde_json::Value = serde_json::from_str(body).unwrap();
@@ -161,7 +160,7 @@ fn s12_a_bad_request_and_a_content_filter_are_not_routed_around() {
 }
 
 #[test]
-fn s13_garbage_is_an_error_and_left_for_the_next() {
+fn s13_an_unreadable_response_is_left_for_the_next() {
     let garbage = Fake::start(|_, stream| {
         write(stream, "ICY 200 OK\r\n\r\n");
         false
@@ -169,7 +168,7 @@ fn s13_garbage_is_an_error_and_left_for_the_next() {
     let second = good();
     assert_second(&before_all(&[&garbage, &second], &[]));
     assert_eq!(
-        refusal(&chat(&before(&garbage, &[]), &question(json!({})))),
+        error_of(&chat(&before(&garbage, &[]), &question(json!({})))),
         (502, "upstream_error".to_owned())
     );
 }
@@ -201,8 +200,8 @@ fn s15_a_stream_that_begins_with_an_error_is_left_for_the_next() {
 }
 
 #[test]
-fn s16_an_upstream_that_keeps_failing_is_spared_for_a_while() {
-    let (first, second) = (refusing(500, "", "{}"), good());
+fn s16_the_circuit_breaker_skips_an_upstream_that_keeps_failing() {
+    let (first, second) = (rejecting(500, "", "{}"), good());
     let service = before_all(&[&first, &second], &[]);
     (0..20).for_each(|_| assert_second(&service));
     assert_eq!((first.count(), second.count()), (5, 20));
@@ -210,13 +209,13 @@ fn s16_an_upstream_that_keeps_failing_is_spared_for_a_while() {
 }
 
 #[test]
-fn a_request_that_fails_three_times_is_one_failure_to_the_breaker() {
-    let only = refusing(500, "", "{}");
+fn a_request_that_fails_in_all_rounds_is_one_failure_for_the_circuit_breaker() {
+    let only = rejecting(500, "", "{}");
     let service = before_all(&[&only], &[]);
-    for tries in [3, 6, 9, 12, 13] {
+    for attempts in [3, 6, 9, 12, 13] {
         assert_eq!(chat(&service, &question(json!({}))).status, 500);
-        assert_eq!(only.count(), tries, "the fifth failure ends the fifth request's tries too");
+        assert_eq!(only.count(), attempts, "the fifth failure ends the fifth request too");
     }
     assert_eq!(chat(&service, &question(json!({}))).status, 502);
-    assert_eq!(only.count(), 13, "now it is left alone");
+    assert_eq!(only.count(), 13, "the circuit breaker is open");
 }

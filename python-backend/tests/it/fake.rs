@@ -1,4 +1,4 @@
-//! An upstream over a raw socket that does exactly what a test tells it to.
+//! An upstream over a raw socket that follows a test's script.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use space_kit::testing::PATIENCE;
 
-/// A request as the upstream saw it.
+/// A request as the upstream received it.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
-    /// Counted from 0 over all connections.
+    /// Counted from 0, over all connections.
     pub(crate) number: usize,
-    /// The connection it came on, counted from 0.
+    /// The connection it arrived on, counted from 0.
     pub(crate) connection: usize,
-    /// The request line and the headers, one a line, names in lower case.
+    /// The request line and the headers, one per line, with names in lower case.
     pub(crate) head: String,
     pub(crate) body: String,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Fake {
     count: Arc<AtomicUsize>,
 }
 
-/// What an upstream does with a request: writes to the stream; false closes the connection.
+/// What an upstream does with a request: it writes to the stream. False closes the connection.
 pub(crate) type Script = dyn Fn(&Seen, &mut TcpStream) -> bool + Send + Sync;
 
 impl Fake {
@@ -68,12 +68,12 @@ impl Fake {
         Fake { address, seen: Mutex::new(seen), closed: Mutex::new(closed), count }
     }
 
-    /// One that answers every request with this JSON.
+    /// An upstream that answers every request with this JSON.
     pub(crate) fn json(body: Value) -> Fake {
         Fake::start(move |_, stream| json_answer(stream, 200, "", &body.to_string()))
     }
 
-    /// One that streams these events.
+    /// An upstream that streams these events.
     pub(crate) fn events(events: &'static [&'static str]) -> Fake {
         Fake::start(move |_, stream| {
             begin_events(stream);
@@ -82,17 +82,17 @@ impl Fake {
         })
     }
 
-    /// The base address for `UPSTREAM_URL`.
+    /// The base URL for `UPSTREAM_URL`.
     pub(crate) fn url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
 
-    /// The next request that came, in the order of coming.
+    /// The next request, in the order of arrival.
     pub(crate) fn next(&self) -> Seen {
         self.seen.lock().unwrap().recv_timeout(PATIENCE).expect("a request")
     }
 
-    /// Waits until a connection is over.
+    /// Waits until a connection closes, and returns its number.
     pub(crate) fn closed(&self) -> usize {
         self.closed.lock().unwrap().recv_timeout(PATIENCE).expect("a connection that closes")
     }
@@ -143,12 +143,12 @@ fn read_request(reader: &mut impl BufRead) -> Option<(String, String)> {
     Some((head, String::from_utf8(body).unwrap()))
 }
 
-/// Writes; a gateway that is gone is no failure of the test.
+/// Writes, and ignores an error: the gateway may have closed the connection.
 pub(crate) fn write(stream: &mut TcpStream, text: impl AsRef<[u8]>) {
     _ = stream.write_all(text.as_ref());
 }
 
-/// A JSON answer; `headers` are whole lines.
+/// Writes a JSON response; `headers` are whole lines.
 pub(crate) fn json_answer(stream: &mut TcpStream, status: u16, headers: &str, body: &str) -> bool {
     let length = body.len();
     write(
@@ -160,12 +160,12 @@ pub(crate) fn json_answer(stream: &mut TcpStream, status: u16, headers: &str, bo
     true
 }
 
-/// The head of a stream of events in chunks.
+/// Writes the head of a stream of events in chunks.
 pub(crate) fn begin_events(stream: &mut TcpStream) {
     write(stream, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
 }
 
-/// One chunk.
+/// Writes one chunk.
 pub(crate) fn chunk(stream: &mut TcpStream, text: impl AsRef<[u8]>) {
     let text = text.as_ref();
     write(stream, format!("{:x}\r\n", text.len()));
@@ -173,7 +173,7 @@ pub(crate) fn chunk(stream: &mut TcpStream, text: impl AsRef<[u8]>) {
     write(stream, "\r\n");
 }
 
-/// The last chunk.
+/// Writes the last chunk.
 pub(crate) fn end(stream: &mut TcpStream) -> bool {
     write(stream, "0\r\n\r\n");
     true
@@ -185,8 +185,8 @@ pub(crate) fn until_closed(stream: &mut TcpStream) -> bool {
     false
 }
 
-/// The same, with this said again and again meanwhile.
-pub(crate) fn until_closed_saying(stream: &mut TcpStream, text: &str) -> bool {
+/// The same, and sends this text again and again meanwhile.
+pub(crate) fn until_closed_sending(stream: &mut TcpStream, text: &str) -> bool {
     stream.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
     let waits = |error: std::io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
     while stream.read(&mut [0; 64]).is_err_and(waits) {
@@ -204,7 +204,7 @@ pub(crate) fn completion(text: &str) -> Value {
     })
 }
 
-/// The events of a short, good stream.
+/// The events of a short, valid stream.
 pub(crate) const GOOD: &[&str] = &[HELLO, STOP, USAGE, "data: [DONE]\n\n"];
 pub(crate) const HELLO: &str = "data: {\"id\":\"u\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"},\"finish_reason\":null}]}\n\n";
 pub(crate) const STOP: &str =

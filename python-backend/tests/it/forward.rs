@@ -1,11 +1,13 @@
+//! What is forwarded in each direction.
+
 use serde_json::json;
 
 use crate::chat;
 use crate::fake::{Fake, begin_events, chunk, completion, end, json_answer};
-use crate::support::{before, question, refusal, streamed};
+use crate::support::{before, error_of, question, streamed};
 
 #[test]
-fn a_request_travels_without_the_clients_credentials_and_with_ours() {
+fn a_request_is_forwarded_with_the_upstreams_key_instead_of_the_clients() {
     let fake = Fake::json(completion("hello"));
     let service = before(
         &fake,
@@ -14,7 +16,7 @@ fn a_request_travels_without_the_clients_credentials_and_with_ours() {
     let headers = [
         ("content-type", "application/json"),
         ("authorization", "Bearer 0123456789abcdefghij"),
-        ("x-hf-bill-to", "somebody-else"),
+        ("x-hf-bill-to", "another-account"),
         ("cookie", "a=b"),
         ("accept-encoding", "gzip"),
         ("openai-organization", "org-1"),
@@ -33,10 +35,10 @@ fn a_request_travels_without_the_clients_credentials_and_with_ours() {
     assert_eq!(seen.header("user-agent"), "client/1");
     assert_eq!(seen.header("host"), fake.address.to_string());
     assert_eq!(seen.json(), question(json!({})));
-    for gone in
+    for dropped in
         ["x-hf-bill-to", "cookie", "accept-encoding", "openai-organization", "x-forwarded-for", "x-private"]
     {
-        assert_eq!(seen.header(gone), "", "{gone}");
+        assert_eq!(seen.header(dropped), "", "{dropped}");
     }
     assert!(
         service
@@ -48,7 +50,7 @@ fn a_request_travels_without_the_clients_credentials_and_with_ours() {
 }
 
 #[test]
-fn a_body_is_passed_on_byte_for_byte() {
+fn a_body_is_forwarded_byte_for_byte() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[]);
     let odd = "{ \"messages\":[{\"content\":\"\\u00e9 1e400 é\",\"role\":\"user\"}],\n\"seed\":12345678901234567890.50,\"model\":\"org/model\" }";
@@ -57,7 +59,7 @@ fn a_body_is_passed_on_byte_for_byte() {
 }
 
 #[test]
-fn the_upstreams_request_id_stands_beside_ours_and_its_cookies_stay_away() {
+fn the_upstreams_request_id_is_forwarded_and_its_cookies_are_not() {
     let fake = Fake::start(|_, stream| {
         let headers =
             "x-request-id: up-7\r\nset-cookie: a=b\r\nserver: x\r\nx-ratelimit-remaining-tokens: 9\r\n";
@@ -70,7 +72,7 @@ fn the_upstreams_request_id_stands_beside_ours_and_its_cookies_stay_away() {
 }
 
 #[test]
-fn the_upstreams_request_id_stands_beside_ours_in_an_error_too() {
+fn an_error_has_the_upstreams_request_id_too() {
     for status in [200, 400] {
         let fake = Fake::start(move |_, stream| {
             json_answer(stream, status, "x-request-id: up-7\r\n", r#"{"error":{"message":"no","code":400}}"#)
@@ -82,8 +84,8 @@ fn the_upstreams_request_id_stands_beside_ours_in_an_error_too() {
 }
 
 #[test]
-fn connections_are_kept_and_a_dead_one_is_replaced_without_a_word() {
-    // Says that it keeps the connection, and closes it after each second request.
+fn connections_are_reused_and_a_dead_one_is_replaced() {
+    // It announces keep-alive and closes the connection after each second request.
     let fake = Fake::start(|seen, stream| {
         json_answer(stream, 200, "connection: keep-alive\r\n", &completion("hello").to_string());
         seen.number % 2 == 0
@@ -97,7 +99,7 @@ fn connections_are_kept_and_a_dead_one_is_replaced_without_a_word() {
 }
 
 #[test]
-fn embeddings_come_as_base64_where_the_client_asks_for_it() {
+fn embeddings_are_base64_if_the_client_requests_it() {
     let fake = Fake::json(json!({"object": "list", "data": [{"index": 0, "embedding": [0.5, -1.0]}]}));
     let main = Fake::json(json!({}));
     let service = before(&main, &[("EMBEDDINGS_URL", &fake.url())]);
@@ -112,7 +114,7 @@ fn embeddings_come_as_base64_where_the_client_asks_for_it() {
 }
 
 #[test]
-fn whatever_else_is_under_v1_passes_both_ways() {
+fn other_paths_under_v1_are_passed_through() {
     let fake = Fake::start(|seen, stream| match seen.line().split(' ').next() {
         Some("DELETE") => json_answer(stream, 200, "", r#"{"deleted":true}"#),
         _ => json_answer(stream, 201, "x-compute-time: 5\r\n", &json!({"got": seen.body}).to_string()),
@@ -133,19 +135,19 @@ fn whatever_else_is_under_v1_passes_both_ways() {
     );
     assert_eq!(service.request("DELETE", "/v1/responses/r_1", &[], "").json()["deleted"], true);
     assert_eq!(fake.next().line(), "DELETE /v1/responses/r_1 HTTP/1.1");
-    assert_eq!(refusal(&service.get("/v1/a/../../admin")), (400, "invalid_path".to_owned()));
+    assert_eq!(error_of(&service.get("/v1/a/../../admin")), (400, "invalid_path".to_owned()));
     for odd in ["/v1/chat/completions/", "/v1/chat//completions"] {
         let reply = service.request("POST", odd, &[], &streamed().to_string());
-        assert_eq!(refusal(&reply), (404, "unknown_url".to_owned()));
+        assert_eq!(error_of(&reply), (404, "unknown_url".to_owned()));
         assert!(reply.text().contains("/v1/chat/completions\""), "{}", reply.text());
     }
-    assert_eq!(refusal(&service.request("PUT", "/v1/x", &[], "")), (405, "method_not_allowed".to_owned()));
-    assert_eq!(refusal(&service.request("POST", "/v1", &[], "{}")), (404, "unknown_url".to_owned()));
+    assert_eq!(error_of(&service.request("PUT", "/v1/x", &[], "")), (405, "method_not_allowed".to_owned()));
+    assert_eq!(error_of(&service.request("POST", "/v1", &[], "{}")), (404, "unknown_url".to_owned()));
     assert_eq!(fake.count(), 2);
 }
 
 #[test]
-fn a_wrong_request_is_refused_before_the_upstream() {
+fn an_invalid_request_is_rejected_before_the_upstream() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[]);
     for (body, code) in [
@@ -155,13 +157,13 @@ fn a_wrong_request_is_refused_before_the_upstream() {
         ("{\"stream\":1}", "invalid_value"),
     ] {
         let reply = service.request("POST", "/v1/chat/completions", &[], body);
-        assert_eq!(refusal(&reply), (400, code.to_owned()), "{body}");
+        assert_eq!(error_of(&reply), (400, code.to_owned()), "{body}");
     }
     assert_eq!(fake.count(), 0);
 }
 
 #[test]
-fn an_upstream_that_repeats_our_key_does_not_show_it_to_the_client() {
+fn a_key_in_an_upstreams_error_is_hidden_from_the_client() {
     let fake = Fake::start(|seen, stream| {
         let key = seen.header("authorization").strip_prefix("Bearer ").unwrap().to_owned();
         let error = json!({"message": format!("Incorrect API key provided: {key}."), "param": key});
@@ -180,22 +182,22 @@ fn an_upstream_that_repeats_our_key_does_not_show_it_to_the_client() {
     let later = question(json!({"stream": true, "user": "in the middle"}));
     for body in [question(json!({})), streamed(), later] {
         let reply = chat(&service, &body);
-        let (all, told) = (format!("{reply:?} {}", reply.text()), reply.text());
-        assert!(told.contains("Incorrect API key provided: ***.") && !all.contains("sk-upstream"), "{all}");
+        let (all, text) = (format!("{reply:?} {}", reply.text()), reply.text());
+        assert!(text.contains("Incorrect API key provided: ***.") && !all.contains("sk-upstream"), "{all}");
     }
     let (_, log) = service.stop();
     assert!(!log.concat().contains("sk-upstream"), "{log:?}");
 }
 
 #[test]
-fn an_address_that_leads_nowhere_is_logged_with_what_it_usually_ends_in() {
+fn a_404_for_an_unusual_base_url_is_logged_with_a_hint() {
     let fake = Fake::start(|_, stream| json_answer(stream, 404, "", r#"{"detail":"Not Found"}"#));
     let url = format!("http://{}", fake.address);
     let service = crate::start(&[("UPSTREAM_URL", &url)]);
-    assert_eq!(refusal(&chat(&service, &question(json!({})))), (404, "unknown_url".to_owned()));
-    let told = format!("{url}/chat/completions answered 404 Not Found; base addresses usually end in /v1");
-    assert!(service.log("\"status\":404").contains(&told));
+    assert_eq!(error_of(&chat(&service, &question(json!({})))), (404, "unknown_url".to_owned()));
+    let hint = format!("{url}/chat/completions answered 404 Not Found; base URLs usually end in /v1");
+    assert!(service.log("\"status\":404").contains(&hint));
     let service = before(&fake, &[]);
     chat(&service, &question(json!({})));
-    assert!(!service.log("\"status\":404").contains("usually"), "it does end so");
+    assert!(!service.log("\"status\":404").contains("usually"), "this base URL ends in /v1");
 }

@@ -1,4 +1,4 @@
-//! Limits of the gateway: rate, slots, memory.
+//! Limits of the gateway: rate, slots and memory.
 
 use std::time::Instant;
 
@@ -7,10 +7,10 @@ use space_kit::testing::{PATIENCE, Process, read_head, read_reply, send};
 
 use crate::chat;
 use crate::fake::{Fake, completion, until_closed};
-use crate::support::{before, question, refusal};
+use crate::support::{before, error_of, question};
 
 #[test]
-fn beyond_the_rate_it_is_429_with_the_time_to_wait() {
+fn a_request_over_the_rate_limit_is_429_with_retry_after() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[("RATE_LIMIT", "2/min")]);
     let reply = chat(&service, &question(json!({})));
@@ -18,14 +18,14 @@ fn beyond_the_rate_it_is_429_with_the_time_to_wait() {
     assert_eq!(reply.header("ratelimit-policy"), "\"api\";q=2;w=60");
     chat(&service, &question(json!({})));
     let reply = chat(&service, &question(json!({})));
-    assert_eq!(refusal(&reply), (429, "rate_limit_exceeded".to_owned()));
+    assert_eq!(error_of(&reply), (429, "rate_limit_exceeded".to_owned()));
     assert_eq!((reply.header("retry-after"), reply.header("retry-after-ms")), ("30", "30000"));
     assert_eq!(fake.count(), 2);
     assert_eq!(service.get("/health").status, 200, "health is not counted");
 }
 
 #[test]
-fn each_key_has_a_rate_of_its_own() {
+fn each_key_has_its_own_rate_limit() {
     let fake = Fake::json(completion("hello"));
     let keys = "a:aaaaaaaaaaaaaaaaaaaaaaaa,b:bbbbbbbbbbbbbbbbbbbbbbbb";
     let service = before(&fake, &[("RATE_LIMIT", "1/h"), ("API_KEYS", keys)]);
@@ -38,14 +38,14 @@ fn each_key_has_a_rate_of_its_own() {
 }
 
 #[test]
-fn a_failure_tells_of_the_rate_too() {
+fn an_error_has_the_rate_limit_headers_too() {
     let fake = Fake::start(|_, stream| crate::fake::json_answer(stream, 400, "", "{}"));
     let service = before(&fake, &[("RATE_LIMIT", "9/min")]);
     assert_eq!(chat(&service, &question(json!({}))).header("x-ratelimit-remaining-requests"), "8");
 }
 
 #[test]
-fn when_all_slots_are_taken_a_request_waits_shortly_and_is_then_told_to_come_back() {
+fn without_a_free_slot_a_request_waits_briefly_and_then_gets_429() {
     let fake = Fake::start(|_, stream| until_closed(stream));
     let env = [("MAX_CONCURRENT", "1"), ("QUEUE_LENGTH", "1"), ("QUEUE_TIMEOUT", "100ms")];
     let service = before(&fake, &env);
@@ -62,7 +62,7 @@ fn when_all_slots_are_taken_a_request_waits_shortly_and_is_then_told_to_come_bac
     assert_eq!(fake.count(), 1);
 }
 
-/// A request whose body is announced to be so long.
+/// Begins a request with a body of this length.
 fn announce(service: &Process, length: usize, begin: &str) -> space_kit::testing::Stream {
     let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
     send(service.address, head + begin)
@@ -72,28 +72,28 @@ fn wait_for_body_bytes(service: &Process, bytes: usize) {
     let line = format!("\ngateway_body_bytes {bytes}\n");
     let until = Instant::now() + PATIENCE;
     while !service.get("/metrics").text().contains(&line) {
-        assert!(Instant::now() < until, "there never were {bytes} bytes");
+        assert!(Instant::now() < until, "gateway_body_bytes never was {bytes}");
     }
 }
 
 #[test]
-fn bodies_beyond_the_memory_for_them_are_told_to_come_back() {
+fn a_body_beyond_the_memory_for_bodies_gets_429() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[("BODY_MEMORY", "1000"), ("MAX_BODY_BYTES", "800")]);
     let held = announce(&service, 700, &"x".repeat(699));
     wait_for_body_bytes(&service, 699);
     let reply = chat(&service, &question(json!({"user": "x".repeat(400)})));
-    assert_eq!(refusal(&reply), (429, "overloaded".to_owned()));
+    assert_eq!(error_of(&reply), (429, "overloaded".to_owned()));
     drop(held);
     service.log("\"status\":400");
     let reply = chat(&service, &question(json!({"user": "x".repeat(400)})));
     assert_eq!(reply.status, 200);
     let reply = chat(&service, &question(json!({"user": "x".repeat(900)})));
-    assert_eq!(refusal(&reply), (413, "request_too_large".to_owned()));
+    assert_eq!(error_of(&reply), (413, "request_too_large".to_owned()));
 }
 
 #[test]
-fn a_body_that_is_only_announced_takes_no_memory() {
+fn an_announced_body_uses_no_memory_before_it_arrives() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[("BODY_MEMORY", "1000"), ("MAX_BODY_BYTES", "800")]);
     let _held: Vec<_> = (0..4).map(|_| announce(&service, 800, "{")).collect();
@@ -102,17 +102,17 @@ fn a_body_that_is_only_announced_takes_no_memory() {
 }
 
 #[test]
-fn before_anybody_decided_no_long_body_is_read() {
+fn without_an_access_rule_no_long_body_is_read() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[("UPSTREAM_API_KEYS", "sk-upstream")]);
     let mut long = announce(&service, 64 * 1024 + 1, "");
-    assert_eq!(refusal(&read_reply(&mut long, false)), (401, "access_not_configured".to_owned()));
+    assert_eq!(error_of(&read_reply(&mut long, false)), (401, "access_not_configured".to_owned()));
     let endless = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
     let mut chunked = send(service.address, format!("{endless}20000\r\n{}", " ".repeat(0x20000)));
-    assert_eq!(refusal(&read_reply(&mut chunked, false)), (413, "request_too_large".to_owned()));
+    assert_eq!(error_of(&read_reply(&mut chunked, false)), (413, "request_too_large".to_owned()));
 }
 
-/// A line of a process's status, in KiB.
+/// A line of the process's status, in KiB.
 fn memory(service: &Process, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -120,7 +120,7 @@ fn memory(service: &Process, name: &str) -> u64 {
 }
 
 #[test]
-fn a_long_body_is_held_once_and_nothing_of_it_is_kept() {
+fn a_long_body_is_held_once_and_released() {
     const KIB: u64 = 16 * 1024;
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[]);
@@ -131,6 +131,6 @@ fn a_long_body_is_held_once_and_nothing_of_it_is_kept() {
         assert_eq!(chat(&service, &long).status, 200);
     }
     let (most, after) = (memory(&service, "VmHWM:"), memory(&service, "VmRSS:"));
-    assert!(most < before + KIB + KIB / 2, "{before} KiB before, {most} at the most");
+    assert!(most < before + KIB + KIB / 2, "{before} KiB before, {most} at most");
     assert!(after < before + KIB / 2, "{before} KiB before, {after} after");
 }

@@ -2,23 +2,23 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod access;
-mod chat;
+mod demo_chat;
+mod demo_stream;
+mod disconnect;
 mod documents;
-mod ends;
 mod failover;
-mod failures;
 mod fake;
 mod forward;
-mod front;
-mod gone;
 mod limits;
-mod metering;
 mod models;
-mod stream;
-mod streams;
+mod page;
+mod stream_end;
+mod streaming;
 mod support;
 mod tls;
-mod waking;
+mod upstream_errors;
+mod usage;
+mod wake;
 
 use space_kit::testing::Process;
 

@@ -1,10 +1,10 @@
-//! Which models a caller may name, and what they are called.
+//! The models that callers may name.
 
 use serde_json::json;
 
 use crate::chat;
 use crate::fake::{Fake, completion, json_answer, until_closed};
-use crate::support::{before, question, refusal};
+use crate::support::{before, error_of, question};
 
 #[test]
 fn models_have_aliases_an_allow_list_and_a_default() {
@@ -13,10 +13,10 @@ fn models_have_aliases_an_allow_list_and_a_default() {
         &fake,
         &[("MODELS", "org/model"), ("MODEL_ALIASES", "fast=org/small:groq"), ("DEFAULT_MODEL", "fast")],
     );
-    for (asked, sent) in
+    for (requested, sent) in
         [("org/model", "org/model"), ("fast", "org/small:groq"), ("org/model:x", "org/model:x")]
     {
-        assert_eq!(chat(&service, &question(json!({"model": asked}))).status, 200, "{asked}");
+        assert_eq!(chat(&service, &question(json!({"model": requested}))).status, 200, "{requested}");
         assert_eq!(fake.next().json()["model"], sent);
     }
     let mut nameless = question(json!({}));
@@ -24,11 +24,11 @@ fn models_have_aliases_an_allow_list_and_a_default() {
     assert_eq!(chat(&service, &nameless).status, 200);
     assert_eq!(fake.next().json()["model"], "org/small:groq");
     let reply = chat(&service, &question(json!({"model": "org/other"})));
-    assert_eq!(refusal(&reply), (404, "model_not_found".to_owned()));
+    assert_eq!(error_of(&reply), (404, "model_not_found".to_owned()));
     let reply = service.request("POST", "/v1/responses", &[], r#"{"model":"org/other","input":"hi"}"#);
-    assert_eq!(refusal(&reply), (404, "model_not_found".to_owned()));
+    assert_eq!(error_of(&reply), (404, "model_not_found".to_owned()));
     let reply = service.request("POST", "/v1/audio/transcriptions", &[], "--form--");
-    assert_eq!(refusal(&reply), (415, "unsupported_media_type".to_owned()));
+    assert_eq!(error_of(&reply), (415, "unsupported_media_type".to_owned()));
     let listed = service.get("/v1/models").json();
     let ids: Vec<&str> =
         listed["data"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap()).collect();
@@ -39,7 +39,7 @@ fn models_have_aliases_an_allow_list_and_a_default() {
 }
 
 #[test]
-fn the_upstreams_models_are_listed_with_ours() {
+fn the_upstreams_models_are_listed_with_the_aliases() {
     let fake = Fake::json(json!({"object": "list", "data": [{"id": "org/big", "pricing": {"input": 0.1}}]}));
     let service = before(&fake, &[("MODEL_ALIASES", "fast=org/big")]);
     let listed = service.get("/v1/models").json();
@@ -51,7 +51,7 @@ fn the_upstreams_models_are_listed_with_ours() {
 }
 
 #[test]
-fn an_alias_leads_to_the_upstream_whatever_its_model_is_called() {
+fn an_alias_of_a_model_named_demo_is_forwarded() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[("MODEL_ALIASES", "theirs=demo")]);
     assert_eq!(chat(&service, &question(json!({"model": "theirs"}))).json(), completion("hello"));
@@ -59,7 +59,7 @@ fn an_alias_leads_to_the_upstream_whatever_its_model_is_called() {
 }
 
 #[test]
-fn the_demo_model_is_there_beside_the_upstreams() {
+fn the_demo_model_is_available_next_to_an_upstream() {
     let fake = Fake::json(completion("hello"));
     let service = before(&fake, &[]);
     let reply = chat(&service, &question(json!({"model": "demo"})));
@@ -69,13 +69,13 @@ fn the_demo_model_is_there_beside_the_upstreams() {
 }
 
 #[test]
-fn where_models_are_limited_each_request_names_one() {
+fn with_a_list_of_models_each_request_must_name_one() {
     let fake = Fake::json(json!({}));
     let limited = before(&fake, &[("MODELS", "org/model")]);
     let reply = limited.request("POST", "/v1/responses", &[], r#"{"input":"x"}"#);
-    assert_eq!(refusal(&reply), (400, "invalid_value".to_owned()));
+    assert_eq!(error_of(&reply), (400, "invalid_value".to_owned()));
     assert_eq!(reply.json()["error"]["param"], "model");
-    assert_eq!(limited.request("DELETE", "/v1/responses/r_1", &[], "").status, 200, "it asks no model");
+    assert_eq!(limited.request("DELETE", "/v1/responses/r_1", &[], "").status, 200, "it runs no model");
     assert_eq!(before(&fake, &[]).request("POST", "/v1/responses", &[], r#"{"input":"x"}"#).status, 200);
     assert_eq!(fake.count(), 2);
 }
@@ -93,7 +93,7 @@ fn the_demo_model_can_be_the_default() {
 }
 
 #[test]
-fn an_upstream_without_a_list_of_models_leaves_ours_and_one_is_waited_for_in_a_slot() {
+fn the_list_works_without_an_upstreams_list_and_takes_a_slot() {
     let fake = Fake::start(|_, stream| json_answer(stream, 404, "", r#"{"detail":"Not Found"}"#));
     let service = before(&fake, &[("MODEL_ALIASES", "fast=org/big")]);
     let reply = service.get("/v1/models");
@@ -104,5 +104,5 @@ fn an_upstream_without_a_list_of_models_leaves_ours_and_one_is_waited_for_in_a_s
     let service = before(&silent, &env);
     let _first = space_kit::testing::send(service.address, "GET /v1/models HTTP/1.1\r\nhost: a\r\n\r\n");
     silent.next();
-    assert_eq!(refusal(&service.get("/v1/models")), (429, "overloaded".to_owned()));
+    assert_eq!(error_of(&service.get("/v1/models")), (429, "overloaded".to_owned()));
 }

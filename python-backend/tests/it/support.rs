@@ -1,4 +1,4 @@
-//! What the tests of the gateway share.
+//! Helpers for the tests of the gateway.
 
 use std::io::BufReader;
 use std::net::TcpStream;
@@ -9,12 +9,12 @@ use space_kit::testing::{Process, Reply, send};
 use crate::fake::Fake;
 use crate::start;
 
-/// A gateway in front of this upstream, open to everybody.
+/// A gateway in front of this upstream, with open access.
 pub(crate) fn before(upstream: &Fake, env: &[(&str, &str)]) -> Process {
     before_all(&[upstream], env)
 }
 
-/// A gateway in front of several, in this order.
+/// A gateway in front of several upstreams, in this order.
 pub(crate) fn before_all(upstreams: &[&Fake], env: &[(&str, &str)]) -> Process {
     let urls: Vec<String> = upstreams.iter().map(|fake| fake.url()).collect();
     let urls = urls.join(",");
@@ -33,28 +33,28 @@ pub(crate) fn streamed() -> Value {
     question(json!({"stream": true}))
 }
 
-/// Begins a chat, to be read piece by piece.
+/// Begins a chat, to be read chunk by chunk.
 pub(crate) fn begin(service: &Process, body: &Value) -> BufReader<TcpStream> {
     let body = body.to_string();
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length";
     send(service.address, format!("{head}: {}\r\n\r\n{body}", body.len()))
 }
 
-/// An error's status and code.
-pub(crate) fn refusal(reply: &Reply) -> (u16, String) {
+/// The status and code of an error response.
+pub(crate) fn error_of(reply: &Reply) -> (u16, String) {
     let body = reply.json();
     let code = body["error"]["code"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned();
     (reply.status, code)
 }
 
-/// The events of a stream: what each has as data.
+/// The data of each event of a stream.
 pub(crate) fn events(reply: &Reply) -> Vec<String> {
     let text = reply.text();
     let blocks = text.split("\n\n").filter(|block| !block.is_empty() && !block.starts_with(':'));
     blocks.map(|block| block.strip_prefix("data: ").unwrap_or_else(|| panic!("{text}")).to_owned()).collect()
 }
 
-/// The words of a stream's chunks.
+/// The text of a stream's chunks.
 pub(crate) fn words(reply: &Reply) -> String {
     let chunks = events(reply).into_iter().filter(|data| data != "[DONE]");
     chunks
@@ -65,7 +65,7 @@ pub(crate) fn words(reply: &Reply) -> String {
         .collect()
 }
 
-/// A stream that came to a clean end with these words.
+/// Asserts that a stream ended cleanly with this text.
 #[track_caller]
 pub(crate) fn assert_clean(reply: &Reply, text: &str) {
     assert_eq!((reply.status, reply.whole), (200, true), "{}", reply.text());
@@ -73,7 +73,7 @@ pub(crate) fn assert_clean(reply: &Reply, text: &str) {
     assert_eq!(words(reply), text);
 }
 
-/// A stream that told of an error with this code and was aborted.
+/// Asserts that a stream ended with an error event with this code and was aborted.
 #[track_caller]
 pub(crate) fn assert_cut(reply: &Reply, code: &str) {
     assert_eq!((reply.status, reply.whole), (200, false), "{}", reply.text());

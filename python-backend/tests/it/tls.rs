@@ -1,4 +1,4 @@
-//! Upstreams behind TLS, with a certificate authority of their own.
+//! Upstreams behind TLS, with their own certificate authority.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -12,23 +12,30 @@ use serde_json::json;
 use space_kit::testing::{Process, Reply};
 
 use crate::fake::completion;
-use crate::support::{question, refusal};
+use crate::support::{error_of, question};
 use crate::{chat, start};
 
-/// What an upstream's certificate is like.
-struct Nature {
+/// The properties of an upstream's certificate.
+struct Certificate {
     name: &'static str,
     rsa: bool,
     expired: bool,
     version: &'static SupportedProtocolVersion,
 }
 
-const HONEST: Nature = Nature { name: "localhost", rsa: false, expired: false, version: &version::TLS13 };
+const VALID: Certificate =
+    Certificate { name: "localhost", rsa: false, expired: false, version: &version::TLS13 };
 
-/// An upstream, and the file with its authority.
+/// An upstream, and a temporary file with its certificate authority.
 struct Secure {
     url: String,
     authority: PathBuf,
+}
+
+impl Drop for Secure {
+    fn drop(&mut self) {
+        _ = std::fs::remove_file(&self.authority);
+    }
 }
 
 fn key(rsa: bool) -> KeyPair {
@@ -41,21 +48,21 @@ fn key(rsa: bool) -> KeyPair {
     }
 }
 
-fn secure(nature: &Nature) -> Secure {
+fn secure(certificate: &Certificate) -> Secure {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = key(nature.rsa);
+    let authority_key = key(certificate.rsa);
     let root = authority.self_signed(&authority_key).unwrap();
-    let mut leaf = CertificateParams::new(vec![nature.name.to_owned()]).unwrap();
-    if nature.expired {
+    let mut leaf = CertificateParams::new(vec![certificate.name.to_owned()]).unwrap();
+    if certificate.expired {
         (leaf.not_before, leaf.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
     }
-    let leaf_key = key(nature.rsa);
+    let leaf_key = key(certificate.rsa);
     let leaf = leaf.signed_by(&leaf_key, &Issuer::new(authority, authority_key)).unwrap();
 
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[nature.version])
+        .with_protocol_versions(&[certificate.version])
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(
@@ -72,7 +79,7 @@ fn secure(nature: &Nature) -> Secure {
     Secure { url, authority }
 }
 
-/// Answers each connection's first request; a handshake that the other side gives up ends its connection alone.
+/// Answers the first request of each connection. A failed handshake ends only its own connection.
 fn serve(listener: &TcpListener, config: Arc<ServerConfig>) {
     for socket in listener.incoming() {
         let (mut socket, mut tls) = (socket.unwrap(), ServerConnection::new(config.clone()).unwrap());
@@ -96,10 +103,10 @@ fn ask(secure: &Secure, trusts: bool) -> (Process, Reply) {
 }
 
 #[test]
-fn chains_of_both_kinds_are_trusted_in_both_versions() {
+fn rsa_and_ecdsa_chains_are_trusted_in_tls_1_2_and_1_3() {
     for rsa in [false, true] {
         for version in [&version::TLS12, &version::TLS13] {
-            let (_, reply) = ask(&secure(&Nature { rsa, version, ..HONEST }), true);
+            let (_, reply) = ask(&secure(&Certificate { rsa, version, ..VALID }), true);
             assert_eq!(reply.status, 200, "rsa {rsa}, {version:?}: {}", reply.text());
             assert_eq!(reply.json(), completion("over TLS"));
         }
@@ -107,14 +114,14 @@ fn chains_of_both_kinds_are_trusted_in_both_versions() {
 }
 
 #[test]
-fn what_cannot_be_trusted_is_a_502_that_the_log_explains() {
-    for (nature, trusts, cause) in [
-        (HONEST, false, "UnknownIssuer"),
-        (Nature { name: "other.example", ..HONEST }, true, "not valid for name"),
-        (Nature { expired: true, ..HONEST }, true, "expired"),
+fn an_untrusted_certificate_is_a_502_and_the_log_has_the_cause() {
+    for (certificate, trusts, cause) in [
+        (VALID, false, "UnknownIssuer"),
+        (Certificate { name: "other.example", ..VALID }, true, "not valid for name"),
+        (Certificate { expired: true, ..VALID }, true, "expired"),
     ] {
-        let (service, reply) = ask(&secure(&nature), trusts);
-        assert_eq!(refusal(&reply), (502, "upstream_error".to_owned()));
+        let (service, reply) = ask(&secure(&certificate), trusts);
+        assert_eq!(error_of(&reply), (502, "upstream_error".to_owned()));
         let line = service.log("\"status\":502");
         assert!(line.contains("invalid peer certificate") && line.contains(cause), "{cause}: {line}");
     }

@@ -1,6 +1,6 @@
 //! Files that name items of other files, and the cycles among them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -89,14 +89,37 @@ impl Graph {
         cycles.into_iter().collect()
     }
 
-    /// Each of these cycles with its edges and the items behind them.
+    /// Each of these cycles with its edges and the items behind them: first the shortest way round, which is the one to
+    /// break first, then the other edges.
     pub(crate) fn describe_cycles(&self, cycles: &[BTreeSet<&Path>]) -> String {
         let mut text = String::new();
         for cycle in cycles {
-            writeln!(text, "\ncycle of {}:", cycle.len()).unwrap();
-            text += &self.filtered(|from, to| cycle.contains(from) && cycle.contains(to)).describe();
+            let inside = self.filtered(|from, to| cycle.contains(from) && cycle.contains(to));
+            let shortest = inside.shortest_way_round(cycle);
+            let follows = |from: &Path, to: &Path| shortest.windows(2).any(|pair| pair == [from, to]);
+            writeln!(text, "\ncycle of {}:\n{}", cycle.len(), inside.filtered(follows).describe()).unwrap();
+            text += &inside.filtered(|from, to| !follows(from, to)).describe();
         }
         text
+    }
+
+    /// The nodes of the shortest cycle, the first one again at the end.
+    fn shortest_way_round<'a>(&'a self, cycle: &BTreeSet<&'a Path>) -> Vec<&'a Path> {
+        let mut ways: VecDeque<Vec<&Path>> = cycle.iter().map(|node| vec![*node]).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(way) = ways.pop_front() {
+            let last = way[way.len() - 1];
+            for (_, to) in self.edges.keys().filter(|(from, _)| from == last) {
+                let longer = [way.as_slice(), &[to]].concat();
+                if *to == *way[0] {
+                    return longer;
+                }
+                if seen.insert((way[0], to)) {
+                    ways.push_back(longer);
+                }
+            }
+        }
+        Vec::new()
     }
 
     pub(crate) fn describe(&self) -> String {

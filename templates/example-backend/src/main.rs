@@ -1,4 +1,4 @@
-//! Makes the service the process's `main`.
+//! The program: runs the service from `lib.rs`.
 #![no_main]
 
 space_kit::program!(example_backend::SERVICE);

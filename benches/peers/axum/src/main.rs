@@ -1,4 +1,4 @@
-//! The smallest honest server of axum: what the tables call "axum".
+//! A minimal axum server: the peer "axum" of the tables.
 
 use std::io::Write;
 use std::os::fd::{FromRawFd, RawFd};
@@ -21,7 +21,7 @@ fn main() -> std::io::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_io().build()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         if let Some(fd) = listen::var("READY_FD").and_then(|fd| fd.parse::<RawFd>().ok()) {
-            // SAFETY: the harness made this descriptor for this process, and it is taken once.
+            // SAFETY: the harness created this descriptor for this process, and only this call takes it.
             unsafe { std::fs::File::from_raw_fd(fd) }.write_all(b"\n")?;
         }
         axum::serve(listener, Router::new().route("/health", get(health))).await

@@ -1,4 +1,4 @@
-//! The smallest honest server of hyper: what the tables call "hyper". What ours adds to it is seen beside it.
+//! A minimal hyper server: the peer "hyper" of the tables, which shows what our services add to hyper.
 
 use std::io::Write;
 use std::os::fd::{FromRawFd, RawFd};
@@ -22,7 +22,7 @@ fn main() -> std::io::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         if let Some(fd) = listen::var("READY_FD").and_then(|fd| fd.parse::<RawFd>().ok()) {
-            // SAFETY: the harness made this descriptor for this process, and it is taken once.
+            // SAFETY: the harness created this descriptor for this process, and only this call takes it.
             unsafe { std::fs::File::from_raw_fd(fd) }.write_all(b"\n")?;
         }
         loop {

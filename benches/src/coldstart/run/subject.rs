@@ -20,7 +20,7 @@ pub(crate) struct Subject {
     program: Option<Program>,
 }
 
-/// The control first, then the targets as they were given.
+/// The control first, then the targets in the given order.
 pub(crate) fn subjects(args: &Args, search: &str) -> Result<Vec<Subject>> {
     let control =
         Target { name: "c-control".to_owned(), binary: Some(args.control.clone()), ..Target::default() };

@@ -95,14 +95,14 @@ mod tests {
 
     #[test]
     fn start_ends_only_with_a_200() {
-        for (bytes, said) in [
+        for (bytes, expected) in [
             (&b"HTTP/1.1 404 Not Found\r\n\r\n"[..], "404"),
             (b"HTTP/1.1 2", "closed"),
             (b"", "closed"),
             (b"SSH-2.0-OpenSSH\r\n", "without an HTTP response"),
         ] {
             let error = first_byte(&mut &bytes[..]).unwrap_err().to_string();
-            assert!(error.contains(said), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
     }
 

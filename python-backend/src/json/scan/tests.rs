@@ -5,7 +5,7 @@ use crate::json::samples;
 use proptest::prelude::*;
 use serde_json::Value;
 
-fn told<const N: usize>(text: &[u8], wanted: [&'static str; N]) -> String {
+fn error<const N: usize>(text: &[u8], wanted: [&'static str; N]) -> String {
     members(text, wanted).unwrap_err().to_string()
 }
 
@@ -35,28 +35,25 @@ fn places_in_an_inner_object_count_from_the_start_of_the_text() {
 }
 
 #[test]
-fn what_readers_differ_about_is_refused_only_where_it_was_asked_for() {
+fn an_ambiguous_key_is_rejected_only_if_it_was_requested() {
     let text = br#"{"model":"a", "n":1, "n":2, "mod\u0065l":"b"}"#;
     let error = members(text, ["stream", "model"]).unwrap_err();
     assert_eq!(error.key(), Some("model"));
-    assert_eq!(
-        error.to_string(),
-        "the key \"model\" must be there only once; found again at line 1 column 29"
-    );
+    assert_eq!(error.to_string(), "the key \"model\" must not be repeated; found again at line 1 column 29");
     assert!(members(text, ["stream"]).is_ok());
     let error = members(b"{\"Model\":1}", ["model"]).unwrap_err();
     assert_eq!(error.key(), Some("model"));
 }
 
 #[test]
-fn of_what_is_only_read_the_last_one_counts_as_it_is_written() {
+fn in_a_text_that_is_only_read_the_last_exact_key_counts() {
     let text = br#"{"model":"a", "n":1, "mod\u0065l":"b", "Model":"c"}"#;
     let found = last_members_in(text, &(0..text.len()), ["model"]).unwrap();
     assert_eq!(&text[found.get("model").unwrap().value.clone()], br#""b""#);
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place() {
+fn errors_have_a_position() {
     for (text, message) in [
         (&b""[..], "expected an object at line 1 column 1"),
         (b"[1]", "expected an object at line 1 column 1"),
@@ -65,7 +62,7 @@ fn what_is_wrong_is_told_with_its_place() {
         (b"{\"a\":1,}", "expected a string in double quotes at line 1 column 8"),
         (b"{\"a\":[1 2]}", "expected a comma or the end of an array at line 1 column 9"),
         (b"{\"a\":1 2}", "expected a comma or the end of an object at line 1 column 8"),
-        (b"{}\n{}", "expected nothing more at line 2 column 1"),
+        (b"{}\n{}", "expected the end of the text at line 2 column 1"),
         (b"{\"a\":01}", "expected a comma or the end of an object at line 1 column 7"),
         (b"{\"a\":-}", "expected a digit at line 1 column 7"),
         (b"{\"a\":1e999}", "expected a number in the range of a double at line 1 column 6"),
@@ -76,12 +73,12 @@ fn what_is_wrong_is_told_with_its_place() {
         (b"{\"\xFF\":1}", "expected valid UTF-8 at line 1 column 3"),
         (b"\xEF\xBB\xBF{}", "expected an object at line 1 column 1"),
     ] {
-        assert_eq!(told(text, ["model"]), message, "{}", String::from_utf8_lossy(text));
+        assert_eq!(error(text, ["model"]), message, "{}", String::from_utf8_lossy(text));
     }
 }
 
 #[test]
-fn nesting_ends_where_serde_json_ends_it() {
+fn the_nesting_limit_is_that_of_serde_json() {
     for depth in [1, 125, 126, 127, 128, 129, 100_000] {
         let text = format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
         let text = if depth == 1 { "{}".to_owned() } else { text };
@@ -90,7 +87,7 @@ fn nesting_ends_where_serde_json_ends_it() {
     }
 }
 
-/// Accepts what `serde_json` does, and finds what it finds.
+/// The scanner accepts the same texts as `serde_json` and finds the same members.
 fn check(text: &[u8]) {
     let oracle = serde_json::from_slice::<Value>(text).ok().filter(Value::is_object);
     let scanned = members(text, []);
@@ -112,14 +109,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
-    fn any_bytes_are_judged_as_serde_json_judges_them(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn any_bytes_are_accepted_as_by_serde_json(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         check(&bytes);
         check(&[b"{\"a\":", &bytes[..], b"}"].concat());
         check(&[b"{\"a\":\"", &bytes[..], b"\"}"].concat());
     }
 
     #[test]
-    fn json_and_what_is_nearly_json_is_judged_as_serde_json_judges_it(
+    fn json_and_almost_json_are_accepted_as_by_serde_json(
         text in samples::mutated(samples::json())
     ) {
         check(&text);
@@ -127,12 +124,12 @@ proptest! {
     }
 
     #[test]
-    fn numbers_are_judged_as_serde_json_judges_them(number in samples::number()) {
+    fn numbers_are_accepted_as_by_serde_json(number in samples::number()) {
         check(format!("{{\"a\":{number}}}").as_bytes());
     }
 
     #[test]
-    fn strings_of_any_length_are_judged_as_serde_json_judges_them(
+    fn strings_of_any_length_are_accepted_as_by_serde_json(
         fill in 0_usize..40, bytes in prop::collection::vec(any::<u8>(), 0..4), more in 0_usize..40
     ) {
         let text = [b"{\"a\":\"", &b"x".repeat(fill)[..], &bytes, &b"y".repeat(more), b"\"}"].concat();
@@ -140,7 +137,7 @@ proptest! {
     }
 
     #[test]
-    fn items_are_those_that_serde_json_finds(text in samples::json()) {
+    fn items_are_those_of_serde_json(text in samples::json()) {
         let (mut items, bytes) = (Vec::new(), text.as_bytes());
         let scanned = items_in(bytes, &(0..bytes.len()), &mut |item| items.push(&text[item]));
         let oracle = serde_json::from_str::<Value>(&text).ok().filter(Value::is_array);

@@ -1,4 +1,4 @@
-//! The service as a process, over real sockets.
+//! Tests the service as a process, over real sockets.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use example_backend::SERVICE;
@@ -11,17 +11,17 @@ fn start(env: &[(&str, &str)]) -> Process {
 }
 
 #[test]
-fn the_contract_lists_exactly_the_routes() {
+fn contract_lists_exactly_the_routes() {
     assert_contract_fits(&SERVICE);
 }
 
 #[test]
-fn the_manual_and_the_example_file_say_what_the_parser_does() {
+fn manual_and_env_example_match_the_variables() {
     assert_documented(&SERVICE, include_str!("../../README.md"), include_str!("../../.env.example"));
 }
 
 #[test]
-fn a_name_is_greeted_and_anything_else_is_refused_with_what_is_accepted() {
+fn greet_accepts_a_name_and_rejects_any_other_body() {
     let service = start(&[("GREETING", "Salut")]);
     let reply = service.request("POST", "/greet", &[], r#"{"name":"Ada"}"#);
     assert_eq!((reply.status, reply.text().as_str()), (200, r#"{"greeting":"Salut, Ada!"}"#));
@@ -32,7 +32,7 @@ fn a_name_is_greeted_and_anything_else_is_refused_with_what_is_accepted() {
 }
 
 #[test]
-fn a_key_is_asked_for_where_one_is_set() {
+fn greet_requires_the_key_if_one_is_set() {
     let service = start(&[("GREET_KEY", KEY)]);
     for (given, status) in [("", 401), ("Bearer wrong", 401), (&*format!("Bearer {KEY}"), 200)] {
         let reply = service.request("POST", "/greet", &[("authorization", given)], r#"{"name":"Ada"}"#);
@@ -41,7 +41,7 @@ fn a_key_is_asked_for_where_one_is_set() {
 }
 
 #[test]
-fn a_countdown_is_streamed_to_its_end() {
+fn countdown_is_streamed_to_its_end() {
     let service = start(&[]);
     let reply = service.get("/countdown/3");
     assert_eq!((reply.status, reply.text().as_str(), reply.whole), (200, "3\n2\n1\n", true));
@@ -50,7 +50,7 @@ fn a_countdown_is_streamed_to_its_end() {
 }
 
 #[test]
-fn the_platform_finds_the_service_ready() {
+fn root_answers_get_and_head_with_200_for_the_platform() {
     let service = start(&[]);
     for method in ["GET", "HEAD"] {
         assert_eq!(service.request(method, "/", &[], "").status, 200);
