@@ -1,69 +1,53 @@
-//! The plumbing that any Hugging Face Docker Space backend needs, on hyper: configuration, serving,
-//! limits, health, logs, metrics, shutdown. It knows nothing of what a service does.
+//! The plumbing that any Hugging Face Docker Space backend needs, on hyper: configuration, serving, limits, health,
+//! logs, metrics and shutdown. It knows nothing of what a service does.
 //!
-//! A service is one [`Service`] constant that [`program!`] makes the process's `main`: `examples/probe.rs` is a whole
-//! one.
+//! A service is one [`Service`] constant that [`program!`] makes the process's `main`: `examples/probe.rs` is a
+//! complete one.
 
 #[cfg(feature = "unwinder")]
 extern crate unwinding as _;
 
-mod body;
-mod call;
-pub mod cli;
-pub mod client;
-pub mod config;
-mod conn;
-mod cors;
-pub mod env;
-mod env_file;
-mod error;
-mod handle;
-mod healthcheck;
+mod command;
+mod connection;
 mod heap;
-mod io;
 #[cfg(feature = "outgoing")]
 pub mod jwks;
 #[cfg(feature = "outgoing")]
 pub mod jwt;
-mod listen;
-mod log;
-pub mod metrics;
+mod observe;
 #[cfg(feature = "outgoing")]
 pub mod outgoing;
-pub mod parse;
-mod phase;
-mod probes;
-#[doc(hidden)]
-pub mod process; // for `program!`
-#[cfg(test)]
-mod properties;
 pub mod rate_limit;
-mod readiness;
-mod render;
-pub mod respond;
-mod route;
-mod running;
-mod serve;
+mod server;
 mod service;
-mod shutdown;
-mod suggest;
-pub mod task;
+mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod track;
-mod trim;
+pub mod web;
 
-pub use body::{Body, BoxError, RequestBody, Sender};
-pub use call::{Call, HandlerResult, Reply};
-pub use config::Config;
-pub use cors::Cors;
-pub use env::{Env, Var};
-pub use error::{Error, Refusal};
-pub use log::{Fields, Format, Level, Log, Value};
-pub use readiness::{Latch, Readiness, Status};
-pub use route::Route;
-pub use running::{Clock, Kit, Running};
-pub use service::{Service, main, version};
+#[cfg(test)]
+mod properties;
+
+pub use command::cli::version;
+#[doc(hidden)]
+pub use command::process; // for `program!`
+pub use command::{cli, run::main};
+pub use observe::log::{Fields, Format, Level, Log, Value};
+pub use observe::metrics;
+pub use observe::readiness::{Latch, Readiness, Status};
+pub use server::task;
+pub use service::body::{Body, BoxError, Sender};
+pub use service::call::{Call, HandlerResult, Reply};
+pub use service::description::Service;
+pub use service::error::{Error, Refusal};
+pub use service::request_body::RequestBody;
+pub use service::route::Route;
+pub use service::running::{Clock, Kit, Running};
+pub use service::{client, respond};
+pub use settings::config::Config;
+pub use settings::cors::Cors;
+pub use settings::env::{Env, Var};
+pub use settings::{config, env, parse};
 
 pub use bytes::Bytes;
 pub use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};

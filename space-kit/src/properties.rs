@@ -10,11 +10,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::client::{self, RequestIds};
-use crate::cors::Cors;
-use crate::log::{Format, Level, Log, Value};
-use crate::route::{self, Found, Route};
-use crate::{cli, env_file, parse, probes};
+use crate::command::cli;
+use crate::observe::log::{Format, Level, Log, Value};
+use crate::service::client::{self, RequestIds};
+use crate::service::pattern;
+use crate::service::route::{self, Found, Route};
+use crate::settings::cors::Cors;
+use crate::settings::{env_file, parse};
+use crate::web::constant_time_eq;
 
 /// Any text, often with characters that mean something to one of the parsers.
 fn text() -> impl Strategy<Value = String> {
@@ -61,7 +64,7 @@ proptest! {
                 prop_assert_eq!(Some(&at), fitting.iter().find(|&&at| takes(&TABLE[at])));
                 let second = path.split('/').nth(2).filter(|_| route.path.starts_with("/a/{x}"));
                 let first = path.split('/').nth(1).filter(|_| route.path.starts_with("/{x}"));
-                prop_assert_eq!(route::param(route.path, &path, "x"), second.or(first));
+                prop_assert_eq!(pattern::param(route.path, &path, "x"), second.or(first));
             }
             Found::OtherMethods(allow) => {
                 prop_assert!(!fitting.is_empty() || path == "/*", "{path}");
@@ -210,13 +213,14 @@ proptest! {
     #[test]
     fn any_arguments_are_understood_or_refused_in_one_sentence(args in vec(prop_oneof![text(), select(vec!["check", "--env-file", "--help"]).prop_map(str::to_owned)], 0..4)) {
         let all = std::iter::once("service".to_owned()).chain(args).map(OsString::from);
-        if let Err(message) = cli::parse(all) {
+        if let Err(error) = cli::parse(all) {
+            let message = error.to_string();
             prop_assert!(!message.is_empty() && !message.contains('\n'), "{message:?}");
         }
     }
 
     #[test]
     fn a_token_is_compared_as_a_whole(a in "[ab]{0,4}", b in "[ab]{0,4}") {
-        prop_assert_eq!(probes::same(a.as_bytes(), b.as_bytes()), a == b);
+        prop_assert_eq!(constant_time_eq(a.as_bytes(), b.as_bytes()), a == b);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::KeySet;
+use crate::jwt::KeySet;
 
 /// The bounds of what an issuer may say about how long its keys may be kept.
 const SHORTEST: Duration = Duration::from_secs(5 * 60);

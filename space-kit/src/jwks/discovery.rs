@@ -1,103 +1,241 @@
-//! Where an issuer's keys are: OpenID Connect Discovery 1.0, section 4.
+//! Fetches an issuer's metadata once for all that need them: sign-ins, and the look-up of the issuer's keys.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use tokio::sync::Mutex;
 
-use crate::jwt::json;
-use crate::outgoing::Url;
+pub use super::metadata::{DiscoveryError, metadata_url};
 
-use super::MAX_DOCUMENT;
+use super::error::{FetchError, IssuerError, LoadError};
+use super::fetch::{Document, FetchDocument};
+use super::metadata::Metadata;
 
-/// The address of an issuer's metadata.
-pub fn metadata_url(issuer: &str) -> String {
-    format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer))
+/// How long metadata are used before they are fetched again.
+const FRESH: Duration = Duration::from_secs(60 * 60);
+/// After a failed fetch, no other one begins for this time.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What else the metadata must satisfy; see [`Discovery::new`].
+type Check = fn(&Metadata) -> Result<(), DiscoveryError>;
+
+/// The metadata of one issuer. Clones share them.
+#[derive(Clone)]
+pub struct Discovery(Arc<Shared>);
+
+struct Shared {
+    issuer: String,
+    fetch: FetchDocument,
+    check: Check,
+    /// Locked during a fetch, so that there is one at a time.
+    state: Mutex<State>,
 }
 
-/// The metadata of an issuer. They must name the very issuer that is configured: else a document that was put
-/// in their place would say whose tokens count. The error is for the log.
-pub fn metadata(document: &[u8], issuer: &str) -> Result<Map<String, Value>, String> {
-    let document = Some(document).filter(|document| document.len() <= MAX_DOCUMENT);
-    let metadata = document.and_then(json::object).ok_or("the issuer's metadata is no JSON object")?;
-    match metadata.get("issuer").and_then(Value::as_str) {
-        Some(named) if named == issuer => Ok(metadata),
-        Some(named) => Err(format!("the metadata is of another issuer: {named:?}")),
-        None => Err("the issuer's metadata has no issuer".to_owned()),
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    /// Why the last fetch failed, and until when no other one begins.
+    failed: Option<(LoadError, Instant)>,
+}
+
+struct Held {
+    metadata: Arc<Metadata>,
+    fresh_until: Instant,
+}
+
+impl Discovery {
+    /// The metadata of `issuer`; nothing is fetched yet. `check` decides what else a usable document has, such as the
+    /// endpoints that the service calls: a document that fails it counts as a failed fetch.
+    pub fn new(issuer: String, fetch: FetchDocument, check: Check) -> Discovery {
+        Discovery(Arc::new(Shared { issuer, fetch, check, state: Mutex::default() }))
+    }
+
+    /// The metadata. Old ones are used while newer ones are not available.
+    ///
+    /// # Errors
+    ///
+    /// If none were ever fetched and the issuer does not provide usable ones now.
+    pub async fn metadata(&self, now: Instant) -> Result<Arc<Metadata>, IssuerError> {
+        let asked = tokio::time::Instant::now();
+        let mut state = self.0.state.lock().await;
+        if let Some(metadata) = state.fresh(now) {
+            return Ok(metadata);
+        }
+        let failed = match state.failed.clone().filter(|(_, until)| now < *until) {
+            Some((cause, _)) => cause,
+            None => match self.0.load(&mut state, now, asked).await {
+                Ok(metadata) => return Ok(metadata),
+                Err(cause) => cause,
+            },
+        };
+        let held = state.held.as_ref().map(|held| held.metadata.clone());
+        held.ok_or(IssuerError { retry_after: PAUSE, cause: failed })
+    }
+
+    /// Metadata to find the issuer's keys with: those that are fresh, unless `renew`, or new ones. The key cache paces
+    /// its own attempts, so a failed fetch does not delay this one.
+    pub(super) async fn for_keys(&self, now: Instant, renew: bool) -> Result<Arc<Metadata>, LoadError> {
+        let asked = tokio::time::Instant::now();
+        let mut state = self.0.state.lock().await;
+        match state.fresh(now).filter(|_| !renew) {
+            Some(metadata) => Ok(metadata),
+            None => self.0.load(&mut state, now, asked).await,
+        }
+    }
+
+    /// Fetches another document of the issuer.
+    pub(super) async fn fetch(&self, address: String) -> Result<Document, FetchError> {
+        (self.0.fetch)(address).await
+    }
+
+    /// Has the next user fetch the metadata again: the keys are not where these say.
+    pub(super) async fn expire(&self, now: Instant) {
+        if let Some(held) = &mut self.0.state.lock().await.held {
+            held.fresh_until = now;
+        }
     }
 }
 
-/// The address that the metadata have under `name`, such as `jwks_uri`. The error is for the log.
-pub fn endpoint(metadata: &Map<String, Value>, name: &str) -> Result<String, String> {
-    let text = |name| metadata.get(name).and_then(Value::as_str);
-    let uri = text(name).ok_or_else(|| format!("the issuer's metadata has no {name}"))?;
-    // An issuer elsewhere has no business on this machine.
-    let is_local = text("issuer").is_some_and(is_loopback);
-    let accepted = is_secure(uri) && (is_local || !is_loopback(uri));
-    if accepted { Ok(uri.to_owned()) } else { Err(format!("the issuer's {name} is not https: {uri:?}")) }
+impl State {
+    fn fresh(&self, now: Instant) -> Option<Arc<Metadata>> {
+        self.held.as_ref().filter(|held| now < held.fresh_until).map(|held| held.metadata.clone())
+    }
 }
 
-fn is_secure(url: &str) -> bool {
-    Url::parse(url).is_some_and(|url| url.is_secure())
+impl Shared {
+    /// Fetches the metadata for a caller that asked at `now`, which was at `asked` by tokio's clock.
+    async fn load(
+        &self,
+        state: &mut State,
+        now: Instant,
+        asked: tokio::time::Instant,
+    ) -> Result<Arc<Metadata>, LoadError> {
+        match self.fetch().await {
+            Ok(metadata) => {
+                let metadata = Arc::new(metadata);
+                let held = Held { metadata: metadata.clone(), fresh_until: now + FRESH };
+                *state = State { held: Some(held), failed: None };
+                Ok(metadata)
+            }
+            Err(cause) => {
+                // From the end of the fetch on, so that callers that waited for it do not try one after the other.
+                state.failed = Some((cause.clone(), now + asked.elapsed() + PAUSE));
+                Err(cause)
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<Metadata, LoadError> {
+        let document = (self.fetch)(metadata_url(&self.issuer)).await?;
+        let metadata = Metadata::parse(&document.bytes, &self.issuer)?;
+        (self.check)(&metadata)?;
+        Ok(metadata)
+    }
 }
 
-fn is_loopback(url: &str) -> bool {
-    Url::parse(url).is_some_and(|url| url.origin.is_loopback())
+impl fmt::Debug for Discovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Discovery").field(&self.0.issuer).finish()
+    }
+}
+
+/// Reads metadata as a map: the former way, see [`Metadata::parse`].
+///
+/// # Errors
+///
+/// Those of [`Metadata::parse`].
+pub fn metadata(document: &[u8], issuer: &str) -> Result<Map<String, Value>, DiscoveryError> {
+    Metadata::parse(document, issuer).map(Metadata::into_map)
+}
+
+/// The endpoint in such a map: the former way, see [`Metadata::endpoint`].
+///
+/// # Errors
+///
+/// Those of [`Metadata::endpoint`].
+pub fn endpoint(metadata: &Map<String, Value>, name: &'static str) -> Result<String, DiscoveryError> {
+    Metadata::from_map(metadata.clone()).endpoint(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-    use serde_json::json;
+    use bytes::Bytes;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     const ISSUER: &str = "https://id.example";
 
-    fn find(issuer: &str, named: &str, uri: &str) -> Result<String, String> {
-        read(json!({"issuer": named, "jwks_uri": uri}).to_string().as_bytes(), issuer)
+    /// A discovery whose n-th fetch succeeds if `works`, and the count of fetches.
+    fn discovery(works: fn(usize) -> bool) -> (Discovery, Arc<AtomicUsize>) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counter = count.clone();
+        let fetch: FetchDocument = Box::new(move |_| {
+            let call = counter.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async move {
+                tokio::task::yield_now().await;
+                if works(call) {
+                    let text =
+                        r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/token"}"#;
+                    Ok(Document { bytes: Bytes::from_static(text.as_bytes()), max_age: None })
+                } else {
+                    Err(FetchError::Other("refused".to_owned()))
+                }
+            })
+        });
+        (Discovery::new(ISSUER.to_owned(), fetch, |_| Ok(())), count)
     }
 
-    fn read(document: &[u8], issuer: &str) -> Result<String, String> {
-        endpoint(&metadata(document, issuer)?, "jwks_uri")
+    #[tokio::test]
+    async fn metadata_are_fetched_once_for_all_and_again_after_an_hour() {
+        let ((discovery, count), start) = (discovery(|_| true), Instant::now());
+        let (one, two) = tokio::join!(discovery.metadata(start), discovery.metadata(start));
+        assert!(one.is_ok() && two.is_ok());
+        assert!(discovery.for_keys(start, false).await.is_ok());
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+        assert!(discovery.metadata(start + FRESH).await.is_ok());
+        assert_eq!(count.load(Ordering::SeqCst), 2);
     }
 
-    #[test]
-    fn the_metadata_are_under_the_issuers_path() {
-        for issuer in ["https://id.example/a", "https://id.example/a/"] {
-            assert_eq!(metadata_url(issuer), "https://id.example/a/.well-known/openid-configuration");
+    #[tokio::test]
+    async fn after_a_failure_no_fetch_begins_for_five_seconds() {
+        let ((discovery, count), start) = (discovery(|call| call > 0), Instant::now());
+        for _ in 0..3 {
+            let error = discovery.metadata(start).await.unwrap_err();
+            assert_eq!(error.retry_after, PAUSE);
+            assert_eq!(error.cause, LoadError::Fetch(FetchError::Other("refused".to_owned())));
         }
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+        assert!(discovery.metadata(start + 2 * PAUSE).await.is_ok());
     }
 
-    #[test]
-    fn the_metadata_name_the_configured_issuer() {
-        let uri = "https://keys.example/jwks?v=1";
-        assert_eq!(find(ISSUER, ISSUER, uri), Ok(uri.to_owned()));
-        for other in ["https://id.example/", "https://evil.example", "HTTPS://id.example", ""] {
-            assert!(find(ISSUER, other, uri).unwrap_err().contains("another issuer"), "{other}");
-        }
-        for document in ["", "[]", "{}", r#"{"issuer":"https://id.example"}"#, "<html>"] {
-            assert!(read(document.as_bytes(), ISSUER).is_err(), "{document}");
-        }
-        let twice =
-            r#"{"issuer":"https://evil.example","issuer":"https://id.example","jwks_uri":"https://a"}"#;
-        assert!(read(twice.as_bytes(), ISSUER).is_err());
+    #[tokio::test]
+    async fn old_metadata_are_used_while_newer_ones_are_not_available() {
+        let ((discovery, _), start) = (discovery(|call| call == 0), Instant::now());
+        assert!(discovery.metadata(start).await.is_ok());
+        assert!(discovery.metadata(start + FRESH).await.is_ok());
     }
 
-    #[test]
-    fn an_issuer_elsewhere_cannot_name_this_machine() {
-        for uri in
-            ["http://127.0.0.1/jwks", "https://localhost/jwks", "https://[::1]/jwks", "http://id.example/"]
-        {
-            assert!(find(ISSUER, ISSUER, uri).is_err(), "{uri}");
-        }
-        let local = "http://127.0.0.1:9000";
-        assert!(find(local, local, "http://127.0.0.1:9000/jwks").is_ok());
-        assert!(find(local, local, "http://10.0.0.1:9000/jwks").is_err());
+    #[tokio::test]
+    async fn expired_metadata_are_fetched_again() {
+        let ((discovery, count), start) = (discovery(|_| true), Instant::now());
+        assert!(discovery.metadata(start).await.is_ok());
+        discovery.expire(start).await;
+        assert!(discovery.for_keys(start, false).await.is_ok());
+        assert!(discovery.for_keys(start, true).await.is_ok(), "renewed");
+        assert_eq!(count.load(Ordering::SeqCst), 3);
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
-
-        #[test]
-        fn no_document_and_no_address_panic(text in "([ -~é漢]|[{}\":,@/#]|https?://|jwks_uri|issuer){0,20}") {
-            _ = read(text.as_bytes(), ISSUER);
-        }
+    #[tokio::test]
+    async fn a_document_that_fails_the_check_counts_as_a_failed_fetch() {
+        let fetch: FetchDocument = Box::new(|_| {
+            let bytes = Bytes::from_static(br#"{"issuer":"https://id.example"}"#);
+            Box::pin(async move { Ok(Document { bytes, max_age: None }) })
+        });
+        let check: Check = |metadata| metadata.endpoint("token_endpoint").map(drop);
+        let error =
+            Discovery::new(ISSUER.to_owned(), fetch, check).metadata(Instant::now()).await.unwrap_err();
+        assert_eq!(error.cause, LoadError::Discovery(DiscoveryError::NoEndpoint("token_endpoint")));
     }
 }

@@ -10,8 +10,8 @@ use ring::signature::{
 };
 use serde_json::{Value, json};
 
-use super::Verified;
-use crate::jwks::KeySet;
+use super::claims::Verified;
+use super::key_set::KeySet;
 
 /// A key pair of one of the three kinds.
 pub enum Signer {
@@ -95,7 +95,7 @@ impl Signer {
 
 /// Claims that count as signed.
 pub fn verified(claims: &serde_json::Map<String, Value>) -> Verified<'_> {
-    Verified(claims)
+    Verified::new(claims)
 }
 
 /// A key set of these keys.

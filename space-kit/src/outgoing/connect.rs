@@ -1,7 +1,8 @@
 //! A connection: name, TCP, TLS, HTTP/1.1.
 
+use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,11 +16,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::Origin;
 use super::crypto::provider;
-use super::stream::Stream;
-use crate::client::is_private;
-use crate::{Env, Var, task};
+use super::error::OutgoingError;
+use super::transport::Transport;
+use crate::server::task;
+use crate::service::client::is_private;
+use crate::settings::env::{Env, Var};
+use crate::web::Origin;
 
 /// The variable for private certificate authorities.
 pub static SSL_CERT_FILE: Var = Var {
@@ -37,7 +40,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Sends requests over one connection.
-pub(super) type Sender = http1::SendRequest<Full<Bytes>>;
+pub(super) type HttpSender = http1::SendRequest<Full<Bytes>>;
 
 /// Makes connections. TLS is set up when it is first needed.
 #[derive(Default)]
@@ -54,28 +57,37 @@ impl Connector {
         };
         match read_authorities(file.as_ref()) {
             Ok(authorities) => Some(Connector { authorities: Some(authorities), tls: OnceLock::new() }),
-            Err(problem) => {
-                env.problem(&SSL_CERT_FILE, problem);
+            Err(error) => {
+                env.problem(&SSL_CERT_FILE, error.to_string());
                 None
             }
         }
     }
 
     /// A new connection. The error is for the log.
-    pub(super) async fn connect(&self, origin: &Origin) -> Result<Sender, String> {
+    pub(super) async fn connect(&self, origin: &Origin) -> Result<HttpSender, OutgoingError> {
+        let failed = |cause: &dyn fmt::Display| OutgoingError::Connect {
+            origin: origin.to_string(),
+            cause: cause.to_string(),
+        };
         let stream = match timeout(CONNECT_TIMEOUT, self.open(origin)).await {
-            Ok(stream) => stream.map_err(|error| format!("cannot connect to {origin}: {error}"))?,
-            Err(_) => return Err(format!("{origin} did not connect within {CONNECT_TIMEOUT:?}")),
+            Ok(stream) => stream.map_err(|error| failed(&error))?,
+            Err(_) => {
+                return Err(OutgoingError::ConnectTimeout {
+                    origin: origin.to_string(),
+                    after: CONNECT_TIMEOUT,
+                });
+            }
         };
         let handshake = http1::Builder::new().max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream));
-        let (sender, connection) = handshake.await.map_err(|error| error.to_string())?;
+        let (sender, connection) = handshake.await.map_err(|error| failed(&error))?;
         task::spawn(async move {
             _ = connection.await; // its errors reach the request that it carries
         });
         Ok(sender)
     }
 
-    async fn open(&self, origin: &Origin) -> io::Result<Stream> {
+    async fn open(&self, origin: &Origin) -> io::Result<Transport> {
         let addresses: Vec<_> = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await?.collect();
         let share = CONNECT_TIMEOUT / u32::try_from(addresses.len()).unwrap_or(1).max(1);
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -93,14 +105,14 @@ impl Connector {
         Err(last)
     }
 
-    async fn secure(&self, origin: &Origin, stream: TcpStream) -> io::Result<Stream> {
+    async fn secure(&self, origin: &Origin, stream: TcpStream) -> io::Result<Transport> {
         stream.set_nodelay(true)?;
         if !origin.tls {
-            return Ok(Stream::Plain(stream));
+            return Ok(Transport::Plain(stream));
         }
         let name = ServerName::try_from(origin.host.clone()).map_err(io::Error::other)?;
         let stream = self.tls()?.connect(name, stream).await?;
-        Ok(Stream::Tls(Box::new(stream)))
+        Ok(Transport::Tls(Box::new(stream)))
     }
 
     fn tls(&self) -> io::Result<&TlsConnector> {
@@ -121,15 +133,40 @@ impl Connector {
     }
 }
 
-fn read_authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let shown = file.display();
-    let text = std::fs::read(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+/// Why a file of authorities cannot be used.
+#[derive(Debug)]
+struct AuthoritiesError {
+    file: PathBuf,
+    kind: AuthoritiesProblem,
+}
+
+#[derive(Debug)]
+enum AuthoritiesProblem {
+    Unreadable(io::Error),
+    NotPem,
+    NoCertificates,
+}
+
+impl fmt::Display for AuthoritiesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        match &self.kind {
+            AuthoritiesProblem::Unreadable(error) => write!(f, "cannot read {file}: {error}"),
+            AuthoritiesProblem::NotPem => write!(f, "{file} is not in PEM form"),
+            AuthoritiesProblem::NoCertificates => write!(f, "{file} has no certificates in PEM form"),
+        }
+    }
+}
+
+fn read_authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, AuthoritiesError> {
+    let file_error = |kind| AuthoritiesError { file: file.to_owned(), kind };
+    let text = std::fs::read(file).map_err(|error| file_error(AuthoritiesProblem::Unreadable(error)))?;
     let mut authorities = Vec::new();
     for authority in CertificateDer::pem_slice_iter(&text) {
-        authorities.push(authority.map_err(|_| format!("{shown} is not in PEM form"))?);
+        authorities.push(authority.map_err(|_| file_error(AuthoritiesProblem::NotPem))?);
     }
     if authorities.is_empty() {
-        return Err(format!("{shown} has no certificates in PEM form"));
+        return Err(file_error(AuthoritiesProblem::NoCertificates));
     }
     Ok(authorities)
 }

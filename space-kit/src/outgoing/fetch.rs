@@ -6,7 +6,9 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::{Request, Response};
 
-use super::{Origin, Pool, PooledBody};
+use super::error::{BodyError, OutgoingError};
+use super::pool::{Pool, PooledBody};
+use crate::web::Origin;
 
 /// What one exchange may take.
 #[derive(Debug, Clone, Copy)]
@@ -24,24 +26,28 @@ pub async fn fetch(
     origin: &Origin,
     request: Request<Bytes>,
     limits: Limits,
-) -> Result<Response<Bytes>, String> {
+) -> Result<Response<Bytes>, OutgoingError> {
     let exchange = async {
         let response = pool.send(origin, &|| request.clone()).await?;
         let (head, body) = response.into_parts();
-        let body = collect(body, limits.bytes).await.map_err(|problem| format!("{origin} {problem}"))?;
+        let body = collect(body, limits.bytes)
+            .await
+            .map_err(|error| OutgoingError::Body { origin: origin.to_string(), error })?;
         Ok(Response::from_parts(head, body))
     };
     let within = tokio::time::timeout(limits.time, exchange).await;
-    within.unwrap_or_else(|_| Err(format!("{origin} did not answer within {:?}", limits.time)))
+    within.unwrap_or_else(|_| Err(OutgoingError::Timeout { origin: origin.to_string(), after: limits.time }))
 }
 
 /// A whole body of at most `limit` bytes. The error goes on after the origin's name: "broke off".
-pub async fn collect(mut body: PooledBody, limit: usize) -> Result<Bytes, String> {
+pub async fn collect(mut body: PooledBody, limit: usize) -> Result<Bytes, BodyError> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|error| format!("broke off: {error}"))?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|error| BodyError::Broken(error.to_string()))?.into_data() else {
+            continue;
+        };
         if whole.len() + data.len() > limit {
-            return Err(format!("answered more than {limit} bytes"));
+            return Err(BodyError::TooLong(limit));
         }
         whole.extend_from_slice(&data);
     }

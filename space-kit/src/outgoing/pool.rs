@@ -13,9 +13,10 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use tokio::time::{Instant, sleep};
 
-use super::Origin;
-use super::connect::{Connector, Sender};
-use crate::{task, trim};
+use super::connect::{Connector, HttpSender};
+use super::error::OutgoingError;
+use crate::server::{task, trim};
+use crate::web::Origin;
 
 /// Idle connections kept for one origin.
 const MAX_IDLE: usize = 64;
@@ -26,7 +27,7 @@ const SWEEP: Duration = Duration::from_secs(15);
 
 /// By origin, of which a service has a few; each one's connections in the order in which they came back. It is empty
 /// exactly while nobody sweeps.
-type Idle = Vec<(Origin, Vec<(Sender, Instant)>)>;
+type Idle = Vec<(Origin, Vec<(HttpSender, Instant)>)>;
 
 /// A pool of connections. Clones share it.
 #[derive(Clone, Default)]
@@ -39,7 +40,7 @@ pub struct Pool {
 pub(super) type Making<'a> = &'a (dyn Fn() -> Request<Bytes> + Sync);
 
 /// An answer to come, or why there is none, for the log. It is boxed, so that there is one copy of its code for all who wait for one.
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<PooledBody>, String>> + Send + 'a>>;
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<PooledBody>, OutgoingError>> + Send + 'a>>;
 
 impl Pool {
     /// An empty pool.
@@ -58,7 +59,11 @@ impl Pool {
         Box::pin(self.send_now(origin, request))
     }
 
-    async fn send_now(&self, origin: &Origin, request: Making<'_>) -> Result<Response<PooledBody>, String> {
+    async fn send_now(
+        &self,
+        origin: &Origin,
+        request: Making<'_>,
+    ) -> Result<Response<PooledBody>, OutgoingError> {
         let mut next = addressed(request(), origin);
         if !next.headers().contains_key(CONNECTION)
             && let Some(mut sender) = self.kept(origin).await
@@ -77,7 +82,7 @@ impl Pool {
     }
 
     /// A kept connection that is not known to be dead.
-    async fn kept(&self, origin: &Origin) -> Option<Sender> {
+    async fn kept(&self, origin: &Origin) -> Option<HttpSender> {
         while let Some(mut sender) = self.take(origin) {
             if sender.ready().await.is_ok() {
                 return Some(sender);
@@ -86,12 +91,17 @@ impl Pool {
         None
     }
 
-    fn pooled(&self, response: Response<Incoming>, origin: &Origin, sender: Sender) -> Response<PooledBody> {
+    fn pooled(
+        &self,
+        response: Response<Incoming>,
+        origin: &Origin,
+        sender: HttpSender,
+    ) -> Response<PooledBody> {
         let back = Some((self.clone(), origin.clone(), sender));
         response.map(|body| PooledBody { body, back })
     }
 
-    fn take(&self, origin: &Origin) -> Option<Sender> {
+    fn take(&self, origin: &Origin) -> Option<HttpSender> {
         let mut idle = self.lock();
         let (_, connections) = idle.iter_mut().find(|(known, _)| known == origin)?;
         while let Some(connection) = connections.pop() {
@@ -102,7 +112,7 @@ impl Pool {
         None
     }
 
-    fn put(&self, origin: Origin, sender: Sender) {
+    fn put(&self, origin: Origin, sender: HttpSender) {
         let mut idle = self.lock();
         let connection = (sender, Instant::now());
         if let Some((_, connections)) = idle.iter_mut().find(|(known, _)| *known == origin) {
@@ -127,7 +137,7 @@ impl Pool {
                 !connections.is_empty()
             });
             if idle.is_empty() {
-                return trim::gone();
+                return trim::connection_ended();
             }
         }
     }
@@ -137,7 +147,7 @@ impl Pool {
     }
 }
 
-fn is_fresh((sender, since): &(Sender, Instant)) -> bool {
+fn is_fresh((sender, since): &(HttpSender, Instant)) -> bool {
     !sender.is_closed() && since.elapsed() < MAX_AGE
 }
 
@@ -151,14 +161,14 @@ fn addressed(mut request: Request<Bytes>, origin: &Origin) -> Request<Full<Bytes
     request.map(Full::new)
 }
 
-fn broken(origin: &Origin, error: &hyper::Error) -> String {
-    format!("{origin} broke off before it answered: {error}")
+fn broken(origin: &Origin, error: &hyper::Error) -> OutgoingError {
+    OutgoingError::Broken { origin: origin.to_string(), cause: error.to_string() }
 }
 
 /// An answer's body. When it was read to its end its connection goes back to the pool.
 pub struct PooledBody {
     body: Incoming,
-    back: Option<(Pool, Origin, Sender)>,
+    back: Option<(Pool, Origin, HttpSender)>,
 }
 
 impl PooledBody {

@@ -1,10 +1,10 @@
 //! Absolute http and https addresses, without the parts that readers of addresses disagree on.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 
 use hyper::Uri;
-use hyper::header::HeaderValue;
+
+use crate::web::Origin;
 
 /// An absolute address: where to connect, and the target of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,78 +15,21 @@ pub struct Url {
     pub target: String,
 }
 
-/// Scheme, host and port (RFC 6454 section 4). It is shown as `https://host`, with a port that is not the
-/// scheme's own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Origin {
-    /// Whether the scheme is https.
-    pub tls: bool,
-    /// A name in lower case or an IP address, without brackets.
-    pub host: String,
-    /// The port, the scheme's own where none is written.
-    pub port: u16,
-    /// Made once: each request has it.
-    authority: HeaderValue,
-}
-
 impl Url {
     /// Parses `http://` and `https://` addresses of visible ASCII characters. No user information and no
     /// fragment; a port, if there is one, is a number.
     pub fn parse(text: &str) -> Option<Url> {
         let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"#@\\\"<>^`{|}".contains(&b));
         let uri: Uri = if plain { text.parse().ok()? } else { return None };
-        let tls = match uri.scheme_str()? {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        let authority = uri.authority()?;
-        let host = authority.host();
-        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(address) => address.parse::<Ipv6Addr>().is_ok().then_some(address)?,
-            None => Some(host).filter(|host| !host.contains(['[', ']', ':']))?,
-        };
-        let port = match authority.as_str().rsplit_once(':') {
-            Some((before, port)) if !port.ends_with(']') || !before.starts_with('[') => {
-                port.parse().ok().filter(|_| port.bytes().all(|b| b.is_ascii_digit()))?
-            }
-            _ if tls => 443,
-            _ => 80,
-        };
+        let origin = Origin::of_address(text)?;
         let target = uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        let host = Some(host).filter(|host| !host.is_empty())?.to_ascii_lowercase();
-        let mut authority = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-        if port != if tls { 443 } else { 80 } {
-            authority.push_str(&format!(":{port}"));
-        }
-        let authority = HeaderValue::try_from(authority).ok()?;
-        Some(Url { origin: Origin { tls, host, port, authority }, target })
+        Some(Url { origin, target })
     }
 
     /// Whether what comes from here can be trusted to be the host's: https, or this machine, where nobody is
     /// in between.
     pub fn is_secure(&self) -> bool {
         self.origin.tls || self.origin.is_loopback()
-    }
-}
-
-impl Origin {
-    /// Whether the host is this machine, by its name or address.
-    pub fn is_loopback(&self) -> bool {
-        self.host == "localhost"
-            || self.host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
-    }
-
-    /// Host and port as the `Host` header has them (RFC 9110 section 7.2).
-    pub fn authority(&self) -> &HeaderValue {
-        &self.authority
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let authority = self.authority.to_str().unwrap_or_default();
-        write!(f, "{}://{authority}", if self.tls { "https" } else { "http" })
     }
 }
 

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Method, Service, Var};
+use hyper::Method;
+
+use crate::service::description::Service;
+use crate::settings::env::Var;
 
 /// Fails unless the OpenAPI document has exactly the routes of the service, method by method. An open row,
 /// `/v1/{*path}`, stands in the document as the path `/v1/{path}`, which may be marked `x-pass-through` instead

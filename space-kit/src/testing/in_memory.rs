@@ -8,12 +8,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::conn::MAX_HEAD_BYTES;
-use crate::env::{Env, Lookup};
-use crate::handle::Handler;
-use crate::phase::Shared;
-use crate::render::Server;
-use crate::{Config, Service};
+use crate::connection::state::ConnectionState;
+use crate::server::connection::MAX_HEAD_BYTES;
+use crate::server::handle::Handler;
+use crate::server::render::Server;
+use crate::service::description::Service;
+use crate::settings::config::Config;
+use crate::settings::env::{Env, Lookup};
 
 /// One connection to a service, kept alive. Limits of time are the socket's business and not here.
 pub struct InMemory {
@@ -29,7 +30,7 @@ impl InMemory {
         let state = (service.configure)(&mut env, &config).expect("a usable environment");
         let server = Server::new(service, state, config);
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let handler = Handler { server, shared: Arc::new(Shared::new()), peer };
+        let handler = Handler { server, state: Arc::new(ConnectionState::new()), peer };
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (client, server) = duplex(64 * 1024);
         runtime.spawn(

@@ -1,7 +1,8 @@
 //! For tests of pages: a content security policy that names exactly the page's own style and script.
 
-use base64::Engine;
 use sha2::{Digest, Sha256};
+
+use crate::web::csp_hash_source;
 
 /// Fails unless `policy` allows each inline `<style>` and `<script>` of `html` by its hash and no other.
 pub fn assert_policy_fits(html: &str, policy: &str) {
@@ -20,7 +21,6 @@ fn inner<'h>(html: &'h str, tag: &str) -> Vec<&'h str> {
     html.split(&open).skip(1).filter_map(|rest| rest.split(&close).next()).collect()
 }
 
-/// The hash source of a text (Content Security Policy Level 3, section 2.3.1).
 fn hash(text: &str) -> String {
-    format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)))
+    csp_hash_source(Sha256::digest(text))
 }

@@ -84,7 +84,7 @@ fn check_validates_and_does_not_listen() {
 fn check_names_what_was_probably_meant_for_a_variable() {
     let (status, out, _) =
         run(&["check"], &[("GREETIN", "hi"), ("PORTS", "1"), ("PORT", "7860"), ("OTHER", "1")]);
-    let told = "probe: the configuration is valid\n  GREETIN is not known here; did you mean GREETING?\n";
+    let told = "probe: the configuration is valid\n  GREETIN is unknown; did you mean GREETING?\n";
     assert_eq!((status, out.as_str()), (Some(0), told), "PORT is set, so PORTS is something else");
 }
 

@@ -56,7 +56,7 @@ fn a_limit_of_open_files_below_max_connections_is_told_at_the_start() {
         let command = command_under("ulimit -n 64;", &[cannot_listen, ("MAX_CONNECTIONS", most)]);
         let told = String::from_utf8(Process::run(command).stderr).unwrap();
         let line = fields(told.lines().next().unwrap());
-        assert_eq!(line["message"], "MAX_CONNECTIONS is more than this process may open");
+        assert_eq!(line["message"], "MAX_CONNECTIONS exceeds the limit of open files");
         assert_eq!((line["open_files"].as_u64(), line["level"].as_str()), (Some(64), Some("warn")));
     }
 }

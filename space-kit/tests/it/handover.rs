@@ -67,7 +67,7 @@ fn refused(command: Command, what: &str) {
     let output = Process::run(command);
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{what}: {told}");
-    assert!(told.contains("LISTEN_FDS: descriptor 3 is no listening TCP socket"), "{what}: {told}");
+    assert!(told.contains("LISTEN_FDS: descriptor 3 is not a listening TCP socket"), "{what}: {told}");
 }
 
 #[test]

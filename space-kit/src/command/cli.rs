@@ -1,0 +1,153 @@
+//! The command line: one optional word and a few flags, so no parser crate.
+
+use std::ffi::OsString;
+use std::fmt::{self, Write};
+use std::path::PathBuf;
+
+use crate::settings::env::{Defaults, Groups, Var};
+
+/// What the process was asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Serve until TERM or INT (no argument).
+    Serve,
+    /// Validate the configuration and exit.
+    Check,
+    /// Ask the local port for `/health/ready`; exit 0 or 1.
+    Healthcheck,
+    /// Print usage and every variable.
+    Help,
+    /// Print name, version and compiler.
+    Version,
+}
+
+/// A parsed command line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// What to do.
+    pub command: Command,
+    /// A `.env` to read as well.
+    pub env_file: Option<PathBuf>,
+}
+
+/// Parses the arguments, program name first.
+///
+/// # Errors
+///
+/// For an unknown argument, a missing FILE, or a second command.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, CliError> {
+    let mut invocation = Invocation { command: Command::Serve, env_file: None };
+    let mut args = args.into_iter().skip(1);
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy();
+        let command = match &*text {
+            "check" => Command::Check,
+            "healthcheck" => Command::Healthcheck,
+            "--help" | "-h" => Command::Help,
+            "--version" | "-V" => Command::Version,
+            "--env-file" => {
+                let file = args.next().ok_or(CliError::NoFile)?;
+                invocation.env_file = Some(file.into());
+                continue;
+            }
+            _ => match text.strip_prefix("--env-file=") {
+                Some(file) if !file.is_empty() => {
+                    invocation.env_file = Some(file.into());
+                    continue;
+                }
+                _ => return Err(CliError::Unknown(text.into_owned())),
+            },
+        };
+        if invocation.command != Command::Serve {
+            return Err(CliError::SecondCommand(text.into_owned()));
+        }
+        invocation.command = command;
+    }
+    Ok(invocation)
+}
+
+/// Why a command line cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CliError {
+    /// No argument has this name.
+    Unknown(String),
+    /// `--env-file` without a FILE.
+    NoFile,
+    /// This is a second command.
+    SecondCommand(String),
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CliError::Unknown(argument) => write!(
+                f,
+                "unknown argument {argument:?}; accepted: check, healthcheck, --env-file FILE, --help, --version"
+            ),
+            CliError::NoFile => f.write_str("--env-file requires a FILE after it"),
+            CliError::SecondCommand(command) => write!(f, "only one command is accepted; remove {command:?}"),
+        }
+    }
+}
+
+/// Name, version, compiler and target: the text of `--version`.
+pub fn version(name: &str, version: &str) -> String {
+    format!("{name} {version} ({}, {})\n", env!("KIT_RUSTC"), env!("KIT_TARGET"))
+}
+
+/// The text of `--help`: usage and, from the tables that parse them, every variable.
+pub fn help(name: &str, about: &str, own: Groups, kit: &[&Var], defaults: Defaults) -> String {
+    let mut text = format!(
+        "{name}: {about}\n\n\
+         usage: {name} [--env-file FILE]   serve until TERM or INT\n       \
+         {name} check             validate the configuration and exit (64: not usable)\n       \
+         {name} healthcheck       ask the local port for /health/ready; exit 0 or 1\n       \
+         {name} --help | --version\n\n\
+         Configuration is by environment variables. An empty value counts as unset.\n"
+    );
+    for (title, vars) in own.iter().copied().chain([("server", kit)]) {
+        _ = write!(text, "\n{title}:\n");
+        for var in vars {
+            let default = Some(var.default_in(defaults)).filter(|text| !text.is_empty()).unwrap_or("unset");
+            _ = write!(
+                text,
+                "  {}\n      {}\n      default: {default}; accepted: {}\n",
+                var.name, var.meaning, var.accepts
+            );
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(args: &[&str]) -> Result<Invocation, CliError> {
+        parse(std::iter::once("service").chain(args.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn no_argument_serves() {
+        assert_eq!(run(&[]).unwrap().command, Command::Serve);
+    }
+
+    #[test]
+    fn the_env_file_goes_with_any_command() {
+        for args in [["--env-file", ".env", "check"], ["check", "--env-file", ".env"]] {
+            let invocation = run(&args).unwrap();
+            assert_eq!(invocation.command, Command::Check);
+            assert_eq!(invocation.env_file, Some(PathBuf::from(".env")));
+        }
+        assert_eq!(run(&["--env-file=a"]).unwrap().env_file, Some(PathBuf::from("a")));
+    }
+
+    #[test]
+    fn an_unknown_argument_is_named_with_what_is_accepted() {
+        let error = run(&["--prot", "80"]).unwrap_err().to_string();
+        assert!(error.contains("--prot") && error.contains("healthcheck"), "{error}");
+        assert_eq!(run(&["--env-file"]), Err(CliError::NoFile));
+        let second = CliError::SecondCommand("healthcheck".to_owned());
+        assert_eq!(run(&["check", "healthcheck"]), Err(second));
+    }
+}

@@ -1,0 +1,6 @@
+//! The program: its arguments, its life from configuration to drain, and its `main`.
+
+pub mod cli;
+mod healthcheck;
+pub mod process;
+pub(crate) mod run;

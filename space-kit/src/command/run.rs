@@ -1,0 +1,289 @@
+//! The life of a service: configure, log, bind, announce, serve, drain.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::command::cli::{self, Command};
+use crate::command::healthcheck;
+use crate::heap;
+use crate::observe::log::Value;
+use crate::server::accept::accept;
+use crate::server::listen::{Handed, ListenError};
+use crate::server::render::Server;
+use crate::server::shutdown::{Drain, SignalReader, Signals};
+use crate::server::{task, track, trim};
+use crate::service::description::Service;
+use crate::settings::config::{Config, SPACE_ID};
+use crate::settings::env::{Env, Var};
+use crate::settings::env_file;
+use crate::settings::suggest::is_slip_of;
+
+/// Exit status when all went well.
+const SUCCESS: u8 = 0;
+/// Exit status when the service cannot listen, or is not ready.
+const FAILURE: u8 = 1;
+/// Exit status for a command line or a configuration that cannot be used (sysexits.h `EX_USAGE`).
+const USAGE: u8 = 64;
+
+/// Does what the arguments say and returns the exit status: 0 success, 1 cannot listen or not ready, 64 unusable
+/// arguments or configuration. `process` is the environment, each variable a name and a value.
+pub fn main<S: Send + Sync + 'static>(
+    service: &'static Service<S>,
+    args: impl Iterator<Item = &'static OsStr>,
+    process: &[(&OsStr, &OsStr)],
+) -> u8 {
+    match configure(service, args.map(OsStr::to_owned), process) {
+        Ok(server) => run(&server),
+        Err(status) => status,
+    }
+}
+
+/// Configures the server, or returns the exit status if the arguments ask for something else or are not usable. Not
+/// inlined, so that the server does not run on top of the two pages of stack that this needs.
+#[inline(never)]
+fn configure<S: Send + Sync + 'static>(
+    service: &'static Service<S>,
+    args: impl Iterator<Item = OsString>,
+    process: &[(&OsStr, &OsStr)],
+) -> Result<Arc<Server<S>>, u8> {
+    let invocation = cli::parse(args).map_err(|error| unusable(service.name, &[error.to_string()]))?;
+    match invocation.command {
+        Command::Help => {
+            let kit: Vec<&Var> = service.kit_vars().collect();
+            let text = cli::help(service.name, service.about, service.vars, &kit, service.defaults);
+            return Err(print(&text));
+        }
+        Command::Version => return Err(print(&cli::version(service.name, service.version))),
+        Command::Serve | Command::Check | Command::Healthcheck => {}
+    }
+    let file = invocation.env_file.as_deref().map(env_file::read).transpose();
+    let file = file.map_err(|error| unusable(service.name, &[error.to_string()]))?.unwrap_or_default();
+    let lookup = |name: &str| {
+        let set = process.iter().find(|(own, value)| *own == name && !value.is_empty());
+        set.map(|(_, value)| OsString::from(value)).or_else(|| file.get(name).cloned())
+    };
+    let mut env = Env::new(&lookup, service.defaults);
+    let config = Config::read_with(&mut env, service.sites);
+    if let (Command::Healthcheck, Some(config)) = (invocation.command, &config) {
+        return Err(if healthcheck::is_ready(config.local_address()) { SUCCESS } else { FAILURE });
+    }
+    let state = match &config {
+        Some(config) => (service.configure)(&mut env, config),
+        None => {
+            // With the defaults, so that problems of the service's own variables are reported too.
+            let where_it_runs = |name: &str| lookup(name).filter(|_| name == SPACE_ID);
+            let config = Config::read(&mut Env::new(&where_it_runs, service.defaults));
+            config.and_then(|config| (service.configure)(&mut env, &config))
+        }
+    };
+    let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
+    match (config, state) {
+        (Some(_), Some(_)) if problems.is_empty() && invocation.command == Command::Check => {
+            let set =
+                process.iter().filter_map(|(name, _)| name.to_str()).chain(file.keys().map(String::as_str));
+            Err(print(&valid(service, set)))
+        }
+        (Some(config), Some(state)) if problems.is_empty() => Ok(Server::new(service, state, config)),
+        _ => Err(unusable(service.name, &problems)),
+    }
+}
+
+/// Runs a configured service until a signal ends it, and returns the exit status.
+fn run<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> u8 {
+    match live(server) {
+        Ok(()) => SUCCESS,
+        Err(error) => {
+            server.kit().log.error("cannot serve", &[("cause", Value::Show(&error))]);
+            FAILURE
+        }
+    }
+}
+
+/// The life of a configured service, from start to end.
+fn live<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> Result<(), RunError> {
+    let config = &server.kit().config;
+    log_panics(server);
+    let mut handed = Handed::take(config)?; // before anything else is opened
+    raise_open_files(server);
+    let signals = Signals::hold().map_err(RunError::Signals)?;
+    runtime()?.block_on(async {
+        let listener = bind(server, &mut handed)?;
+        let address = listener.local_addr();
+        let drain = Drain::new();
+        let accepting = task::spawn(accept(server.clone(), listener, drain.guard()));
+        announce(server, address).await;
+        let mut signals = signals.watch().map_err(RunError::Signals)?;
+        let signal = serve(accepting, &mut signals).await?;
+        drain_connections(server, drain, signal, signals).await;
+        Ok(())
+    })
+}
+
+/// Logs each panic as one line with its place, whatever thread or request it happens in.
+fn log_panics<S>(server: &Server<S>) {
+    let log = server.kit().log;
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = track::panic_text(panic.payload());
+        log.error("panic", &[("place", Value::Str(&place)), ("cause", Value::Str(text))]);
+    }));
+}
+
+/// Raises the limit of open files as far as this process may, because a service has outgoing connections too, and warns
+/// if it is too low for `MAX_CONNECTIONS`.
+fn raise_open_files<S>(server: &Server<S>) {
+    let wanted = (server.kit().config.max_connections as u64).saturating_add(64);
+    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(0);
+    if limit < wanted {
+        server.kit().log.warn(
+            "MAX_CONNECTIONS exceeds the limit of open files",
+            &[("open_files", Value::Int(limit)), ("wanted", Value::Int(wanted))],
+        );
+    }
+}
+
+#[inline(never)] // its stack is free again when the server runs
+fn runtime() -> Result<Runtime, RunError> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    // The default of 1,024 takes 12 KB, three pages in each start-up.
+    builder.enable_all().max_io_events_per_tick(128).build().map_err(RunError::Runtime)
+}
+
+/// Binds the listening socket, and tells the process that waits for it.
+fn bind<S>(server: &Server<S>, handed: &mut Handed) -> Result<TcpListener, RunError> {
+    let latch = server.kit().readiness.latch("listening");
+    let listener = handed.bind(&server.kit().config)?;
+    drop(latch);
+    handed.notify_ready()?;
+    Ok(listener)
+}
+
+/// Logs that the service listens. This and the work that start-up does not need wait until the clients that waited for
+/// the start are served: after one turn of the runtime they are accepted, after two they are served.
+async fn announce<S: Send + Sync + 'static>(server: &Server<S>, address: io::Result<SocketAddr>) {
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    heap::claim();
+    let kit = server.kit();
+    let address = address.unwrap_or(kit.config.listen);
+    kit.log.info(
+        "listening",
+        &[
+            ("service", Value::Str(kit.name)),
+            ("version", Value::Str(kit.version)),
+            ("address", Value::Show(&address)),
+        ],
+    );
+    task::spawn(trim::run());
+}
+
+/// Serves until the first signal, and returns its name. Then the accept loop has ended too.
+async fn serve(mut accepting: JoinHandle<()>, signals: &mut SignalReader) -> Result<Signal, RunError> {
+    tokio::select! {
+        name = signals.next() => Ok(Signal { name, accepting }),
+        _ = &mut accepting => Err(RunError::AcceptEnded),
+    }
+}
+
+/// The signal that ends the service, and the accept loop that it stops.
+struct Signal {
+    name: &'static str,
+    accepting: JoinHandle<()>,
+}
+
+/// Drains: the service stops listening and responds to what has arrived. The first of "all connections ended",
+/// `DRAIN_TIMEOUT` and a second signal ends the drain.
+async fn drain_connections<S: Send + Sync + 'static>(
+    server: &Server<S>,
+    drain: Drain,
+    signal: Signal,
+    mut signals: SignalReader,
+) {
+    let kit = server.kit();
+    kit.readiness.drain();
+    drain.begin();
+    _ = signal.accepting.await; // then no more connections are accepted
+    let in_flight = kit.metrics.in_flight.get();
+    kit.log.info("draining", &[("signal", Value::Str(signal.name)), ("under_way", Value::Int(in_flight))]);
+    let deadline = Instant::now() + kit.config.drain_timeout;
+    let cut = |reason| {
+        let cut = kit.metrics.in_flight.get();
+        kit.log.warn("cut off", &[("reason", Value::Str(reason)), ("under_way", Value::Int(cut))]);
+    };
+    tokio::select! {
+        () = drain.done() => kit.log.info("stopped", &[]),
+        () = sleep_until(deadline) => cut("DRAIN_TIMEOUT is over"),
+        _ = signals.next() => cut("a second signal"),
+    }
+}
+
+/// Why a service does not run, or stopped without a signal.
+#[derive(Debug)]
+enum RunError {
+    /// The listening socket or the ready notification.
+    Listen(ListenError),
+    /// The signals that end the service.
+    Signals(io::Error),
+    /// The async runtime.
+    Runtime(io::Error),
+    /// The accept loop ended.
+    AcceptEnded,
+}
+
+impl From<ListenError> for RunError {
+    fn from(error: ListenError) -> RunError {
+        RunError::Listen(error)
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Listen(error) => error.fmt(f),
+            RunError::Signals(error) => write!(f, "cannot handle signals: {error}"),
+            RunError::Runtime(error) => write!(f, "cannot create a runtime: {error}"),
+            RunError::AcceptEnded => f.write_str("the accept loop ended"),
+        }
+    }
+}
+
+/// The text of `check` for a usable configuration, with the variables that look like misspelled ones.
+fn valid<'a, S: Send + Sync>(
+    service: &'static Service<S>,
+    set: impl Iterator<Item = &'a str> + Clone,
+) -> String {
+    let mut text = format!("{}: the configuration is valid\n", service.name);
+    let known = service.vars.iter().flat_map(|(_, vars)| vars.iter().copied()).chain(service.kit_vars());
+    for name in set.clone().filter(|name| !known.clone().any(|var| var.name == *name)) {
+        let meant =
+            known.clone().find(|var| is_slip_of(name, var.name) && !set.clone().any(|set| set == var.name));
+        if let Some(var) = meant {
+            _ = writeln!(text, "  {name} is unknown; did you mean {}?", var.name);
+        }
+    }
+    text
+}
+
+fn unusable(name: &str, problems: &[String]) -> u8 {
+    let count = problems.len();
+    eprintln!("{name}: {count} {}", if count == 1 { "problem" } else { "problems" });
+    for problem in problems {
+        eprintln!("  {problem}");
+    }
+    eprintln!("Try: {name} --help");
+    USAGE
+}
+
+/// Prints to standard output. A closed pipe is not a failure of the service.
+fn print(text: &str) -> u8 {
+    _ = io::stdout().write_all(text.as_bytes());
+    SUCCESS
+}

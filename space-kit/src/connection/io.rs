@@ -1,0 +1,103 @@
+//! The socket as hyper sees it: it notes what the connection waits for, and drops hyper's own refusals.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
+
+use crate::connection::state::{ConnectionState, Phase};
+
+/// A socket between hyper and the system.
+pub(crate) struct Io {
+    stream: TokioIo<TcpStream>,
+    state: Arc<ConnectionState>,
+    /// The next request is here already, while one is served.
+    pipelined: bool,
+}
+
+impl Io {
+    pub(crate) fn new(stream: TcpStream) -> (Io, Arc<ConnectionState>) {
+        let state = Arc::new(ConnectionState::new());
+        (Io { stream: TokioIo::new(stream), state: state.clone(), pipelined: false }, state)
+    }
+
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
+    }
+
+    /// Fails when the client leaves while it is served. hyper could tell too (without `half_close`), but by a
+    /// read into 8 KB of new memory for each request.
+    fn detect_leaving(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.pipelined || self.state.phase() != Phase::Serving || self.state.body_pending() {
+            return Ok(());
+        }
+        let mut byte = [0];
+        match self.stream.inner().poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(0)) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Poll::Ready(Ok(_)) => {
+                self.pipelined = true;
+                Ok(())
+            }
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl Read for Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.pipelined = false;
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
+        // Behind a body that nobody read it may be the body's rest, not a head: IDLE_TIMEOUT goes on for both.
+        let head = matches!(self.state.phase(), Phase::Fresh | Phase::Idle) && !self.state.body_pending();
+        if outcome.is_ready() && head {
+            self.state.enter(Phase::Head);
+        }
+        outcome
+    }
+}
+
+impl Write for Io {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[io::IoSlice::new(buf)])
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.detect_leaving(cx)?;
+        if self.state.phase() == Phase::Flushing {
+            self.state.enter(Phase::Idle);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if !matches!(self.state.phase(), Phase::Serving | Phase::Flushing) {
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+        }
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.state.wrote(&outcome);
+        outcome
+    }
+}

@@ -1,0 +1,4 @@
+//! One connection's socket, and what the connection is waiting for.
+
+pub(crate) mod io;
+pub(crate) mod state;

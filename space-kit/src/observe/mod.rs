@@ -1,0 +1,5 @@
+//! What an operator sees of a running service: logs, metrics, readiness.
+
+pub(crate) mod log;
+pub mod metrics;
+pub(crate) mod readiness;

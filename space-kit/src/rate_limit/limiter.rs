@@ -1,0 +1,266 @@
+//! Rate limits: a token bucket for each key, subject or client address, in a table that never grows.
+//!
+//! A bucket is one number: the time at which it will be full again (the generic cell rate algorithm, ITU-T
+//! I.371). The table has places for [`PLACES`] buckets in groups of [`WAYS`]; a bucket's hash, under a random
+//! key of this process, gives its group. A newcomer takes the place of the bucket in its group that is
+//! nearest to being full: most often a full one, which loses nothing. However many addresses come, the table
+//! stays at [`BYTES`], and those who use most are forgotten last.
+
+use super::rate::Rate;
+
+use std::hash::BuildHasher;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const WAYS: usize = 8;
+const GROUPS: usize = 1024;
+/// The most buckets that are remembered.
+pub const PLACES: usize = WAYS * GROUPS;
+/// The table's size: 128 KiB.
+pub const BYTES: usize = PLACES * size_of::<Place>();
+
+/// A bucket's hash, and the nanoseconds after the limiter's start at which it is full. 0 and 0: nobody's.
+type Place = (u64, u64);
+
+/// Whose requests are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Bucket<'a> {
+    /// Those with the key of this label.
+    Key(&'a str),
+    /// Those with tokens of this subject.
+    Subject(&'a str),
+    /// Those from this address, or this network.
+    Address(IpAddr),
+}
+
+impl Bucket<'_> {
+    /// The bucket of an address. An IPv6 client has a whole /64 to choose from, so that counts as one.
+    pub fn address(address: IpAddr) -> Bucket<'static> {
+        Bucket::Address(match address.to_canonical() {
+            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
+            v4 => v4,
+        })
+    }
+}
+
+/// What became of a request, and what the client is told of its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it was taken out of the bucket.
+    pub admitted: bool,
+    /// Requests that would be admitted now.
+    pub remaining: u32,
+    /// Until one more is admitted; zero if it would be now.
+    pub wait: Duration,
+    /// Until the bucket is full.
+    pub reset: Duration,
+    /// The rate of the limiter.
+    pub rate: Rate,
+}
+
+/// The buckets of a service.
+pub struct Limiter<S> {
+    rate: Rate,
+    start: Instant,
+    hasher: S,
+    groups: Mutex<Vec<[Place; WAYS]>>,
+}
+
+impl<S: BuildHasher> Limiter<S> {
+    /// Full buckets for everybody. `hasher` must be keyed at random, such as `RandomState`, so that nobody
+    /// can choose whose place to take.
+    pub fn new(rate: Rate, start: Instant, hasher: S) -> Limiter<S> {
+        Limiter { rate, start, hasher, groups: Mutex::default() }
+    }
+
+    /// Takes a request out of its bucket, or refuses it and takes nothing.
+    pub fn take(&self, bucket: Bucket<'_>, now: Instant) -> Verdict {
+        let now = nanos(now.saturating_duration_since(self.start));
+        let hash = self.hasher.hash_one(bucket);
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if groups.is_empty() {
+            *groups = vec![[(0, 0); WAYS]; GROUPS]; // no start waits for that
+        }
+        let group = groups.get_mut((hash % GROUPS as u64) as usize).map_or(&mut [][..], |group| group);
+        let mut nowhere = (hash, 0);
+        let (_, full_at) = place(group, hash).unwrap_or(&mut nowhere);
+        let (step, room) = (self.rate.step(), self.rate.room());
+        let owed = full_at.saturating_sub(now);
+        let admitted = owed + step <= room;
+        if admitted {
+            *full_at = now + owed + step;
+        }
+        let owed = full_at.saturating_sub(now);
+        let free = room.saturating_sub(owed);
+        Verdict {
+            admitted,
+            remaining: u32::try_from(free / step).unwrap_or(u32::MAX),
+            wait: Duration::from_nanos(step.saturating_sub(free)),
+            reset: Duration::from_nanos(owed),
+            rate: self.rate,
+        }
+    }
+}
+
+/// The bucket's place in its group: its own, or the one that is free or nearest to being full.
+fn place(group: &mut [Place], hash: u64) -> Option<&mut Place> {
+    let own = group.iter().position(|place| place.0 == hash);
+    let least = || group.iter().enumerate().min_by_key(|(_, place)| place.1).map(|(at, _)| at);
+    let place = group.get_mut(own.or_else(least)?)?;
+    if place.0 != hash {
+        *place = (hash, 0);
+    }
+    Some(place)
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 2)
+}
+
+impl<S> std::fmt::Debug for Limiter<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Limiter").field("rate", &self.rate).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::hash::{BuildHasherDefault, DefaultHasher};
+
+    type Fixed = BuildHasherDefault<DefaultHasher>;
+
+    fn limiter(rate: &str, start: Instant) -> Limiter<Fixed> {
+        Limiter::new(Rate::parse(rate).unwrap(), start, Fixed::default())
+    }
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn numbered(number: u32) -> Bucket<'static> {
+        Bucket::address(IpAddr::V4(number.into()))
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_one_a_step() {
+        let start = Instant::now();
+        let limiter = limiter("3/min", start);
+        let ann = Bucket::Key("ann");
+        for (at, admitted, remaining, wait, reset) in [
+            (0, true, 2, 0, 20_000),
+            (0, true, 1, 0, 40_000),
+            (0, true, 0, 20_000, 60_000),
+            (0, false, 0, 20_000, 60_000),
+            (19_999, false, 0, 1, 40_001),
+            (20_000, true, 0, 20_000, 60_000),
+            (80_000, true, 2, 0, 20_000),
+        ] {
+            let verdict = limiter.take(ann, start + ms(at));
+            assert_eq!((verdict.admitted, verdict.remaining), (admitted, remaining), "at {at} ms");
+            assert_eq!((verdict.wait, verdict.reset), (ms(wait), ms(reset)), "at {at} ms");
+        }
+    }
+
+    #[test]
+    fn keys_subjects_and_addresses_have_buckets_of_their_own() {
+        let start = Instant::now();
+        let limiter = limiter("1/day", start);
+        let address: IpAddr = "192.0.2.1".parse().unwrap();
+        for bucket in [Bucket::Key("192.0.2.1"), Bucket::Subject("192.0.2.1"), Bucket::address(address)] {
+            assert!(limiter.take(bucket, start).admitted);
+            assert!(!limiter.take(bucket, start).admitted);
+        }
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_client_and_a_mapped_address_is_what_it_maps() {
+        let bucket = |text: &str| Bucket::address(text.parse().unwrap());
+        assert_eq!(bucket("2001:db8:1:2::1"), bucket("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(bucket("2001:db8:1:2::1"), bucket("2001:db8:1:3::1"));
+        assert_eq!(bucket("::ffff:192.0.2.1"), bucket("192.0.2.1"));
+        assert_ne!(bucket("192.0.2.1"), bucket("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_million_addresses_take_no_more_memory_and_do_not_free_the_busiest() {
+        let start = Instant::now();
+        let limiter = limiter("20/min", start);
+        let busy = Bucket::Key("busy");
+        while limiter.take(busy, start).admitted {}
+        for number in 0..1_000_000 {
+            assert!(limiter.take(numbered(number), start).admitted, "a newcomer is never refused");
+            assert!(number % 1000 != 0 || !limiter.take(busy, start).admitted);
+        }
+        let groups = limiter.groups.into_inner().unwrap();
+        assert_eq!((groups.capacity() * size_of_val(&groups[0]), BYTES), (131_072, 131_072));
+    }
+
+    #[test]
+    fn a_clock_that_stands_before_the_start_does_no_harm() {
+        let start = Instant::now() + Duration::from_secs(9);
+        assert!(limiter("1/s", start).take(numbered(1), start - Duration::from_secs(5)).admitted);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        /// In no stretch of time are there more than the burst and what that time brings.
+        #[test]
+        fn never_more_than_the_burst_and_the_rate(
+            count in 1..30_u32, unit in "s|min|h|day",
+            gaps in prop::collection::vec(prop_oneof![Just(0), 0..3_000_000_000_u64, 0..90_000_000_000_000_u64], 1..80),
+        ) {
+            let start = Instant::now();
+            let limiter = limiter(&format!("{count}/{unit}"), start);
+            let step = limiter.rate.step();
+            let (mut now, mut admitted) = (0, Vec::new());
+            for gap in gaps {
+                now += gap;
+                let verdict = limiter.take(Bucket::Key("k"), start + Duration::from_nanos(now));
+                if verdict.admitted {
+                    admitted.push(now);
+                }
+                prop_assert_eq!(verdict.wait.is_zero(), verdict.remaining > 0);
+                prop_assert!(verdict.remaining < count && verdict.reset >= verdict.wait);
+            }
+            for (first, from) in admitted.iter().enumerate() {
+                for (last, to) in admitted.iter().enumerate().skip(first) {
+                    let brought = (to - from) / step;
+                    prop_assert!((last - first + 1) as u64 <= u64::from(count) + brought);
+                }
+            }
+        }
+
+        /// Who waits as long as told is admitted, and not a nanosecond earlier.
+        #[test]
+        fn the_wait_is_exact(count in 1..50_u32, unit in "s|min|h|day", taken in 1..60_u32, later in 0..1_000_000_u64) {
+            let start = Instant::now();
+            let limiter = limiter(&format!("{count}/{unit}"), start);
+            for _ in 0..taken {
+                limiter.take(Bucket::Key("k"), start);
+            }
+            let now = start + Duration::from_nanos(later);
+            let verdict = limiter.take(Bucket::Key("k"), now);
+            if !verdict.wait.is_zero() {
+                let ready = now + verdict.wait;
+                prop_assert!(!limiter.take(Bucket::Key("k"), ready - Duration::from_nanos(1)).admitted);
+                prop_assert!(limiter.take(Bucket::Key("k"), ready).admitted);
+            }
+        }
+
+        /// With buckets to spare, each one counts as if it were alone.
+        #[test]
+        fn buckets_do_not_touch_each_other(takes in prop::collection::vec((0..6_u32, 0..2000_u64), 1..60)) {
+            let start = Instant::now();
+            let (all, mut now) = (limiter("2/s", start), start);
+            let alone: Vec<_> = (0..6).map(|_| limiter("2/s", start)).collect();
+            for (who, gap) in takes {
+                now += ms(gap);
+                prop_assert_eq!(all.take(numbered(who), now), alone[who as usize].take(numbered(who), now));
+            }
+        }
+    }
+}

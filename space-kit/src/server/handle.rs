@@ -1,0 +1,203 @@
+//! From a parsed request to its answer: checks, routing, CORS, time limit, panics.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{ALLOW, CONNECTION, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode, Version};
+
+use crate::connection::state::ConnectionState;
+use crate::observe::readiness::Status;
+use crate::server::render::Server;
+use crate::server::track::{Track, Tracked};
+use crate::service::body::Body;
+use crate::service::call::{Call, HandlerResult, Reply};
+use crate::service::client::{self, X_REQUEST_ID};
+use crate::service::error::{Error, Refusal};
+use crate::service::probes;
+use crate::service::request_body::RequestBody;
+use crate::service::respond;
+use crate::service::route::{self, Action, Found, Route};
+use crate::settings::cors::Cors;
+
+/// hyper's service for one connection.
+pub(crate) struct Handler<S: 'static> {
+    pub(crate) server: Arc<Server<S>>,
+    pub(crate) state: Arc<ConnectionState>,
+    pub(crate) peer: IpAddr,
+}
+
+type Finished<S> = Result<Response<Tracked<S>>, Infallible>;
+
+/// The future of an answer; an answer that is there already costs no allocation.
+#[allow(clippy::large_enum_variant)] // a box would be that allocation
+pub(crate) enum Answering<S: Send + Sync + 'static> {
+    Ready(Option<Response<Tracked<S>>>),
+    Later(Pin<Box<dyn Future<Output = Response<Tracked<S>>> + Send>>),
+}
+
+impl<S: Send + Sync + 'static> Future for Answering<S> {
+    type Output = Finished<S>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished<S>> {
+        match &mut *self {
+            Answering::Ready(response) => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                None => Poll::Pending, // never polled after it was ready
+            },
+            Answering::Later(future) => future.as_mut().poll(cx).map(Ok),
+        }
+    }
+}
+
+impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Handler<S> {
+    type Response = Response<Tracked<S>>;
+    type Error = Infallible;
+    type Future = Answering<S>;
+
+    fn call(&self, request: Request<Incoming>) -> Answering<S> {
+        let (head, incoming) = request.into_parts();
+        let (server, kit) = (&self.server, self.server.kit());
+        let id = kit.ids.of(&head.headers);
+        let client = client::address(&head.headers, self.peer, kit.config.trusted_proxy_hops);
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let mut track = Track::new(server.clone(), self.state.clone(), method, uri, id, client);
+        let length = incoming.size_hint().lower();
+        let body = RequestBody::new(incoming, kit.config.max_body_bytes, self.state.clone());
+        let origin = head.headers.get(ORIGIN).cloned();
+        let reply = match dispatch(server, &head, length, &mut track) {
+            Ok(None) => options(server, &head),
+            Ok(Some(route)) => {
+                let id = track.id.clone();
+                let call =
+                    Call { head, body, id, client, running: server.running.clone(), pattern: route.path };
+                catch(&mut track, || answer(server, route, call)).unwrap_or_else(Reply::from)
+            }
+            Err(refusal) => Error::from(refusal).into(),
+        };
+        match reply {
+            Reply::Now(answer) => Answering::Ready(Some(finish(answer, origin, track))),
+            Reply::Later(future) => Answering::Later(Box::pin(answer_in_time(future, origin, track))),
+        }
+    }
+}
+
+/// The row that answers the request, or `None` for OPTIONS, which the table itself answers.
+fn dispatch<S: Send + Sync + 'static>(
+    server: &Server<S>,
+    head: &Parts,
+    length: u64,
+    track: &mut Track<S>,
+) -> Result<Option<&'static Route<S>>, Refusal> {
+    if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
+        let what = "an HTTP/1.1 request has exactly one Host header (RFC 9112 section 3.2)";
+        return Err(Refusal::Malformed(what));
+    }
+    if head.method == Method::OPTIONS {
+        return Ok(None);
+    }
+    let route = match route::find(server.service.routes(), &head.method, head.uri.path()) {
+        Found::Route(at, route) => {
+            (track.route, track.probe) = (Some(at), route.probe);
+            route
+        }
+        Found::OtherMethods(allow) => return Err(Refusal::MethodNotAllowed(allow)),
+        Found::Nothing => return Err(Refusal::NotFound),
+    };
+    if length > server.kit().config.max_body_bytes as u64 {
+        return Err(Refusal::BodyTooLarge(server.kit().config.max_body_bytes));
+    }
+    Ok(Some(route))
+}
+
+/// What the row gives.
+fn answer<S: Send + Sync>(server: &Server<S>, route: &Route<S>, call: Call<S>) -> Reply {
+    match route.action {
+        Action::Handler(handler) => handler(call),
+        Action::Metrics => match probes::may_read_metrics(&call) {
+            Ok(()) => metrics(server).into(),
+            Err(refusal) => Error::from(refusal).into(),
+        },
+        Action::OpenApi => respond::json_text(server.service.openapi).into(),
+    }
+}
+
+/// The counters of the kit and of the service.
+fn metrics<S: Send + Sync>(server: &Server<S>) -> Response<Body> {
+    let kit = server.kit();
+    let mut text = kit.metrics.render(kit.name, kit.version, env!("KIT_RUSTC"), kit.clock.started_at);
+    (server.service.metrics)(&server.running.state, &mut text);
+    let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    respond::with(StatusCode::OK, content_type, text)
+}
+
+/// The answer to OPTIONS: a preflight's permissions, or just what the path takes.
+fn options<S: Send + Sync + 'static>(server: &Server<S>, head: &Parts) -> Reply {
+    let Some(allow) = route::allow(server.service.routes(), head.uri.path()) else {
+        return Error::from(Refusal::NotFound).into();
+    };
+    let allow = HeaderValue::try_from(allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
+    let mut response = respond::no_content();
+    if Cors::is_preflight(&head.headers) {
+        server.kit().config.cors.preflight(&head.headers, response.headers_mut(), allow.clone());
+    }
+    response.headers_mut().insert(ALLOW, allow);
+    response.into()
+}
+
+async fn answer_in_time<S: Send + Sync + 'static>(
+    mut future: Pin<Box<dyn Future<Output = HandlerResult> + Send>>,
+    origin: Option<HeaderValue>,
+    mut track: Track<S>,
+) -> Response<Tracked<S>> {
+    let limit = track.server.kit().config.request_timeout;
+    let caught = std::future::poll_fn(|cx| match catch(&mut track, || future.as_mut().poll(cx)) {
+        Ok(poll) => poll,
+        Err(error) => Poll::Ready(Err(error)),
+    });
+    let answer = tokio::time::timeout(limit, caught).await.unwrap_or_else(|_| {
+        Err(match track.state.body_pending() {
+            true => Refusal::BodyTimeout(limit),
+            false => Refusal::RequestTimeout(limit),
+        }
+        .into())
+    });
+    drop(future); // whatever it still held is let go before the answer leaves
+    finish(answer, origin, track)
+}
+
+/// Runs a piece of a handler; a panic becomes a 500 and is counted.
+fn catch<S: Send + Sync, T>(track: &mut Track<S>, run: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        track.panicked(&*payload);
+        Error::from(Refusal::Panic)
+    })
+}
+
+/// The answer with what every answer has.
+fn finish<S: Send + Sync + 'static>(
+    answer: HandlerResult,
+    origin: Option<HeaderValue>,
+    mut track: Track<S>,
+) -> Response<Tracked<S>> {
+    let mut response = answer.unwrap_or_else(|mut error| {
+        track.cause = track.cause.take().or_else(|| error.cause.take());
+        track.server.error_response(&error)
+    });
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, track.id.clone());
+    headers.insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
+    if track.server.kit().readiness.status() == Status::Draining {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    track.server.kit().config.cors.apply(origin.as_ref(), headers, track.server.service.expose);
+    track.answered(response.status());
+    response.map(|body| Tracked::new(body, track))
+}

@@ -1,0 +1,140 @@
+//! A service and what its requests share, as the server has them: here errors become responses, because rendering
+//! them takes the service's functions.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::{Response, StatusCode};
+
+use crate::observe::log::Log;
+use crate::observe::metrics::Metrics;
+use crate::observe::readiness::Readiness;
+use crate::service::body::Body;
+use crate::service::client::{RequestIds, X_REQUEST_ID};
+use crate::service::description::Service;
+use crate::service::error::Error;
+use crate::service::respond;
+use crate::service::running::{Clock, Kit, Running};
+use crate::settings::config::Config;
+use crate::web::http_date;
+
+/// A service that runs: its constant description, and what its requests share. One pointer for both, because each
+/// connection and each request holds it.
+pub(crate) struct Server<S: 'static> {
+    pub(crate) service: &'static Service<S>,
+    pub(crate) running: Arc<Running<S>>,
+}
+
+impl<S> Server<S> {
+    /// What the kit offers to every handler.
+    pub(crate) fn kit(&self) -> &Kit {
+        &self.running.kit
+    }
+}
+
+impl<S: Send + Sync + 'static> Server<S> {
+    pub(crate) fn new(service: &'static Service<S>, state: S, config: Config) -> Arc<Server<S>> {
+        let labels = service.routes().map(|route| (route.method.as_str(), route.path));
+        let kit = Kit {
+            name: service.name,
+            version: service.version,
+            log: Log::new(config.log_level, config.log_format),
+            readiness: Readiness::default(),
+            metrics: Metrics::new(labels),
+            clock: Clock::start(),
+            ids: RequestIds::default(),
+            config,
+        };
+        Arc::new(Server { service, running: Arc::new(Running { state, kit }) })
+    }
+
+    /// An error as the service answers it. The cause stays here.
+    pub(crate) fn error_response(&self, error: &Error) -> Response<Body> {
+        self.render(error).map(Body::from)
+    }
+
+    /// The answer to something that is not a request yet, as bytes for the wire (RFC 9112 section 4).
+    pub(crate) fn wire_refusal(&self, error: &Error, id: HeaderValue) -> (StatusCode, Vec<u8>) {
+        let mut response = self.render(error);
+        response.headers_mut().insert(X_REQUEST_ID, id);
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
+        let (status, length) = (response.status(), response.body().len());
+        let date = http_date(SystemTime::now());
+        let mut wire =
+            format!("HTTP/1.1 {status}\r\ndate: {date}\r\ncontent-length: {length}\r\n").into_bytes();
+        for (name, value) in response.headers() {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                wire.extend_from_slice(part);
+            }
+        }
+        wire.extend_from_slice(b"\r\n");
+        wire.extend_from_slice(response.body());
+        (status, wire)
+    }
+
+    fn render(&self, error: &Error) -> Response<Bytes> {
+        let instead = self.service.statuses.iter().find(|(from, _)| *from == error.status);
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = instead.map_or(error.status, |(_, to)| *to);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, respond::JSON);
+        headers.insert(CACHE_CONTROL, respond::NO_STORE);
+        for (name, value) in &error.headers {
+            headers.append(name, value.clone());
+        }
+        let body = (self.service.render)(error, headers);
+        *response.body_mut() = body;
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::error::Refusal;
+    use crate::settings::env::Env;
+
+    static SERVICE: Service<()> = Service {
+        name: "test",
+        version: "1",
+        about: "",
+        vars: &[],
+        defaults: &[],
+        sites: &crate::settings::config::vars::CORS_ORIGINS,
+        configure: |_, _| Some(()),
+        routes: &[],
+        openapi: "{}",
+        statuses: &[(StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS)],
+        render: |error, headers| {
+            headers.insert("x-code", HeaderValue::from_static(error.code));
+            Bytes::from_static(b"{}")
+        },
+        metrics: |_, _| {},
+        expose: "",
+    };
+
+    #[test]
+    fn a_refusal_has_the_services_status_wherever_it_is_made() {
+        let unset = |_: &str| None;
+        let config = Config::read(&mut Env::new(&unset, &[])).unwrap();
+        let server = Server::new(&SERVICE, (), config);
+        let answer = server.error_response(&Refusal::TooManyConnections(1).into());
+        assert_eq!(answer.status(), 429);
+        assert_eq!(answer.headers()["x-code"], "too_many_connections");
+        assert_eq!(server.error_response(&Refusal::NotFound.into()).status(), 404);
+
+        let id = HeaderValue::from_static("an-id");
+        let (status, wire) = server.wire_refusal(&Refusal::TooManyConnections(1).into(), id);
+        let wire = String::from_utf8(wire).unwrap();
+        assert_eq!(status, 429);
+        assert!(wire.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{wire}");
+        for field in
+            ["x-code: too_many_connections", "x-request-id: an-id", "retry-after: 1", "content-length: 2"]
+        {
+            assert!(wire.contains(&format!("\r\n{field}\r\n")), "{field} is missing in {wire}");
+        }
+        assert!(wire.ends_with("\r\n\r\n{}"), "{wire}");
+    }
+}

@@ -1,0 +1,94 @@
+//! TERM and INT, and the drain they begin.
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::ptr;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+use tokio::sync::watch;
+
+/// The signals that end the service. They are held back from now on, and wait in the kernel until they are read: also
+/// for PID 1, which has no default action for them, and also those that came before the first look.
+///
+/// Not by tokio's own: it makes room for all 65 signals at once, five pages at every start.
+pub(crate) struct Signals(libc::sigset_t);
+
+impl Signals {
+    /// To be called before any other thread is there: each takes over what the one that makes it holds back.
+    #[allow(unsafe_code)]
+    pub(crate) fn hold() -> io::Result<Signals> {
+        // SAFETY: a set is plain numbers, and each call is given one that lives and is written by nobody else.
+        let (held, status) = unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, libc::SIGTERM);
+            libc::sigaddset(&raw mut set, libc::SIGINT);
+            (set, libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()))
+        };
+        if status == 0 { Ok(Signals(held)) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Looks at what is held back (signalfd(2)).
+    #[allow(unsafe_code)]
+    pub(crate) fn watch(&self) -> io::Result<SignalReader> {
+        // SAFETY: -1 asks for a new descriptor; the set lives as long as the call.
+        let fd = unsafe { libc::signalfd(-1, &raw const self.0, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just opened it, and nobody else knows of it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(SignalReader(Receiver::from_owned_fd_unchecked(fd)?)) // read like a pipe
+    }
+}
+
+/// Tells each signal that comes.
+pub(crate) struct SignalReader(Receiver);
+
+impl SignalReader {
+    /// The name of the next one.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        let mut info = [0; size_of::<libc::signalfd_siginfo>()];
+        match (self.0.read_exact(&mut info).await, info.first_chunk()) {
+            (Ok(_), Some(number)) if u32::from_ne_bytes(*number) == libc::SIGINT as u32 => "INT",
+            _ => "TERM", // an end without a signal is no way to go on either
+        }
+    }
+}
+
+/// Tells every connection that the drain has begun, and the server when the last one is gone.
+pub(crate) struct Drain(watch::Sender<bool>);
+
+impl Drain {
+    pub(crate) fn new() -> Drain {
+        Drain(watch::Sender::new(false))
+    }
+
+    /// Begins the drain.
+    pub(crate) fn begin(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// One connection's end of it; holding it keeps [`Drain::done`] waiting.
+    pub(crate) fn guard(&self) -> Guard {
+        Guard(self.0.subscribe())
+    }
+
+    /// Waits until every guard is dropped.
+    pub(crate) async fn done(&self) {
+        self.0.closed().await;
+    }
+}
+
+/// A connection that the drain waits for.
+#[derive(Clone)]
+pub(crate) struct Guard(watch::Receiver<bool>);
+
+impl Guard {
+    /// Waits until the drain begins.
+    pub(crate) async fn begun(&mut self) {
+        // An error would mean that the server is gone, which ends this connection as well.
+        _ = self.0.wait_for(|draining| *draining).await;
+    }
+}

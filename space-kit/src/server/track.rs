@@ -1,0 +1,187 @@
+//! Follows a request from its head to the end of its answer, however it ends: log line, counters, phase.
+
+use std::any::Any;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::header::HeaderValue;
+use hyper::{Method, StatusCode, Uri};
+
+use crate::connection::state::{ConnectionState, Phase};
+use crate::observe::log::{Level, Value};
+use crate::server::render::Server;
+use crate::service::body::{Body, BoxError};
+
+/// Logged for a request whose client went away before an answer was ready (nginx's convention).
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Lives as long as its request. Dropping it ends the request's accounting.
+pub(crate) struct Track<S: Send + Sync + 'static> {
+    pub(crate) server: Arc<Server<S>>,
+    pub(crate) state: Arc<ConnectionState>,
+    pub(crate) id: HeaderValue,
+    pub(crate) client: IpAddr,
+    pub(crate) route: Option<usize>,
+    pub(crate) probe: bool,
+    pub(crate) cause: Option<String>,
+    method: Method,
+    uri: Uri,
+    started: Instant,
+    status: Option<StatusCode>,
+    sent: u64,
+    whole: bool,
+}
+
+impl<S: Send + Sync + 'static> Track<S> {
+    pub(crate) fn new(
+        server: Arc<Server<S>>,
+        state: Arc<ConnectionState>,
+        method: Method,
+        uri: Uri,
+        id: HeaderValue,
+        client: IpAddr,
+    ) -> Track<S> {
+        server.kit().metrics.in_flight.add(1);
+        state.enter(Phase::Serving);
+        let started = Instant::now();
+        Track {
+            server,
+            state,
+            id,
+            client,
+            route: None,
+            probe: false,
+            cause: None,
+            method,
+            uri,
+            started,
+            status: None,
+            sent: 0,
+            whole: false,
+        }
+    }
+
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
+    pub(crate) fn panicked(&mut self, payload: &(dyn Any + Send)) {
+        self.server.kit().metrics.panics_total.add(1);
+        self.cause = Some(format!("panic: {}", panic_text(payload)));
+    }
+
+    fn log(&self, status: u16, took: Duration) {
+        let failed = status >= 500 || self.cause.is_some();
+        let level = match (failed, self.probe) {
+            (true, _) => Level::Warn,
+            (false, true) => Level::Debug,
+            (false, false) => Level::Info,
+        };
+        if !self.server.kit().log.enabled(level) {
+            return;
+        }
+        let id = self.id.to_str().unwrap_or("");
+        let mut fields = vec![
+            ("request_id", Value::Str(id)),
+            ("method", Value::Str(self.method.as_str())),
+            ("path", Value::Str(self.uri.path())),
+            ("status", Value::Int(status.into())),
+            ("duration_ms", Value::Millis(took)),
+            ("bytes", Value::Int(self.sent)),
+            ("client", Value::Show(&self.client)),
+        ];
+        if !self.whole {
+            fields.push(("aborted", Value::Str("the answer was not sent to its end")));
+        }
+        if let Some(cause) = &self.cause {
+            fields.push(("cause", Value::Str(cause)));
+        }
+        self.server.kit().log.write(level, "request", &fields);
+    }
+}
+
+impl<S: Send + Sync + 'static> Drop for Track<S> {
+    fn drop(&mut self) {
+        let gone = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
+        let status = self.status.unwrap_or(gone);
+        let metrics = &self.server.kit().metrics;
+        metrics.in_flight.fall();
+        metrics.received_bytes.add(self.state.take_received());
+        metrics.sent_bytes.add(self.sent);
+        let took = self.started.elapsed();
+        metrics.finished(self.route, status, took);
+        self.state.enter(Phase::Flushing);
+        self.log(status.as_u16(), took);
+    }
+}
+
+/// A response's body with its request's [`Track`].
+pub(crate) struct Tracked<S: Send + Sync + 'static> {
+    body: Body,
+    track: Track<S>,
+    /// An error that waits until hyper has flushed what came before it.
+    failed: Option<BoxError>,
+}
+
+impl<S: Send + Sync + 'static> Tracked<S> {
+    pub(crate) fn new(body: Body, mut track: Track<S>) -> Tracked<S> {
+        track.whole = body.is_end_stream() || track.method == Method::HEAD;
+        Tracked { body, track, failed: None }
+    }
+}
+
+impl<S: Send + Sync + 'static> HttpBody for Tracked<S> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Tracked { body, track, failed } = self.get_mut();
+        if let Some(error) = failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *body).poll_frame(cx)));
+        let polled = polled.unwrap_or_else(|payload| {
+            track.panicked(&*payload);
+            *body = Body::empty(); // a panicked body is never polled again
+            Poll::Ready(Some(Err("the body panicked".into())))
+        });
+        match polled {
+            Poll::Ready(Some(Err(error))) => {
+                track.cause.get_or_insert_with(|| error.to_string());
+                *failed = Some(error);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(Some(Ok(ref frame))) => {
+                track.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+                track.whole = body.is_end_stream();
+            }
+            Poll::Ready(None) => track.whole = true,
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.failed.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The message of a panic, where it has one.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

@@ -1,0 +1,169 @@
+//! What goes wrong with a request: public words for the client and a private cause for the log, kept apart.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+
+/// A request that fails. The service renders it in its own JSON shape (`Service::render`). It is one pointer
+/// wide, because every step of a request may give one.
+#[derive(Debug)]
+pub struct Error(Box<ErrorParts>);
+
+/// What an error is made of: read and changed through the [`Error`].
+#[derive(Debug)]
+pub struct ErrorParts {
+    /// The status; `Service::statuses` may put another in its place.
+    pub status: StatusCode,
+    /// A stable machine-readable code in lower snake case.
+    pub code: &'static str,
+    /// What was wrong and what is accepted, in words for the client.
+    pub message: Cow<'static, str>,
+    /// The part of the input that was wrong, such as `messages[0].role`.
+    pub param: Option<Cow<'static, str>>,
+    /// Headers that belong to the refusal, such as `Retry-After`.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The reason for the operator; it is logged and never sent.
+    pub cause: Option<String>,
+}
+
+impl Error {
+    /// An error with status, code and public message.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Error {
+        let (message, headers) = (message.into(), Vec::new());
+        Error(Box::new(ErrorParts { status, code, message, param: None, headers, cause: None }))
+    }
+
+    /// Names the part of the input that was wrong.
+    pub fn param(mut self, param: impl Into<Cow<'static, str>>) -> Error {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Adds a header to the answer.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Error {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// What to log: the cause, or the message where there is none.
+    pub fn into_reason(self) -> String {
+        let ErrorParts { cause, message, .. } = *self.0;
+        cause.unwrap_or_else(|| message.into_owned())
+    }
+
+    /// Adds the reason for the operator's log.
+    pub fn cause(mut self, cause: impl fmt::Display) -> Error {
+        self.cause = Some(cause.to_string());
+        self
+    }
+}
+
+impl Deref for Error {
+    type Target = ErrorParts;
+
+    fn deref(&self) -> &ErrorParts {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut ErrorParts {
+        &mut self.0
+    }
+}
+
+/// What the kit itself refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The request is not valid HTTP/1.1; the text says in what.
+    Malformed(&'static str),
+    /// The head is longer than this many bytes, or has more than 100 fields.
+    HeadTooLarge(usize),
+    /// The head did not arrive in time.
+    HeadTimeout(Duration),
+    /// The body is longer than this many bytes.
+    BodyTooLarge(usize),
+    /// The body did not arrive in time.
+    BodyTimeout(Duration),
+    /// The body broke off or is framed wrongly.
+    BodyBroken,
+    /// The answer did not begin in time.
+    RequestTimeout(Duration),
+    /// No route has this path.
+    NotFound,
+    /// The path has other methods, listed as `Allow` wants them.
+    MethodNotAllowed(String),
+    /// `/metrics` without the right token.
+    Unauthorized,
+    /// This many connections are open already.
+    TooManyConnections(usize),
+    /// The handler panicked.
+    Panic,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Error {
+        use Refusal::*;
+        let close = |error: Error| error.header(CONNECTION, HeaderValue::from_static("close"));
+        let later = |error: Error| error.header(RETRY_AFTER, HeaderValue::from_static("1"));
+        match refusal {
+            Malformed(what) => close(Error::new(StatusCode::BAD_REQUEST, "bad_request", what)),
+            HeadTooLarge(limit) => close(Error::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers_too_large",
+                format!("the request line and headers are longer than {limit} bytes or more than 100 fields"),
+            )),
+            HeadTimeout(limit) => close(Error::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "headers_timeout",
+                format!("the request's headers did not arrive within {}", humantime::format_duration(limit)),
+            )),
+            BodyTooLarge(limit) => close(Error::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "request_too_large",
+                format!("the request's body is longer than the {limit} bytes that are accepted"),
+            )),
+            BodyTimeout(limit) => close(Error::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "body_timeout",
+                format!("the request's body did not arrive within {}", humantime::format_duration(limit)),
+            )),
+            BodyBroken => close(Error::new(
+                StatusCode::BAD_REQUEST,
+                "body_broken",
+                "the request's body broke off before its end or is framed wrongly",
+            )),
+            RequestTimeout(limit) => close(Error::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "request_timeout",
+                format!("no answer was ready within {}", humantime::format_duration(limit)),
+            )),
+            NotFound => Error::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"),
+            MethodNotAllowed(allow) => {
+                let message = format!("this path does not take that method; accepted: {allow}");
+                let allow = HeaderValue::try_from(allow).unwrap_or(HeaderValue::from_static(""));
+                Error::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).header(ALLOW, allow)
+            }
+            Unauthorized => Error::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "this needs the header Authorization: Bearer with the operator's METRICS_TOKEN",
+            )
+            .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            TooManyConnections(limit) => close(later(Error::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_connections",
+                format!("all {limit} connections are in use; try again in a second"),
+            ))),
+            Panic => Error::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                "an internal error stopped this request; the service's log has it under the request's id",
+            ),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The routes that every service has: `/health*`, `/metrics`, `/openapi.json`.
+
+use std::fmt::Write;
+use std::marker::PhantomData;
+
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use crate::observe::readiness::Status;
+use crate::service::body::Body;
+use crate::service::call::Call;
+use crate::service::client;
+use crate::service::error::Refusal;
+use crate::service::respond;
+use crate::service::route::Route;
+use crate::web::constant_time_eq;
+
+/// Carries the table for any state `S`.
+pub(crate) struct Probes<S>(PhantomData<S>);
+
+impl<S: Send + Sync + 'static> Probes<S> {
+    /// The kit's rows.
+    pub(crate) const ROUTES: &'static [Route<S>] = &[
+        Route::probe("/health", |call| health(&call).into()),
+        Route::probe("/health/live", |_| status_only(StatusCode::OK, r#"{"status":"ok"}"#).into()),
+        Route::probe("/health/ready", |call| ready(&call).into()),
+        Route::metrics("/metrics"),
+        Route::openapi("/openapi.json"),
+    ];
+}
+
+fn health<S: Send + Sync>(call: &Call<S>) -> Response<Body> {
+    let kit = &call.kit;
+    let status = kit.readiness.status();
+    let mut checks = String::new();
+    for name in kit.readiness.pending() {
+        _ = write!(checks, r#","{name}":"pending""#);
+    }
+    // Constants of the program, without anything to escape: a tree of values for them takes ten thousand instructions.
+    let body = format!(
+        r#"{{"checks":{{"accepting":"{status}"{checks}}},"service":"{}","status":"{status}","uptime_seconds":{},"version":"{}"}}"#,
+        kit.name,
+        kit.clock.started.elapsed().as_secs(),
+        kit.version,
+        status = status.as_str(),
+    );
+    let mut response = respond::with(code(status), respond::JSON, body);
+    response.headers_mut().insert(CACHE_CONTROL, respond::NO_STORE);
+    response
+}
+
+fn ready<S>(call: &Call<S>) -> Response<Body> {
+    let status = call.kit.readiness.status();
+    let body = match status {
+        Status::Starting => r#"{"status":"starting"}"#,
+        Status::Ready => r#"{"status":"ok"}"#,
+        Status::Draining => r#"{"status":"draining"}"#,
+    };
+    status_only(code(status), body)
+}
+
+fn status_only(code: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = respond::with(code, respond::JSON, bytes::Bytes::from_static(body.as_bytes()));
+    response.headers_mut().insert(CACHE_CONTROL, respond::NO_STORE);
+    response
+}
+
+fn code(status: Status) -> StatusCode {
+    if status == Status::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// Whether the caller may read the counters.
+///
+/// # Errors
+///
+/// 401 without `METRICS_TOKEN` where one is set; else 404 on a Space and for a peer outside private networks.
+pub(crate) fn may_read_metrics<S>(call: &Call<S>) -> Result<(), Refusal> {
+    let given = call.head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    match &call.kit.config.metrics_token {
+        Some(token) => {
+            let bearer = given.and_then(|value| value.strip_prefix(b"Bearer "));
+            let same = bearer.is_some_and(|bearer| constant_time_eq(bearer, token.as_bytes()));
+            if same { Ok(()) } else { Err(Refusal::Unauthorized) }
+        }
+        None if call.kit.config.on_space || !is_private(call) => Err(Refusal::NotFound),
+        None => Ok(()),
+    }
+}
+
+/// A private peer, unless a proxy that nobody told us to trust stands between.
+fn is_private<S>(call: &Call<S>) -> bool {
+    let trusted = call.kit.config.trusted_proxy_hops > 0 || !client::is_forwarded(&call.head.headers);
+    trusted && client::is_private(call.client)
+}

@@ -1,0 +1,71 @@
+//! A request's body, with its limit.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body as _, Incoming};
+
+use crate::connection::state::ConnectionState;
+use crate::service::error::Refusal;
+
+/// The most bytes that are reserved for a body because it was announced to be so long.
+const MOST_RESERVED: usize = 1024 * 1024;
+
+/// A request's body, cut off at `MAX_BODY_BYTES`.
+pub struct RequestBody {
+    incoming: Incoming,
+    left: usize,
+    limit: usize,
+    connection: Arc<ConnectionState>,
+}
+
+impl RequestBody {
+    pub(crate) fn new(incoming: Incoming, limit: usize, connection: Arc<ConnectionState>) -> RequestBody {
+        connection.set_body_pending(!incoming.is_end_stream());
+        RequestBody { incoming, left: limit, limit, connection }
+    }
+
+    /// The bytes that are announced by `Content-Length`; 0 where nothing is.
+    pub fn announced(&self) -> usize {
+        usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX)
+    }
+
+    /// The next piece, `None` at the end. Trailers are passed over.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, Refusal>> {
+        poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// The whole body.
+    pub async fn bytes(mut self) -> Result<Bytes, Refusal> {
+        let Some(first) = self.chunk().await.transpose()? else { return Ok(Bytes::new()) };
+        let Some(second) = self.chunk().await.transpose()? else { return Ok(first) };
+        let expected = self.announced().min(self.left).min(MOST_RESERVED);
+        let mut whole = BytesMut::with_capacity(first.len() + second.len() + expected);
+        whole.extend_from_slice(&first);
+        whole.extend_from_slice(&second);
+        while let Some(chunk) = self.chunk().await.transpose()? {
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Refusal>>> {
+        loop {
+            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
+                self.connection.set_body_pending(false);
+                return Poll::Ready(None);
+            };
+            let Ok(frame) = frame else { return Poll::Ready(Some(Err(Refusal::BodyBroken))) };
+            let Ok(data) = frame.into_data() else { continue };
+            let Some(left) = self.left.checked_sub(data.len()) else {
+                return Poll::Ready(Some(Err(Refusal::BodyTooLarge(self.limit))));
+            };
+            self.left = left;
+            self.connection.count_received(data.len());
+            return Poll::Ready(Some(Ok(data)));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The settings that every service has, and the table of their variables.
+
+use std::io::IsTerminal;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::observe::log::{Format, Level};
+use crate::settings::cors::Cors;
+use crate::settings::env::{Env, Var};
+use crate::settings::parse;
+
+/// The kit's variables, one row each: name, default, accepted values, meaning.
+pub mod vars {
+    crate::vars! {
+        pub ALL;
+        /// Where to listen.
+        pub HOST = "0.0.0.0", "an IP address such as 0.0.0.0, 127.0.0.1 or ::", "address to listen on";
+        /// Where to listen.
+        pub PORT = "7860", "a port from 0 to 65535 (0: any free one)", "port to listen on";
+        /// The least severe line that is written.
+        pub LOG_LEVEL = "info", "error, warn, info or debug", "least severe line that is logged; debug shows health checks too";
+        /// How a line is written.
+        pub LOG_FORMAT = "text on a terminal, else json", "json or text", "form of a log line";
+        /// Sites whose pages may call the service.
+        pub CORS_ORIGINS = "none", "none, *, or origins such as https://site.example, separated by commas", "sites whose pages may call this service";
+        /// The longest request body.
+        pub MAX_BODY_BYTES = "1MiB", "a size such as 65536, 64KiB or 20MiB", "longest request body (413 beyond it)";
+        /// Open connections.
+        pub MAX_CONNECTIONS = "16384", "a whole number above 0", "open connections; more are refused";
+        /// Time for a request's head.
+        pub HEADER_TIMEOUT = "10s", "a duration such as 30s or 500ms", "time for a request's head to arrive (408 beyond it)";
+        /// Time for an answer to begin.
+        pub REQUEST_TIMEOUT = "60s", "a duration such as 30s or 500ms", "time for a request's body to arrive and its answer to begin";
+        /// Time that a connection may be silent.
+        pub IDLE_TIMEOUT = "75s", "a duration such as 30s or 500ms", "time a kept-alive connection may be silent, or a reader may stall";
+        /// Time to finish after TERM.
+        pub DRAIN_TIMEOUT = "20s", "a duration such as 30s or 500ms", "time that answers under way have to finish after TERM or INT";
+        /// Proxies in front.
+        pub TRUSTED_PROXY_HOPS = "1 on a Space, else 0", "a whole number from 0 to 255", "proxies in front whose X-Forwarded-For entries are believed, counted from the right";
+        /// Opens `/metrics` to its bearer.
+        pub METRICS_TOKEN (secret) = "", "at least 16 visible ASCII characters", "bearer token for /metrics; unset: private peers only, and nobody on a Space";
+        /// Socket activation.
+        pub LISTEN_FDS = "", "1", "take the listening socket handed over as file descriptor 3 (systemd's protocol)";
+        /// Socket activation.
+        pub LISTEN_PID = "", "a process id", "LISTEN_FDS is meant for this process id only";
+        /// Ready notification.
+        pub READY_FD = "", "a file descriptor from 3 on", "one byte is written to it once connections are accepted";
+    }
+}
+
+/// The first descriptor that systemd's protocol hands over (sd_listen_fds(3)).
+pub(crate) const FIRST_FD: i32 = 3;
+
+/// Set by the platform, on a Hugging Face Space.
+pub(crate) const SPACE_ID: &str = "SPACE_ID";
+
+/// The settings that every service has. Times are durations, sizes are bytes.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)] // each field is described by its variable's row in [`vars`]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub log_level: Level,
+    pub log_format: Format,
+    pub cors: Cors,
+    pub max_body_bytes: usize,
+    pub max_connections: usize,
+    pub header_timeout: Duration,
+    pub request_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub drain_timeout: Duration,
+    pub trusted_proxy_hops: u8,
+    pub metrics_token: Option<String>,
+    pub listen_fds: bool,
+    pub ready_fd: Option<i32>,
+    /// Whether this runs on a Hugging Face Space (`SPACE_ID` is set).
+    pub on_space: bool,
+}
+
+impl Config {
+    /// Reads the kit's variables; `None` means that `env` has the problems.
+    pub fn read(env: &mut Env<'_>) -> Option<Config> {
+        Config::read_with(env, &vars::CORS_ORIGINS)
+    }
+
+    /// [`Config::read`] with another variable in the place of `CORS_ORIGINS`.
+    pub fn read_with(env: &mut Env<'_>, sites: &'static Var) -> Option<Config> {
+        let on_space = env.is_set(SPACE_ID);
+        let host = env.read(&vars::HOST, parse::address);
+        let port = env.read(&vars::PORT, parse::port);
+        let log_level = env.read(&vars::LOG_LEVEL, Level::parse);
+        let log_format = env.optional(&vars::LOG_FORMAT, Format::parse);
+        let cors = env.read(sites, Cors::parse);
+        let max_body_bytes = env.read(&vars::MAX_BODY_BYTES, parse::size);
+        let max_connections = env.read(&vars::MAX_CONNECTIONS, parse::count);
+        let header_timeout = env.read(&vars::HEADER_TIMEOUT, parse::duration);
+        let request_timeout = env.read(&vars::REQUEST_TIMEOUT, parse::duration);
+        let idle_timeout = env.read(&vars::IDLE_TIMEOUT, parse::duration);
+        let drain_timeout = env.read(&vars::DRAIN_TIMEOUT, parse::duration);
+        let hops = env.optional(&vars::TRUSTED_PROXY_HOPS, parse::small);
+        let metrics_token = env.optional(&vars::METRICS_TOKEN, parse::token);
+        let listen_fds = env.optional(&vars::LISTEN_FDS, |text| (text == "1").then_some(true));
+        let listen_pid = env.optional(&vars::LISTEN_PID, |text| text.parse::<u32>().ok());
+        let ready_fd = env.optional(&vars::READY_FD, |text| text.parse().ok().filter(|&fd| fd > 2));
+        let for_us = listen_pid?.is_none_or(|pid| pid == std::process::id());
+        let listen_fds = listen_fds?.unwrap_or(false) && for_us;
+        if listen_fds && ready_fd? == Some(FIRST_FD) {
+            env.problem(&vars::READY_FD, format!("{FIRST_FD} is the socket of LISTEN_FDS"));
+        }
+        Some(Config {
+            listen: SocketAddr::new(host?, port?),
+            log_level: log_level?,
+            log_format: log_format?.unwrap_or_else(default_format),
+            cors: cors?,
+            max_body_bytes: max_body_bytes?,
+            max_connections: max_connections?,
+            header_timeout: header_timeout?,
+            request_timeout: request_timeout?,
+            idle_timeout: idle_timeout?,
+            drain_timeout: drain_timeout?,
+            trusted_proxy_hops: hops?.unwrap_or(u8::from(on_space)),
+            metrics_token: metrics_token?,
+            listen_fds,
+            ready_fd: ready_fd?,
+            on_space,
+        })
+    }
+
+    /// The address at which this machine reaches the service: the wildcard becomes loopback.
+    pub fn local_address(&self) -> SocketAddr {
+        let ip = match self.listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.listen.port())
+    }
+}
+
+fn default_format() -> Format {
+    if std::io::stderr().is_terminal() { Format::Text } else { Format::Json }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    fn read(set: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let lookup =
+            |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
+        let mut env = Env::new(&lookup, &[]);
+        let config = Config::read(&mut env);
+        let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
+        config.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    #[test]
+    fn nothing_set_gives_the_defaults_of_the_table() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "0.0.0.0:7860");
+        assert_eq!(config.trusted_proxy_hops, 0);
+        assert_eq!(config.max_body_bytes, 1 << 20);
+        assert_eq!(config.local_address().to_string(), "127.0.0.1:7860");
+    }
+
+    #[test]
+    fn a_space_has_one_proxy_in_front() {
+        assert_eq!(read(&[("SPACE_ID", "me/app")]).unwrap().trusted_proxy_hops, 1);
+        let both = [("SPACE_ID", "me/app"), ("TRUSTED_PROXY_HOPS", "0")];
+        assert_eq!(read(&both).unwrap().trusted_proxy_hops, 0);
+    }
+
+    #[test]
+    fn several_problems_are_reported_together() {
+        let problems = read(&[("PORT", "70000"), ("IDLE_TIMEOUT", "75"), ("METRICS_TOKEN", "tiny")]);
+        let problems = problems.unwrap_err();
+        assert_eq!(problems.len(), 3);
+        assert!(!problems.concat().contains("tiny"), "a secret was repeated: {problems:?}");
+    }
+
+    #[test]
+    fn a_listener_meant_for_another_process_is_not_taken() {
+        let other = (std::process::id() + 1).to_string();
+        assert!(!read(&[("LISTEN_FDS", "1"), ("LISTEN_PID", &other)]).unwrap().listen_fds);
+        let own = std::process::id().to_string();
+        assert!(read(&[("LISTEN_FDS", "1"), ("LISTEN_PID", &own)]).unwrap().listen_fds);
+    }
+
+    #[test]
+    fn the_ready_notice_does_not_go_to_the_listening_socket() {
+        let problems = read(&[("LISTEN_FDS", "1"), ("READY_FD", "3")]).unwrap_err();
+        assert_eq!(problems, ["READY_FD: 3 is the socket of LISTEN_FDS"]);
+        assert_eq!(read(&[("LISTEN_FDS", "1"), ("READY_FD", "4")]).unwrap().ready_fd, Some(4));
+    }
+}

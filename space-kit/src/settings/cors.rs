@@ -1,0 +1,176 @@
+//! Cross-origin resource sharing (Fetch standard, "CORS protocol").
+
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
+};
+
+use crate::web::Origin;
+
+/// How long a browser may keep a preflight's answer: two hours, the most that Chromium takes.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
+
+/// Which sites' pages may call the service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Cors {
+    /// No other site.
+    #[default]
+    None,
+    /// Every site, without credentials.
+    Any,
+    /// These origins, with credentials.
+    Origins(Vec<String>),
+}
+
+impl Cors {
+    /// Parses `none`, `*`, or origins (scheme, host, optional port) separated by commas.
+    pub fn parse(text: &str) -> Option<Cors> {
+        match text {
+            "none" => Some(Cors::None),
+            "*" => Some(Cors::Any),
+            _ => text
+                .split(',')
+                .map(|origin| parse_origin(origin.trim()))
+                .collect::<Option<_>>()
+                .map(Cors::Origins),
+        }
+    }
+
+    /// Whether a request with these headers is a preflight.
+    pub fn is_preflight(request: &HeaderMap) -> bool {
+        request.contains_key(ORIGIN) && request.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+    }
+
+    /// Adds what lets a page at `origin` read the answer, if it may.
+    /// `expose` names the answer's headers that the page may read.
+    pub fn apply(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap, expose: &'static str) {
+        if let Cors::Origins(_) = self {
+            answer.append(VARY, HeaderValue::from_static("origin"));
+        }
+        let Some(admitted) = origin.and_then(|origin| self.admit(origin)) else { return };
+        if admitted != "*" {
+            answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+        answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, admitted);
+        answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(expose));
+    }
+
+    /// Adds to a preflight's answer what [`Cors::apply`] does not: `methods` is the path's `Allow`, and the
+    /// requested headers are echoed.
+    pub fn preflight(&self, request: &HeaderMap, answer: &mut HeaderMap, methods: HeaderValue) {
+        if request.get(ORIGIN).and_then(|origin| self.admit(origin)).is_none() {
+            return;
+        }
+        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        answer.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        answer.append(VARY, HeaderValue::from_static("access-control-request-headers"));
+        if let Some(headers) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+            answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
+        }
+    }
+
+    /// The value for `Access-Control-Allow-Origin`, where there is one.
+    fn admit(&self, origin: &HeaderValue) -> Option<HeaderValue> {
+        match self {
+            Cors::None => None,
+            Cors::Any => Some(HeaderValue::from_static("*")),
+            Cors::Origins(allowed) => {
+                allowed.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+            }
+        }
+    }
+}
+
+/// An origin that is spelled as browsers send it, apart from its case and the default port: any other spelling would
+/// never match.
+fn parse_origin(text: &str) -> Option<String> {
+    let origin = Origin::parse(text)?;
+    let (given, sent) = (text.to_ascii_lowercase(), origin.to_string());
+    let with_port = || given.strip_prefix(&sent) == Some(if origin.tls { ":443" } else { ":80" });
+    (given == sent || with_port()).then_some(sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exact_origins_are_accepted_in_the_setting() {
+        let two = Cors::parse("https://Site.example:443, http://localhost:3000").unwrap();
+        assert_eq!(
+            two,
+            Cors::Origins(vec!["https://site.example".to_owned(), "http://localhost:3000".to_owned()])
+        );
+        for refused in [
+            "site.example",
+            "https://a/",
+            "ftp://a",
+            "https://u@a",
+            "https://a,*",
+            "https://*.a",
+            "https://:1",
+            "null",
+        ] {
+            assert_eq!(Cors::parse(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_browsers_write_differently_is_refused() {
+        for refused in [
+            "https://site.example:0443",
+            "https://site.example:",
+            "https://site.example:*",
+            "https://site.example:+80",
+            "http://[0:0::1]:3000",
+            "http://[::0001]",
+            "http://127.1:3000",
+            "http://0x7f.1",
+            "http://127.0.0.0x1",
+            "http://2130706433",
+            "https://a%2eb.example",
+            "https://site.example?",
+        ] {
+            assert_eq!(Cors::parse(refused), None, "{refused}");
+        }
+        for right in [
+            "https://my_site.example",
+            "http://[::1]:3000",
+            "http://127.0.0.1:8080",
+            "https://xn--bcher-kva.example",
+            "https://1.example",
+            "https://abc.def",
+            "https://cafe",
+            "https://host.1a",
+        ] {
+            assert_eq!(Cors::parse(right), Some(Cors::Origins(vec![right.to_owned()])), "{right}");
+        }
+    }
+
+    #[test]
+    fn credentials_go_with_exact_origins_only() {
+        let from = HeaderValue::from_static("https://site.example");
+        let mut any = HeaderMap::new();
+        Cors::Any.apply(Some(&from), &mut any, "x-request-id");
+        assert_eq!(any["access-control-allow-origin"], "*");
+        assert!(!any.contains_key("access-control-allow-credentials"));
+
+        let mut exact = HeaderMap::new();
+        Cors::parse("https://site.example").unwrap().apply(Some(&from), &mut exact, "x-request-id");
+        assert_eq!(exact["access-control-allow-origin"], "https://site.example");
+        assert_eq!(exact["access-control-allow-credentials"], "true");
+        assert_eq!(exact["vary"], "origin");
+    }
+
+    #[test]
+    fn a_foreign_origin_learns_nothing_but_vary() {
+        let cors = Cors::parse("https://site.example").unwrap();
+        for origin in ["https://site.example.evil", "https://site.example:444", "http://site.example", "null"]
+        {
+            let mut answer = HeaderMap::new();
+            cors.apply(Some(&HeaderValue::from_static(origin)), &mut answer, "x-request-id");
+            assert_eq!(answer.len(), 1, "{origin}: {answer:?}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The configuration: variables, where their values come from, and what they mean.
+
+pub mod config;
+pub(crate) mod cors;
+pub mod env;
+pub(crate) mod env_file;
+pub mod parse;
+pub(crate) mod suggest;
