@@ -1,7 +1,9 @@
 //! The clocks of the service. [`Clock::system`] is called once, where the state is made; everything else gets a
 //! [`Clock`] or a [`Now`] as an argument.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
+
+use space_kit::web::unix_seconds;
 
 /// Reads the time.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +24,7 @@ pub(crate) struct Now {
 impl Clock {
     /// The clocks of the operating system.
     pub(crate) fn system() -> Clock {
-        let unix = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Clock { instant: Instant::now, unix }
+        Clock { instant: Instant::now, unix: || unix_seconds(SystemTime::now()) }
     }
 
     /// The monotonic clock.

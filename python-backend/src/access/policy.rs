@@ -1,11 +1,10 @@
 //! The access rule, and the decision on a request's credentials.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use space_kit::header::{HeaderValue, WWW_AUTHENTICATE};
-use space_kit::jwks::{Fetch, Location, Source};
-use space_kit::jwt::{Expected, Fault, Token};
+use space_kit::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use space_kit::jwks::{FetchDocument, IssuerError, KeySource, Location, VerifyError};
+use space_kit::jwt::{Expected, Token, TokenError};
 use space_kit::{Error, StatusCode};
 
 use super::allow::AllowList;
@@ -35,14 +34,16 @@ pub(crate) struct TokenRule {
 #[derive(Debug)]
 pub(crate) struct Access {
     rule: AccessRule,
-    issuer_keys: Option<Source>,
+    issuer_keys: Option<KeySource>,
 }
 
 impl Access {
     /// The rule, with a function that fetches an issuer's keys. Nothing is fetched before the first token.
-    pub(crate) fn new(rule: AccessRule, fetch: Fetch) -> Access {
+    pub(crate) fn new(rule: AccessRule, fetch: FetchDocument) -> Access {
         let issuer_keys = match &rule {
-            AccessRule::Allow { tokens: Some(tokens), .. } => Some(Source::new(tokens.origin.clone(), fetch)),
+            AccessRule::Allow { tokens: Some(tokens), .. } => {
+                Some(KeySource::new(tokens.origin.clone(), fetch))
+            }
             _ => None,
         };
         Access { rule, issuer_keys }
@@ -96,18 +97,13 @@ impl Access {
     }
 }
 
-async fn check(text: &str, rule: &TokenRule, source: &Source, now: Now) -> Result<Caller, Error> {
+async fn check(text: &str, rule: &TokenRule, source: &KeySource, now: Now) -> Result<Caller, Error> {
     let token = Token::parse(text).map_err(invalid)?;
-    let keys = source.keys(now.instant).await?;
-    let newer;
-    let verified = match token.verify(&keys) {
-        Err(Fault::NoKey) => {
-            newer = source.keys_after(&keys, now.instant).await?;
-            if Arc::ptr_eq(&keys, &newer) { Err(Fault::NoKey) } else { token.verify(&newer) }
-        }
-        outcome => outcome,
-    };
-    let holder = verified.and_then(|verified| verified.holder(&rule.expected, now.unix)).map_err(invalid)?;
+    let verified = source.verify(&token, now.instant).await.map_err(|error| match error {
+        VerifyError::Token(error) => invalid(error),
+        VerifyError::Issuer(error) => unavailable(&error),
+    })?;
+    let holder = verified.holder(&rule.expected, now.unix).map_err(invalid)?;
     if rule.allow.allows(&holder) {
         return Ok(Caller { label: holder.subject.to_owned(), kind: CallerKind::Token });
     }
@@ -116,8 +112,17 @@ async fn check(text: &str, rule: &TokenRule, source: &Source, now: Now) -> Resul
         .cause(format_args!("JWT_ALLOW does not name sub:{}", holder.subject)))
 }
 
-fn invalid(fault: Fault) -> Error {
-    unauthorized_with("Bearer error=\"invalid_token\"", format!("the token is invalid: {}", fault.message()))
+fn invalid(error: TokenError) -> Error {
+    unauthorized_with("Bearer error=\"invalid_token\"", format!("the token is invalid: {}", error.message()))
+}
+
+/// The issuer's keys are not available. That is not the client's fault, and a retry may work.
+fn unavailable(error: &IssuerError) -> Error {
+    let seconds = error.retry_after.as_secs_f64().ceil().clamp(1.0, 60.0) as u64;
+    let message = "the token cannot be checked, because its issuer's keys are not available; try again later";
+    Error::new(StatusCode::BAD_GATEWAY, "jwks_unavailable", message)
+        .header(RETRY_AFTER, seconds.into())
+        .cause(format_args!("JWKS: {error}"))
 }
 
 fn unauthorized(message: &'static str) -> Error {

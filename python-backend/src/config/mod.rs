@@ -35,7 +35,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         Log::new(kit.log_level, kit.log_format).warn(warning, &[]);
     }
     Some(State {
-        access: Access::new(access.rule, jwks::over(upstreams.pool.clone())),
+        access: Access::new(access.rule, jwks::fetch_over(upstreams.pool.clone())),
         limiter: access.rate.map(|rate| Limiter::new(rate, clock.instant(), RandomState::new())),
         upstreams,
         limits,

@@ -126,11 +126,11 @@ fn from_json(json: &Value, depth: u8) -> Reported {
             .get("code")
             .and_then(|code| status(code.as_u64().or_else(|| code.as_str()?.parse().ok())?)),
     };
-    let told = ["error", "message", "detail", "msg", "errors"].iter().find_map(|name| {
+    let found = ["error", "message", "detail", "msg", "errors"].iter().find_map(|name| {
         let value = fields.get(*name).filter(|value| value.is_string() || is_filled(value));
         value.filter(|value| !value.is_null()).map(|value| (*name, value))
     });
-    let inner = match told {
+    let inner = match found {
         // OAuth and some frameworks put a name here and the explanation next to it.
         Some(("error", Value::String(name))) => {
             let more = text(&["message", "error_description", "detail"]).filter(|more| more != name);
@@ -194,8 +194,9 @@ impl Reported {
         } else if !is_error {
             message.insert_str(0, "the upstream did not respond like an API: ");
         }
-        let told = |text: &Option<String>| clip(text.as_deref().unwrap_or("none"), MAX_PAGE_CHARS);
-        let cause = format!("the upstream's error has type {}, code {}", told(&self.kind), told(&self.code));
+        let shown = |text: &Option<String>| clip(text.as_deref().unwrap_or("none"), MAX_PAGE_CHARS);
+        let cause =
+            format!("the upstream's error has type {}, code {}", shown(&self.kind), shown(&self.code));
         let error = Error::new(status, code, message).cause(cause);
         match self.param {
             Some(param) => error.param(clip(&param, MAX_PAGE_CHARS)),

@@ -61,7 +61,8 @@ impl Attempt<'_> {
 
     async fn send(&self) -> Result<Answer, AttemptError> {
         let (upstream, expect) = (self.upstream, self.request.expect);
-        let response = self.pool.send(&upstream.origin, &|| self.http_request()).await.map_err(broken)?;
+        let response = self.pool.send(&upstream.origin, &|| self.http_request()).await;
+        let response = response.map_err(|error| broken(error.to_string()))?;
         let headers = response.headers();
         if !response.status().is_success() {
             let (head, body) = response.into_parts();

@@ -117,8 +117,8 @@ impl UpstreamGroup {
         self.endpoints.iter().for_each(|endpoint| endpoint.upstream.hide_key(error));
     }
 
-    /// One attempt, counted. A request that fails in all three rounds is one failure for the circuit breaker, so that two
-    /// unlucky requests cannot open it for everyone.
+    /// One attempt, counted. Of a request's failures at an endpoint only the one in the first round counts for the circuit
+    /// breaker, so that two unlucky requests cannot open it for everyone.
     async fn attempt(
         &self,
         request: &UpstreamRequest,

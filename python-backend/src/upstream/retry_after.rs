@@ -1,16 +1,16 @@
 //! `Retry-After` of an upstream (RFC 9110, section 10.2.3), in seconds or as a date.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use hyper::header::{HeaderMap, RETRY_AFTER};
+use space_kit::web::{parse_http_date, unix_seconds};
 
 use crate::wire::headers::seconds;
 
 /// The delay that the header asks for. `now` is the time in seconds since 1970.
 pub(crate) fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {
-    let date = || httpdate::parse_http_date(headers.get(RETRY_AFTER)?.to_str().ok()?).ok();
-    let until = || date()?.duration_since(UNIX_EPOCH).ok();
-    seconds(headers, &RETRY_AFTER).or_else(|| Some(until()?.saturating_sub(Duration::from_secs(now))))
+    let until = || Some(unix_seconds(parse_http_date(headers.get(RETRY_AFTER)?.to_str().ok()?)?));
+    seconds(headers, &RETRY_AFTER).or_else(|| Some(Duration::from_secs(until()?.saturating_sub(now))))
 }
 
 #[cfg(test)]

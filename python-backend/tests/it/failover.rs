@@ -80,8 +80,8 @@ fn s06_a_silent_upstream_is_not_tried_again() {
     let service = before_all(&[&silent, &second], &[("FIRST_EVENT_TIMEOUT", "300ms")]);
     assert_clean(&chat(&service, &streamed()), "hello");
     assert_eq!(silent.closed(), 0, "and its connection is closed");
-    let alone = before(&silent, &[("FIRST_EVENT_TIMEOUT", "300ms")]);
-    assert_eq!(error_of(&chat(&alone, &streamed())), (504, "upstream_timeout".to_owned()));
+    let only = before(&silent, &[("FIRST_EVENT_TIMEOUT", "300ms")]);
+    assert_eq!(error_of(&chat(&only, &streamed())), (504, "upstream_timeout".to_owned()));
     assert_eq!(silent.count(), 2);
 }
 
@@ -91,9 +91,9 @@ fn s07_an_unreachable_upstream_is_left_for_the_next() {
     let second = good();
     let urls = format!("http://{unused}/v1,{}", second.url());
     assert_second(&crate::start(&[("UPSTREAM_URL", &urls)]));
-    let alone = crate::start(&[("UPSTREAM_URL", &format!("http://{unused}/v1"))]);
-    assert_eq!(error_of(&chat(&alone, &question(json!({})))), (502, "upstream_error".to_owned()));
-    assert!(alone.log("\"status\":502").contains("cannot connect"));
+    let only = crate::start(&[("UPSTREAM_URL", &format!("http://{unused}/v1"))]);
+    assert_eq!(error_of(&chat(&only, &question(json!({})))), (502, "upstream_error".to_owned()));
+    assert!(only.log("\"status\":502").contains("cannot connect"));
 }
 
 #[test]

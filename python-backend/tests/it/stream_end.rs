@@ -26,18 +26,18 @@ fn the_body_ends_with_done_even_if_the_upstream_keeps_the_socket_open() {
 
 #[test]
 fn little_is_read_after_done() {
-    let (tell, told) = channel();
+    let (go_on, may_go_on) = channel();
     let fake = Fake::start(move |_, stream| {
         begin_events(stream);
         GOOD.iter().for_each(|event| chunk(stream, event));
         let junk = [b"100000\r\n", &[b'x'; 1 << 20][..], b"\r\n"].concat();
         let more = |_: &usize| stream.write_all(&junk).is_ok();
-        _ = tell.send((0..1_000).take_while(more).count());
+        _ = go_on.send((0..1_000).take_while(more).count());
         false
     });
     let service = before(&fake, &[]);
     assert_clean(&chat(&service, &streamed()), "hello");
-    let megabytes = told.recv().unwrap();
+    let megabytes = may_go_on.recv().unwrap();
     assert!(megabytes < 30, "{megabytes} MiB is more than the buffers of the system hold");
 }
 
@@ -69,29 +69,29 @@ fn a_finished_response_ends_even_if_the_upstream_keeps_the_socket_open() {
 
 /// An upstream that streams the first part and, after a message on the channel, the rest.
 fn in_two_parts(parts: [&'static [&'static str]; 2]) -> (Fake, Sender<()>) {
-    let (tell, told) = channel();
-    let told = Mutex::new(told);
+    let (go_on, may_go_on) = channel();
+    let may_go_on = Mutex::new(may_go_on);
     let fake = Fake::start(move |_, stream| {
         begin_events(stream);
         parts[0].iter().for_each(|event| chunk(stream, event));
-        if told.lock().unwrap().recv().is_err() {
+        if may_go_on.lock().unwrap().recv().is_err() {
             return false;
         }
         parts[1].iter().for_each(|event| chunk(stream, event));
         end(stream)
     });
-    (fake, tell)
+    (fake, go_on)
 }
 
 /// The stream that a client receives. After three heartbeats the upstream continues.
-fn after_three_heartbeats(service: &Process, body: &Value, tell: Sender<()>) -> String {
-    let (mut stream, mut tell) = (begin(service, body), Some(tell));
+fn after_three_heartbeats(service: &Process, body: &Value, go_on: Sender<()>) -> String {
+    let (mut stream, mut go_on) = (begin(service, body), Some(go_on));
     assert_eq!(read_head(&mut stream).status, 200);
     let mut text = String::new();
     while let Some(chunk) = read_chunk(&mut stream).filter(|chunk| !chunk.is_empty()) {
         text += std::str::from_utf8(&chunk).unwrap();
         if text.matches(": keep-alive").count() == 3 {
-            _ = tell.take().map(|tell| tell.send(()));
+            _ = go_on.take().map(|go_on| go_on.send(()));
         }
     }
     text
@@ -103,9 +103,9 @@ const SECOND_STOP: &str = "data: {\"choices\":[{\"index\":1,\"finish_reason\":\"
 
 #[test]
 fn a_response_with_several_choices_is_finished_when_each_choice_is() {
-    let (fake, tell) = in_two_parts([&[HELLO, SECOND, STOP], &[SECOND_STOP]]);
+    let (fake, go_on) = in_two_parts([&[HELLO, SECOND, STOP], &[SECOND_STOP]]);
     let service = before(&fake, &[("HEARTBEAT", "1s")]);
-    let text = after_three_heartbeats(&service, &question(json!({"stream": true, "n": 2})), tell);
+    let text = after_three_heartbeats(&service, &question(json!({"stream": true, "n": 2})), go_on);
     assert!(text.contains(SECOND_STOP) && text.ends_with("data: [DONE]\n\n"), "{text}");
     for events in [&[HELLO, SECOND, STOP][..], &[HELLO, STOP]] {
         let fake = Fake::events(events);
@@ -116,10 +116,10 @@ fn a_response_with_several_choices_is_finished_when_each_choice_is() {
 
 #[test]
 fn the_usage_is_waited_for_if_the_client_requested_it() {
-    let (fake, tell) = in_two_parts([&[HELLO, STOP], &[USAGE]]);
+    let (fake, go_on) = in_two_parts([&[HELLO, STOP], &[USAGE]]);
     let service = before(&fake, &[("HEARTBEAT", "1s")]);
     let asked = question(json!({"stream": true, "stream_options": {"include_usage": true}}));
-    let text = after_three_heartbeats(&service, &asked, tell);
+    let text = after_three_heartbeats(&service, &asked, go_on);
     assert!(text.contains(USAGE) && text.ends_with("data: [DONE]\n\n"), "{text}");
 }
 

@@ -150,19 +150,19 @@ fn errors_of_every_form_become_one_form_with_the_upstreams_message() {
             true
         });
         let reply = chat(&before(&fake, &[]), &streamed());
-        let told = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+        let text = reply.json()["error"]["message"].as_str().unwrap().to_owned();
         assert_eq!((reply.status, reply.header("content-type")), (422, "application/json"));
-        assert!(told.contains(message) && !told.is_empty(), "{told}");
+        assert!(text.contains(message) && !text.is_empty(), "{text}");
         assert!(!reply.header("x-error-message").is_empty());
     }
 }
 
 #[test]
 fn a_slow_upstream_is_bridged_by_heartbeats_and_a_late_error_is_an_event() {
-    let (tell, told) = channel::<()>();
-    let told = Mutex::new(told);
+    let (go_on, may_go_on) = channel::<()>();
+    let may_go_on = Mutex::new(may_go_on);
     let fake = Fake::start(move |_, stream| {
-        told.lock().unwrap().recv().unwrap();
+        may_go_on.lock().unwrap().recv().unwrap();
         crate::fake::json_answer(stream, 400, "", r#"{"error":"too late"}"#)
     });
     let service = before(&fake, &[("HEARTBEAT", "50ms")]);
@@ -172,7 +172,7 @@ fn a_slow_upstream_is_bridged_by_heartbeats_and_a_late_error_is_an_event() {
     for _ in 0..3 {
         assert_eq!(read_chunk(&mut stream).unwrap(), b": keep-alive\n\n");
     }
-    tell.send(()).unwrap();
+    go_on.send(()).unwrap();
     let mut last = Vec::new();
     while let Some(chunk) = read_chunk(&mut stream).filter(|chunk| !chunk.is_empty()) {
         last = chunk;
@@ -213,13 +213,13 @@ fn a_stream_of_responses_or_messages_is_unchanged_and_a_break_is_an_error_event(
 
 #[test]
 fn events_are_forwarded_one_by_one() {
-    let (tell, told) = channel::<()>();
-    let told = Mutex::new(told);
+    let (go_on, may_go_on) = channel::<()>();
+    let may_go_on = Mutex::new(may_go_on);
     let fake = Fake::start(move |_, stream| {
         begin_events(stream);
         for event in GOOD {
             chunk(stream, event);
-            told.lock().unwrap().recv().unwrap();
+            may_go_on.lock().unwrap().recv().unwrap();
         }
         end(stream)
     });
@@ -229,6 +229,6 @@ fn events_are_forwarded_one_by_one() {
     assert_eq!(read_head(&mut stream).status, 200);
     for event in GOOD {
         assert_eq!(read_chunk(&mut stream).unwrap(), event.as_bytes());
-        tell.send(()).unwrap();
+        go_on.send(()).unwrap();
     }
 }

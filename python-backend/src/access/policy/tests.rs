@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use space_kit::jwks::{Document, FetchError};
 use space_kit::jwt::testing::Signer;
 use space_kit::rate_limit::Bucket;
 use space_kit::{Bytes, HeaderMap};
@@ -27,14 +28,13 @@ impl Issuer {
         Issuer { keys: Arc::new(Mutex::new(keys)), fetches: Arc::default(), start: Instant::now() }
     }
 
-    fn fetch(&self) -> Fetch {
+    fn fetch(&self) -> FetchDocument {
         let (keys, fetches) = (self.keys.clone(), self.fetches.clone());
         Box::new(move |_| {
             fetches.fetch_add(1, Ordering::SeqCst);
             let set = keys.lock().unwrap().as_ref().map(|keys| json!({"keys": keys}).to_string());
-            Box::pin(
-                async move { set.map(|set| (Bytes::from(set), None)).ok_or_else(|| "refused".to_owned()) },
-            )
+            let document = set.map(|set| Document { bytes: Bytes::from(set), max_age: None });
+            Box::pin(async move { document.ok_or_else(|| FetchError::Other("refused".to_owned())) })
         })
     }
 
