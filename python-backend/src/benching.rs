@@ -21,8 +21,8 @@ pub fn chat_body(text: Bytes, model: &str) -> Vec<u8> {
     body.with(Changes { model: Some(model), usage: true, floats: false }).into_bytes().to_vec()
 }
 
-/// Does what a relay does with part of a stream, without the sockets: finds, inspects and writes its events. Returns how
-/// many had content.
+/// Does what a relay does with part of a stream, without the sockets: finds, inspects and writes its events.
+/// Returns how many had content.
 pub fn events(piece: &[u8], out: &mut Vec<u8>) -> usize {
     let mut scanner = Scanner::new(1 << 20);
     scanner.push(piece).expect("small events");

@@ -103,8 +103,8 @@ impl Catalogue {
         self.default.as_deref()
     }
 
-    /// Whether callers may use a name. A provider's pin (`model:provider`) belongs to the request and not to the model,
-    /// so an allowed model may have any.
+    /// Whether callers may use a name. A provider's pin (`model:provider`) belongs to the request and not to
+    /// the model, so an allowed model may have any.
     fn allows(&self, name: &str) -> bool {
         let bare = name.split_once(':').map_or(name, |(bare, _)| bare);
         self.allowed.is_empty()

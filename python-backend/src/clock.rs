@@ -1,5 +1,5 @@
-//! The clocks of the service. [`Clock::system`] is called once, where the state is made; everything else gets a
-//! [`Clock`] or a [`Now`] as an argument.
+//! The clocks of the service. [`Clock::system`] is called once, where the state is made; everything else gets
+//! a [`Clock`] or a [`Now`] as an argument.
 
 use std::time::{Instant, SystemTime};
 

@@ -12,7 +12,8 @@ use crate::wire::sse::{Event, Rest, Scanner};
 use crate::wire::{chunk, headers, sse};
 use crate::{errors, json};
 
-/// The JSON scanner accepts the same texts as `serde_json`; edits of a body and the facts of a chunk match its tree.
+/// The JSON scanner accepts the same texts as `serde_json`; edits of a body and the facts of a chunk match
+/// its tree.
 pub fn json_scan(text: &[u8]) {
     let tree = serde_json::from_slice::<Value>(text).ok();
     let object = tree.as_ref().filter(|tree| tree.is_object());
@@ -61,8 +62,8 @@ fn without_nulls(mut tree: Value) -> Value {
     tree
 }
 
-/// Any split of a stream gives the same events, and written events are read back. The first byte is the limit; the bits of
-/// the second select where the input is split.
+/// Any split of a stream gives the same events, and written events are read back. The first byte is the
+/// limit; the bits of the second select where the input is split.
 pub fn sse(input: &[u8]) {
     let [limit, cuts, input @ ..] = input else { return };
     let limit = usize::from(*limit) * 4;

@@ -1,5 +1,5 @@
-//! An OpenAI-compatible gateway. It replaces the Python (FastAPI) container in front of an inference API on a Hugging
-//! Face Space.
+//! An OpenAI-compatible gateway. It replaces the Python (FastAPI) container in front of an inference API on a
+//! Hugging Face Space.
 
 mod access;
 mod api;
@@ -33,8 +33,8 @@ pub static SERVICE: Service<State> = Service {
     version: env!("CARGO_PKG_VERSION"),
     about: "an OpenAI-compatible inference backend",
     vars: config::vars::ALL,
-    // Pages of any site may call it, because it uses no cookies. Bodies contain images. A long response that is not
-    // streamed begins only when it is complete.
+    // Pages of any site may call it, because it uses no cookies. Bodies contain images. A long response that
+    // is not streamed begins only when it is complete.
     defaults: &[("CORS_ORIGINS", "*"), ("MAX_BODY_BYTES", "20MiB"), ("REQUEST_TIMEOUT", "11min")],
     sites: &space_kit::config::vars::CORS_ORIGINS,
     configure: config::configure,

@@ -1,8 +1,8 @@
 //! `JWT_ALLOW`: which holders of a valid token are allowed. A token only identifies its holder.
 //!
-//! `sub:` is the most reliable rule, because an issuer never reassigns a subject. `user:` and `org:` compare names,
-//! which can be reassigned: they are as safe as the issuer's rules for choosing a name. Display names (`name`) are
-//! never compared, because anyone can choose any.
+//! `sub:` is the most reliable rule, because an issuer never reassigns a subject. `user:` and `org:` compare
+//! names, which can be reassigned: they are as safe as the issuer's rules for choosing a name. Display names
+//! (`name`) are never compared, because anyone can choose any.
 
 use std::fmt;
 
@@ -27,8 +27,8 @@ pub(crate) enum AllowRule {
     User(String),
     /// `org:` with 24 hexadecimal digits, the `sub` of one of the token's `orgs`.
     OrganizationId(String),
-    /// `org:` with anything else, the `preferred_username` of one of the token's `orgs`. An id is never compared with
-    /// a name, because an organization could be named like the id of another one.
+    /// `org:` with anything else, the `preferred_username` of one of the token's `orgs`. An id is never
+    /// compared with a name, because an organization could be named like the id of another one.
     Organization(String),
 }
 
@@ -115,8 +115,8 @@ fn is_id(name: &str) -> bool {
     name.len() == 24 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether the holder meets the organization's requirements. Hugging Face lists the missing ones; such a member has no
-/// access there, so it has none here.
+/// Whether the holder meets the organization's requirements. Hugging Face lists the missing ones; such a
+/// member has no access there, so it has none here.
 fn is_in_good_standing(org: &Map<String, Value>) -> bool {
     ["pendingSSO", "missingMFA", "securityRestrictions"].iter().all(|lack| match org.get(*lack) {
         None | Some(Value::Null | Value::Bool(false)) => true,

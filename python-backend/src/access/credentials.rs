@@ -57,8 +57,8 @@ impl<'a> Credentials<'a> {
         Credentials { api_key, bearer }
     }
 
-    /// The credentials to try, in order. The key in `x-api-key` comes first, because a private Space needs the caller's
-    /// Hub token in `Authorization`.
+    /// The credentials to try, in order. The key in `x-api-key` comes first, because a private Space needs
+    /// the caller's Hub token in `Authorization`.
     pub(crate) fn offered(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         [self.api_key.ok(), self.bearer.ok()].into_iter().flatten()
     }

@@ -24,8 +24,8 @@ struct Key {
     digest: [u8; SHA256_OUTPUT_LEN],
 }
 
-/// Why `API_KEYS` cannot be used. Entries count from 1. The message repeats neither keys nor labels, because an operator
-/// who swaps the two has put the key in the place of the label.
+/// Why `API_KEYS` cannot be used. Entries count from 1. The message repeats neither keys nor labels, because
+/// an operator who swaps the two has put the key in the place of the label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ApiKeysError {
     NotLabelAndKey { entry: usize },
@@ -89,8 +89,8 @@ impl ApiKeys {
         Ok(ApiKeys(keys))
     }
 
-    /// The label of a key. The time it takes does not depend on the key, because the whole digest is compared with
-    /// every stored one.
+    /// The label of a key. The time it takes does not depend on the key, because the whole digest is compared
+    /// with every stored one.
     pub(crate) fn label(&self, offered: &str) -> Option<&str> {
         let offered = hash(offered);
         let mut found = u64::MAX;

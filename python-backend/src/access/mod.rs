@@ -1,5 +1,5 @@
-//! Who may use the service: everyone, callers with an API key, callers with a token, or no one until the operator
-//! decides.
+//! Who may use the service: everyone, callers with an API key, callers with a token, or no one until the
+//! operator decides.
 
 mod allow;
 mod caller;

@@ -58,8 +58,8 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// 401 if no credential is valid, 403 if a token is valid but its holder is not allowed, and the error of the
-    /// fetch if the issuer's keys are unavailable.
+    /// 401 if no credential is valid, 403 if a token is valid but its holder is not allowed, and the error of
+    /// the fetch if the issuer's keys are unavailable.
     pub(crate) async fn authenticate(
         &self,
         credentials: &Credentials<'_>,

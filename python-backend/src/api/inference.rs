@@ -1,5 +1,5 @@
-//! `POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`: the request is read, changed where necessary and
-//! sent to an upstream, and the response is sent whole or as a stream.
+//! `POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`: the request is read, changed where
+//! necessary and sent to an upstream, and the response is sent whole or as a stream.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,8 @@ use crate::usage::UsageRecord;
 use crate::wire::chat_body::{Changes, ChatBody};
 use crate::wire::headers;
 
-/// Headers in which OpenAI's clients send how long they wait for a response, or for its next bytes, in seconds.
+/// Headers in which OpenAI's clients send how long they wait for a response, or for its next bytes, in
+/// seconds.
 static CLIENT_TIMEOUTS: [HeaderName; 2] =
     [HeaderName::from_static("x-stainless-read-timeout"), HeaderName::from_static("x-stainless-timeout")];
 
@@ -132,8 +133,8 @@ fn demo_model(call: &Call<State>, admitted: &Admitted, body: &[u8]) -> HandlerRe
     demo::chat(body, chatcmpl_id, state.clock.unix(), state.demo_delay, usage)
 }
 
-/// The time for the whole response: the operator's limit, or the client's if that is shorter. The client's does not
-/// apply to streams, where it counts from one event to the next.
+/// The time for the whole response: the operator's limit, or the client's if that is shorter. The client's
+/// does not apply to streams, where it counts from one event to the next.
 fn patience(call: &Call<State>, group: &UpstreamGroup, streamed: bool) -> Duration {
     let total = group.timeouts().total;
     let client = CLIENT_TIMEOUTS

@@ -64,8 +64,8 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     passthrough::respond(exchange, &path, state.clock).await
 }
 
-/// The path below `/v1`. It is rejected if another reader could resolve it to another path: the upstream's key is sent
-/// with it, and a request that the gateway must read must not bypass it under another spelling.
+/// The path below `/v1`. It is rejected if another reader could resolve it to another path: the upstream's
+/// key is sent with it, and a request that the gateway must read must not bypass it under another spelling.
 fn path(head: &Parts) -> Result<String, Error> {
     let path = head.uri.path();
     let below = path.strip_prefix("/v1").unwrap_or(path);
@@ -86,8 +86,8 @@ fn path(head: &Parts) -> Result<String, Error> {
     Ok(below.to_owned())
 }
 
-/// Whether the text after a % is not a code, or is the code of a character that needs no encoding (RFC 3986, section 2.3)
-/// or that some readers treat as the end of a segment.
+/// Whether the text after a % is not a code, or is the code of a character that needs no encoding (RFC 3986,
+/// section 2.3) or that some readers treat as the end of a segment.
 fn is_plain(code: &str) -> bool {
     let digit = |at| char::from(*code.as_bytes().get(at)?).to_digit(16);
     let byte = digit(0).zip(digit(1)).and_then(|(high, low)| char::from_u32(high << 4 | low));

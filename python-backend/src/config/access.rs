@@ -49,8 +49,9 @@ impl AccessConfig {
 
 /// Reads the variables; `None` means that `env` has the problems.
 ///
-/// If there is an upstream token but no rule, no one may spend the token, on a Space or elsewhere. The service listens on
-/// all addresses by default, so a forgotten rule would otherwise give the token away anywhere.
+/// If there is an upstream token but no rule, no one may spend the token, on a Space or elsewhere. The
+/// service listens on all addresses by default, so a forgotten rule would otherwise give the token away
+/// anywhere.
 pub(super) fn read(env: &mut Env<'_>, has_upstream_token: bool) -> Option<AccessConfig> {
     let modes = detailed(env, &ACCESS, Modes::parse);
     let keys = detailed(env, &API_KEYS, ApiKeys::parse);
@@ -170,7 +171,8 @@ impl JwtVars {
         }
     }
 
-    /// The operator's own variables that are set. The platform's two do not count, because a Space may set them for another reason.
+    /// The operator's own variables that are set. The platform's two do not count, because a Space may set
+    /// them for another reason.
     fn set(&self) -> impl Iterator<Item = &'static Var> {
         let all = [
             (&JWT_ISSUER, self.issuer.is_some()),

@@ -18,8 +18,8 @@ pub(crate) fn only_chats(hint: &str) -> Error {
     Error::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
 }
 
-/// Responds to a chat completion request with this body. `created` is the time in seconds since 1970, and `delay` the
-/// pause before each word of a stream.
+/// Responds to a chat completion request with this body. `created` is the time in seconds since 1970, and
+/// `delay` the pause before each word of a stream.
 ///
 /// # Errors
 ///

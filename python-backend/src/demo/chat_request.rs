@@ -1,5 +1,6 @@
-//! A chat completion request for the demo model, parsed and checked (OpenAI API reference, "Create chat completion").
-//! Fields that the demo model does not use are ignored, as OpenAI's own service ignores those of newer clients.
+//! A chat completion request for the demo model, parsed and checked (OpenAI API reference, "Create chat
+//! completion"). Fields that the demo model does not use are ignored, as OpenAI's own service ignores those
+//! of newer clients.
 
 use serde_json::Value;
 use space_kit::Error;

@@ -1,5 +1,5 @@
-//! Tool calls of the demo model. It makes one if the request demands it (`tool_choice` is `required` or names a function),
-//! with arguments made from the function's schema.
+//! Tool calls of the demo model. It makes one if the request demands it (`tool_choice` is `required` or names
+//! a function), with arguments made from the function's schema.
 
 use serde_json::{Map, Value, json};
 use space_kit::Error;

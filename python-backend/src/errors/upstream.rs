@@ -1,4 +1,5 @@
-//! Errors of upstreams. Every form in which an upstream reports one becomes one error that keeps the upstream's message.
+//! Errors of upstreams. Every form in which an upstream reports one becomes one error that keeps the
+//! upstream's message.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ const MAX_PAGE_CHARS: usize = 200;
 /// The longest `Retry-After`: some clients give up, or wait forever, when it is longer.
 const MAX_RETRY_AFTER_SECONDS: u64 = 60;
 
-/// Codes that clients act on. They are kept if an upstream sends them as `code` or `type`. The status is used if the
-/// upstream sends none.
+/// Codes that clients act on. They are kept if an upstream sends them as `code` or `type`. The status is used
+/// if the upstream sends none.
 const CODES: &[(&str, u64)] = &[
     ("account_deactivated", 401),
     ("billing_hard_limit_reached", 402),
@@ -60,8 +61,9 @@ pub(crate) fn timed_out(message: &'static str) -> Error {
     Error::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message)
 }
 
-/// The error for a response with this status. A 503 becomes 502, and so does a status that is not an error, such as
-/// that of a web page instead of a JSON response. A delay before the next attempt is kept, up to 60 s.
+/// The error for a response with this status. A 503 becomes 502, and so does a status that is not an error,
+/// such as that of a web page instead of a JSON response. A delay before the next attempt is kept, up to 60
+/// s.
 pub(crate) fn normalise(
     status: StatusCode,
     headers: &HeaderMap,

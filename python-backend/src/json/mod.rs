@@ -1,5 +1,6 @@
 //! JSON text (RFC 8259) without a tree: checked, searched and edited in place.
 
+mod error;
 mod scan;
 mod splice;
 mod text;
@@ -7,6 +8,7 @@ mod text;
 #[cfg(test)]
 pub(crate) mod samples;
 
+pub(crate) use error::ScanError;
 pub(crate) use scan::{Member, Members, items_in, last_members_in, members, members_in, string};
 pub(crate) use splice::{Pieces, Splice, quoted};
-pub(crate) use text::{ScanError, Span, check_utf8};
+pub(crate) use text::{Span, check_utf8};

@@ -1,9 +1,11 @@
-//! Finds named members of a JSON object (RFC 8259) by their place in the text, without building a tree. It accepts the
-//! same texts as `serde_json`, including UTF-8 and the range of numbers. It allocates only for a key with escapes.
+//! Finds named members of a JSON object (RFC 8259) by their place in the text, without building a tree. It
+//! accepts the same texts as `serde_json`, including UTF-8 and the range of numbers. It allocates only for a
+//! key with escapes.
 
 use std::borrow::Cow;
 
-use super::text::{ARRAY, OBJECT, Problem, Scan, ScanError, Span, check_utf8};
+use super::error::{Problem, ScanError};
+use super::text::{ARRAY, OBJECT, Scan, Span, check_utf8};
 
 /// One member of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +65,8 @@ pub(crate) fn members<const N: usize>(
     members_in(text, &(0..text.len()), wanted)
 }
 
-/// The same for an object that is a part of a text. [`members`] must have accepted the text. All places count from the
-/// start of the text.
+/// The same for an object that is a part of a text. [`members`] must have accepted the text. All places count
+/// from the start of the text.
 ///
 /// # Errors
 ///
@@ -77,8 +79,8 @@ pub(crate) fn members_in<const N: usize>(
     collect(text, part, wanted, DuplicateKey::Reject)
 }
 
-/// The same for a text that is only read. The last of repeated keys counts, as for most readers, and a key in another case
-/// is another key.
+/// The same for a text that is only read. The last of repeated keys counts, as for most readers, and a key in
+/// another case is another key.
 ///
 /// # Errors
 ///
@@ -111,7 +113,8 @@ enum DuplicateKey {
     TakeLast,
 }
 
-/// Passes the place of each item of an array to `each`. The array is a part of a text that [`members`] accepted.
+/// Passes the place of each item of an array to `each`. The array is a part of a text that [`members`]
+/// accepted.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! Edits of a JSON text that leave every other byte unchanged. The result is pieces of the original with the new parts
-//! between them, so that a body of many megabytes is not copied.
+//! Edits of a JSON text that leave every other byte unchanged. The result is pieces of the original with the
+//! new parts between them, so that a body of many megabytes is not copied.
 
 use bytes::{Bytes, BytesMut};
 
@@ -25,8 +25,8 @@ impl Splice {
         self.edits.insert(at, (place, with));
     }
 
-    /// Removes members by name, ignoring missing ones, and adds others after the last. The values to add are JSON text.
-    /// Call it once per object.
+    /// Removes members by name, ignoring missing ones, and adds others after the last. The values to add are
+    /// JSON text. Call it once per object.
     pub(crate) fn reshape<const N: usize>(
         &mut self,
         object: &Members<N>,

@@ -1,60 +1,15 @@
-//! Reads JSON text (RFC 8259) token by token and checks it. It accepts the same texts as `serde_json`, including the
-//! range of numbers; [`check_utf8`] checks UTF-8. It neither allocates nor recurses.
+//! Reads JSON text (RFC 8259) token by token and checks it. It accepts the same texts as `serde_json`,
+//! including the range of numbers; [`check_utf8`] checks UTF-8. It neither allocates nor recurses.
 
-use std::fmt;
 use std::ops::Range;
+
+use super::error::{Problem, ScanError};
 
 /// A place in the text, in bytes.
 pub(crate) type Span = Range<usize>;
 
-/// What is wrong with a text, and where. The message is for the client that sent the text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ScanError {
-    problem: Problem,
-    line: usize,
-    column: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Problem {
-    /// What was expected.
-    Syntax(&'static str),
-    /// This key is repeated.
-    DuplicateKey(&'static str),
-    /// This key is spelled in another case.
-    WrongCase(&'static str),
-}
-
-impl ScanError {
-    pub(crate) fn new(text: &[u8], at: usize, problem: Problem) -> ScanError {
-        let before = text.get(..at).unwrap_or(text);
-        let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-        let in_line = before.rsplit(|&b| b == b'\n').next().unwrap_or_default();
-        let column = in_line.iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
-        ScanError { problem, line, column }
-    }
-
-    /// The key that is repeated or spelled in another case, if that is the problem.
-    pub(crate) fn key(&self) -> Option<&'static str> {
-        match self.problem {
-            Problem::Syntax(_) => None,
-            Problem::DuplicateKey(key) | Problem::WrongCase(key) => Some(key),
-        }
-    }
-}
-
-impl fmt::Display for ScanError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.problem {
-            Problem::Syntax(expected) => f.write_str(expected)?,
-            Problem::DuplicateKey(key) => write!(f, "the key {key:?} must not be repeated; found again")?,
-            Problem::WrongCase(key) => write!(f, "the key {key:?} must be written in lower case; found")?,
-        }
-        write!(f, " at line {} column {}", self.line, self.column)
-    }
-}
-
-/// The open arrays (0) and objects (1) as bits below a leading 1. That makes 127 levels, the same as in `serde_json`.
+/// The open arrays (0) and objects (1) as bits below a leading 1. That makes 127 levels, the same as in
+/// `serde_json`.
 pub(crate) type Open = u128;
 pub(crate) const ARRAY: Open = 0b10;
 pub(crate) const OBJECT: Open = 0b11;
@@ -275,8 +230,8 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The number of bytes at the start of `text`, the inside of a string, that need no check. It compares eight bytes at a
-/// time, because images are long strings.
+/// The number of bytes at the start of `text`, the inside of a string, that need no check. It compares eight
+/// bytes at a time, because images are long strings.
 fn plain(text: &[u8]) -> usize {
     const EACH: u64 = u64::MAX / 0xFF;
     // The high bit of each byte that is below `limit` (at most 0x80). It is wrong only above a byte that is.

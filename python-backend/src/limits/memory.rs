@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use space_kit::header::RETRY_AFTER;
 use space_kit::{Error, StatusCode};
 
-/// A body is held until its response begins, or is complete if it is not streamed. That moment is unknown, and a retry
-/// costs little.
+/// A body is held until its response begins, or is complete if it is not streamed. That moment is unknown,
+/// and a retry costs little.
 const RETRY_SECONDS: u64 = 1;
 
 /// The memory for request bodies. Clones share it.
@@ -46,8 +46,8 @@ impl BodyMemory {
 }
 
 impl Reservation {
-    /// Reserves `more` bytes, for a chunk that has arrived. It does not wait, because a wait for other bodies could last
-    /// forever.
+    /// Reserves `more` bytes, for a chunk that has arrived. It does not wait, because a wait for other bodies
+    /// could last forever.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The headers of the rate limit: OpenAI's `x-ratelimit-*`, and the two of draft-ietf-httpapi-ratelimit-headers, which
-//! `huggingface_hub` reads.
+//! The headers of the rate limit: OpenAI's `x-ratelimit-*`, and the two of
+//! draft-ietf-httpapi-ratelimit-headers, which `huggingface_hub` reads.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! `MAX_CONCURRENT`: how many requests are at the upstreams at once, with a short queue in front. A request that
-//! finds the queue full or waits too long gets 429 with `Retry-After`, which is better than a late response.
+//! `MAX_CONCURRENT`: how many requests are at the upstreams at once, with a short queue in front. A request
+//! that finds the queue full or waits too long gets 429 with `Retry-After`, which is better than a late
+//! response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -31,8 +31,8 @@ impl Admitted {
 ///
 /// # Errors
 ///
-/// 401 or 403 if the caller may not use the service, 429 if the caller is over the rate limit, and the error of the fetch
-/// if the issuer's keys are unavailable.
+/// 401 or 403 if the caller may not use the service, 429 if the caller is over the rate limit, and the error
+/// of the fetch if the issuer's keys are unavailable.
 pub(crate) async fn admit(call: &Call<State>, now: Now) -> Result<Admitted, Error> {
     let caller = call.state.access.authenticate(&Credentials::of(&call.head.headers), now).await?;
     count(call, caller, now)

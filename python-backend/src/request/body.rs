@@ -11,18 +11,18 @@ use crate::clock::Clock;
 use crate::limits::Reservation;
 use crate::state::State;
 
-/// This many bytes of a body, or its end, must arrive within `STRETCH_TIME`: 8.7 KiB a second. A body of 20 MiB must be
-/// faster than that, because of `REQUEST_TIMEOUT`.
+/// This many bytes of a body, or its end, must arrive within `STRETCH_TIME`: 8.7 KiB a second. A body of 20
+/// MiB must be faster than that, because of `REQUEST_TIMEOUT`.
 const STRETCH: usize = 256 * 1024;
 const STRETCH_TIME: Duration = Duration::from_secs(30);
 
-/// Reads the whole body, of at most `limit` bytes. The reservation grows with the bytes that have arrived, because any
-/// client can announce a long body. Keep it as long as the body.
+/// Reads the whole body, of at most `limit` bytes. The reservation grows with the bytes that have arrived,
+/// because any client can announce a long body. Keep it as long as the body.
 ///
 /// # Errors
 ///
-/// 413 if the body is too long, 429 if the memory for bodies is in use, 408 if the body arrives too slowly, and 400 if the
-/// client's framing is wrong.
+/// 413 if the body is too long, 429 if the memory for bodies is in use, 408 if the body arrives too slowly,
+/// and 400 if the client's framing is wrong.
 pub(crate) async fn read(
     call: &mut Call<State>,
     limit: usize,
@@ -44,8 +44,8 @@ pub(crate) async fn read(
     }
 }
 
-/// When the next stretch of a body, or its end, must have arrived. Slow uploads must not hold memory that other requests
-/// wait for.
+/// When the next stretch of a body, or its end, must have arrived. Slow uploads must not hold memory that
+/// other requests wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Pace {
     until: Instant,

@@ -1,5 +1,5 @@
-//! Embeddings as base64, for clients that request it. OpenAI's npm client always does, and silently reads nothing if it
-//! gets numbers instead.
+//! Embeddings as base64, for clients that request it. OpenAI's npm client always does, and silently reads
+//! nothing if it gets numbers instead.
 
 use std::fmt;
 
@@ -34,8 +34,8 @@ impl From<ScanError> for EmbeddingsError {
     }
 }
 
-/// The response with each `data[].embedding` that is an array of numbers as base64 of little-endian 32-bit floats.
-/// Embeddings in another form stay as they are.
+/// The response with each `data[].embedding` that is an array of numbers as base64 of little-endian 32-bit
+/// floats. Embeddings in another form stay as they are.
 ///
 /// # Errors
 ///

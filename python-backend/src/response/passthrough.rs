@@ -1,5 +1,5 @@
-//! A response that is passed through unchanged. Streams of `/v1/responses` and `/v1/messages` are checked for their
-//! terminal event, so that a stream that broke off never looks complete.
+//! A response that is passed through unchanged. Streams of `/v1/responses` and `/v1/messages` are checked for
+//! their terminal event, so that a stream that broke off never looks complete.
 
 use std::time::Instant;
 

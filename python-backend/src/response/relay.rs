@@ -1,5 +1,5 @@
-//! Forwards an upstream's stream of events to the client, with heartbeats while the upstream is silent. The client's
-//! stream ends cleanly only if the upstream's response was complete.
+//! Forwards an upstream's stream of events to the client, with heartbeats while the upstream is silent. The
+//! client's stream ends cleanly only if the upstream's response was complete.
 
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,8 @@ use crate::wire::choices::Choices;
 use crate::wire::sse::{Event, Rest, Scanner};
 use crate::wire::{chunk, sse};
 
-/// Time for what may follow the last event of a response, such as `[DONE]`. Some upstreams send nothing and keep the
-/// connection open.
+/// Time for what may follow the last event of a response, such as `[DONE]`. Some upstreams send nothing and
+/// keep the connection open.
 pub(super) const FINISH: Duration = Duration::from_secs(2);
 
 /// How much may follow `[DONE]`, in bytes.
@@ -54,7 +54,8 @@ impl Relay<'_> {
         let EventStream { mut body, mut scanner, first, .. } = stream;
         let mut out = Vec::new();
         let mut done = self.event(first, &mut out)?;
-        // When the last event arrived, and when something was last sent. An upstream's comments change neither.
+        // When the last event arrived, and when something was last sent. An upstream's comments change
+        // neither.
         let (mut received, mut sent) = (self.clock.instant(), self.clock.instant());
         loop {
             let has_events = self.events(&mut scanner, &mut done, &mut out);

@@ -1,5 +1,6 @@
-//! A streamed response, from the first attempt to its end. The status is held back for one heartbeat, so that an early
-//! failure is still an HTTP error. After that, comments keep the client's connection alive while attempts go on.
+//! A streamed response, from the first attempt to its end. The status is held back for one heartbeat, so that
+//! an early failure is still an HTTP error. After that, comments keep the client's connection alive while
+//! attempts go on.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! The terminal event of a stream of `/v1/responses` or `/v1/messages` (OpenAI API reference, "Streaming events";
-//! Anthropic API, "Streaming messages").
+//! The terminal event of a stream of `/v1/responses` or `/v1/messages` (OpenAI API reference, "Streaming
+//! events"; Anthropic API, "Streaming messages").
 
 use crate::json;
 use crate::wire::sse::Event;

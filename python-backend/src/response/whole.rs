@@ -8,7 +8,8 @@ use crate::request::Exchange;
 use crate::upstream::Answer;
 use crate::wire::headers;
 
-/// Sends the request and responds with the whole answer. `base64` converts the numbers of embeddings to base64.
+/// Sends the request and responds with the whole answer. `base64` converts the numbers of embeddings to
+/// base64.
 ///
 /// # Errors
 ///

@@ -8,8 +8,8 @@ use space_kit::client::is_private;
 use space_kit::header::HeaderValue;
 use space_kit::outgoing::{Origin, Url};
 
-/// Hosts that get Hugging Face's token by default, with their subdomains. Spaces (`hf.space`) are not among them, because
-/// a Space runs other people's code.
+/// Hosts that get Hugging Face's token by default, with their subdomains. Spaces (`hf.space`) are not among
+/// them, because a Space runs other people's code.
 const HUGGING_FACE: [&str; 2] = ["router.huggingface.co", ENDPOINTS];
 const ENDPOINTS: &str = "endpoints.huggingface.cloud";
 
@@ -30,11 +30,12 @@ impl fmt::Debug for Upstream {
 }
 
 impl Upstream {
-    /// Parses `https://host[:port]/base`, or `http://` with a host that may be private. `None` for anything else,
-    /// including a URL with credentials, a query or a fragment.
+    /// Parses `https://host[:port]/base`, or `http://` with a host that may be private. `None` for anything
+    /// else, including a URL with credentials, a query or a fragment.
     pub(crate) fn parse(text: &str) -> Option<Upstream> {
         let Url { origin, target } = Url::parse(text)?;
-        // Without TLS the key is readable on the way, so plain http is only for addresses that may be private.
+        // Without TLS the key is readable on the way, so plain http is only for addresses that may be
+        // private.
         let is_public = origin.host.parse::<IpAddr>().is_ok_and(|address| !is_private(address));
         if target.contains('?') || (!origin.tls && is_public) {
             return None;

@@ -1,4 +1,5 @@
-//! One attempt at one upstream. Its response is read only as far as needed to know that the attempt succeeded.
+//! One attempt at one upstream. Its response is read only as far as needed to know that the attempt
+//! succeeded.
 
 use std::time::Instant;
 
@@ -192,7 +193,8 @@ fn broken(cause: impl std::fmt::Display) -> AttemptError {
     }
 }
 
-/// A valid response of another kind than requested. Another attempt would return the same, and cost the same again.
+/// A valid response of another kind than requested. Another attempt would return the same, and cost the same
+/// again.
 fn unfit(upstream: &Upstream, message: &'static str) -> AttemptError {
     let error = errors::upstream::bad_gateway(message).cause(format!("{upstream:?}: {message}"));
     AttemptError { kind: AttemptErrorKind::Unfit, error }

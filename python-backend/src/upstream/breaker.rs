@@ -1,4 +1,5 @@
-//! A circuit breaker: after several failures in a row an upstream gets no requests for a while, and then one probe.
+//! A circuit breaker: after several failures in a row an upstream gets no requests for a while, and then one
+//! probe.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,7 +34,8 @@ impl Breaker {
         }
     }
 
-    /// Records whether a request worked. `None` means that it shows nothing; if it was the probe, the next request may be.
+    /// Records whether a request worked. `None` means that it shows nothing; if it was the probe, the next
+    /// request may be.
     pub(super) fn record(&self, worked: Option<bool>, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match worked {

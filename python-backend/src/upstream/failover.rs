@@ -10,8 +10,8 @@ const ROUNDS: u32 = 3;
 /// The pause before round n is a random part (full jitter) of `BASE * 2^n`, or of `CAP` if that is less.
 const BASE: Duration = Duration::from_millis(250);
 const CAP: Duration = Duration::from_secs(8);
-/// A longer Retry-After is forwarded to the client instead of waited for, because proxies abort a request without a
-/// response after about a minute.
+/// A longer Retry-After is forwarded to the client instead of waited for, because proxies abort a request
+/// without a response after about a minute.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// An endpoint to try, and how.
@@ -41,8 +41,8 @@ pub(super) enum AttemptErrorKind {
 }
 
 impl AttemptErrorKind {
-    /// Whether another attempt may have another result. A fault of the request or the account is the same everywhere,
-    /// and the 400 of a content filter must not be bypassed.
+    /// Whether another attempt may have another result. A fault of the request or the account is the same
+    /// everywhere, and the 400 of a content filter must not be bypassed.
     fn is_temporary(self) -> bool {
         match self {
             AttemptErrorKind::Status(status, _) => {
@@ -85,8 +85,8 @@ pub(super) struct Failover {
 }
 
 impl Failover {
-    /// Failover among one endpoint per item of `pinned`, which tells whether the model's name has a provider's pin that
-    /// the endpoint understands.
+    /// Failover among one endpoint per item of `pinned`, which tells whether the model's name has a
+    /// provider's pin that the endpoint understands.
     pub(super) fn new(pinned: Vec<bool>) -> Failover {
         let mut failover = Failover {
             round: 0,
@@ -170,7 +170,8 @@ mod tests {
 
     const BUSY: AttemptErrorKind = AttemptErrorKind::Status(StatusCode::TOO_MANY_REQUESTS, None);
 
-    /// Runs a failover in which every attempt fails with `error`. Returns the candidates tried and the pauses.
+    /// Runs a failover in which every attempt fails with `error`. Returns the candidates tried and the
+    /// pauses.
     fn run(
         mut failover: Failover,
         error: impl Fn(Candidate) -> AttemptErrorKind,

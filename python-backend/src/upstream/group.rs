@@ -57,8 +57,8 @@ impl UpstreamGroup {
     ///
     /// # Errors
     ///
-    /// The last error, as the client should see it. An error with `Retry-After` is preferred over another endpoint's
-    /// error without one.
+    /// The last error, as the client should see it. An error with `Retry-After` is preferred over another
+    /// endpoint's error without one.
     pub(crate) fn send<'a>(&'a self, request: &'a UpstreamRequest) -> Sending<'a> {
         Box::pin(self.send_unboxed(request))
     }
@@ -117,8 +117,8 @@ impl UpstreamGroup {
         self.endpoints.iter().for_each(|endpoint| endpoint.upstream.hide_key(error));
     }
 
-    /// One attempt, counted. Of a request's failures at an endpoint only the one in the first round counts for the circuit
-    /// breaker, so that two unlucky requests cannot open it for everyone.
+    /// One attempt, counted. Of a request's failures at an endpoint only the one in the first round counts
+    /// for the circuit breaker, so that two unlucky requests cannot open it for everyone.
     async fn attempt(
         &self,
         request: &UpstreamRequest,

@@ -1,4 +1,5 @@
-//! Upstreams: OpenAI-compatible APIs that requests are forwarded to, with failover between the endpoints of a group.
+//! Upstreams: OpenAI-compatible APIs that requests are forwarded to, with failover between the endpoints of a
+//! group.
 
 mod address;
 mod answer;

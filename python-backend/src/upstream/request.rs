@@ -23,7 +23,8 @@ pub(crate) struct UpstreamRequest {
     pub(crate) deadline: Instant,
 }
 
-/// The kind of response that is expected. It decides how much of a response is read before the attempt has succeeded.
+/// The kind of response that is expected. It decides how much of a response is read before the attempt has
+/// succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expect {
     /// Events of a chat or a completion: read up to the first event.

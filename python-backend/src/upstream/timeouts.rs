@@ -20,8 +20,8 @@ pub(crate) struct Timeouts {
 }
 
 impl Timeouts {
-    /// When an attempt that starts at `now` times out. A whole response shows nothing until it is complete, so it may
-    /// take all the time that is left, or half of it if another endpoint can still be tried.
+    /// When an attempt that starts at `now` times out. A whole response shows nothing until it is complete,
+    /// so it may take all the time that is left, or half of it if another endpoint can still be tried.
     pub(super) fn of_attempt(&self, request: &UpstreamRequest, now: Instant, has_more: bool) -> Instant {
         let left = request.deadline.saturating_duration_since(now);
         match request.expect {

@@ -15,7 +15,8 @@ use super::address::Upstream;
 use super::failover::AttemptErrorKind;
 use crate::wire::headers;
 
-/// Any request starts an Inference Endpoint that is scaled to zero. This header keeps the request from waiting for it.
+/// Any request starts an Inference Endpoint that is scaled to zero. This header keeps the request from
+/// waiting for it.
 const X_SCALE_UP_TIMEOUT: HeaderName = HeaderName::from_static("x-scale-up-timeout");
 
 /// Pauses between two probes: short at first, because a Space may be back soon.
@@ -34,9 +35,9 @@ pub(super) type Lead = Option<watch::Sender<bool>>;
 pub(super) struct Waker(Mutex<Option<watch::Receiver<bool>>>);
 
 impl Waker {
-    /// Waits until another attempt makes sense. An upstream that is asleep is probed until it is awake or no request
-    /// waits any more. A model that is loading (`pause` is its estimate) cannot be probed: the first request that waits
-    /// takes the lead and retries after each pause.
+    /// Waits until another attempt makes sense. An upstream that is asleep is probed until it is awake or no
+    /// request waits any more. A model that is loading (`pause` is its estimate) cannot be probed: the first
+    /// request that waits takes the lead and retries after each pause.
     pub(super) async fn wait(
         &self,
         pool: &Pool,
@@ -98,9 +99,9 @@ async fn is_awake(pool: &Pool, upstream: &Upstream) -> bool {
     }
 }
 
-/// Whether a response means that the upstream is asleep: a 503 from an Inference Endpoint, for a model that is loading,
-/// with an empty body or a web page, or an error page of a Space. Elsewhere a page with 404 or 502 is a wrong address or
-/// a fault, and waiting does not help.
+/// Whether a response means that the upstream is asleep: a 503 from an Inference Endpoint, for a model that
+/// is loading, with an empty body or a web page, or an error page of a Space. Elsewhere a page with 404 or
+/// 502 is a wrong address or a fault, and waiting does not help.
 pub(super) fn asleep(
     upstream: &Upstream,
     status: StatusCode,
@@ -120,7 +121,8 @@ pub(super) fn asleep(
     is_asleep.then_some(AttemptErrorKind::Asleep(pause))
 }
 
-/// How long a model will still be loading, as Hugging Face estimates it: `{"error":"…","estimated_time":20.0}`.
+/// How long a model will still be loading, as Hugging Face estimates it:
+/// `{"error":"…","estimated_time":20.0}`.
 fn estimate(body: &[u8]) -> Option<Duration> {
     let (_, after) = std::str::from_utf8(body).ok()?.split_once("\"estimated_time\"")?;
     let number = after.trim_start_matches([':', ' ']).split([',', '}']).next().unwrap_or_default();

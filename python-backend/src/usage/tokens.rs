@@ -1,5 +1,5 @@
-//! Token counts, and how `/v1/responses` and `/v1/messages` report them: in the whole response or in an event of the
-//! stream (OpenAI API reference, "Streaming events"; Anthropic API, "Streaming messages").
+//! Token counts, and how `/v1/responses` and `/v1/messages` report them: in the whole response or in an event
+//! of the stream (OpenAI API reference, "Streaming events"; Anthropic API, "Streaming messages").
 
 use crate::json::{self, Members};
 
@@ -11,8 +11,9 @@ pub(crate) struct Usage {
     pub(crate) total_tokens: Option<u64>,
 }
 
-/// Updates `reported` from `usage`, which is at the top level, in `response` (`response.completed`) or in `message`
-/// (`message_start`). Later counts replace earlier ones, because `message_delta` has the sum so far.
+/// Updates `reported` from `usage`, which is at the top level, in `response` (`response.completed`) or in
+/// `message` (`message_start`). Later counts replace earlier ones, because `message_delta` has the sum so
+/// far.
 pub(crate) fn update(data: &[u8], reported: &mut Option<Usage>) {
     if let Some(usage) = find(data) {
         let Usage { prompt_tokens, completion_tokens, .. } = reported.unwrap_or_default();

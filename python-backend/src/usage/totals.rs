@@ -1,12 +1,13 @@
-//! Tokens by caller and model, for `/metrics`. The number of rows is bounded, because callers choose the names.
+//! Tokens by caller and model, for `/metrics`. The number of rows is bounded, because callers choose the
+//! names.
 
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::tokens::Usage;
 
-/// With this many rows, a caller's next new model is counted as `other`. With twice as many, a new caller is counted
-/// as `other` too, because the holders of tokens are unlimited.
+/// With this many rows, a caller's next new model is counted as `other`. With twice as many, a new caller is
+/// counted as `other` too, because the holders of tokens are unlimited.
 const MAX_ROWS: usize = 500;
 const OTHER: &str = "other";
 /// The longest label, in characters.

@@ -1,5 +1,5 @@
-//! The body of a request to a model (chat/completions, completions, embeddings, responses, messages): what the
-//! gateway reads and changes in it. Everything else stays byte for byte, for the upstream to check.
+//! The body of a request to a model (chat/completions, completions, embeddings, responses, messages): what
+//! the gateway reads and changes in it. Everything else stays byte for byte, for the upstream to check.
 
 use bytes::Bytes;
 use space_kit::Error;
@@ -53,7 +53,8 @@ impl ChatBody {
     ///
     /// # Errors
     ///
-    /// 400 if the body is not a JSON object or a member has the wrong type. The error's `param` is the path in the JSON.
+    /// 400 if the body is not a JSON object or a member has the wrong type. The error's `param` is the path
+    /// in the JSON.
     pub(crate) fn read(text: Bytes) -> Result<ChatBody, Error> {
         let members =
             json::members(&text, [MODEL, STREAM, OPTIONS, ENCODING, N, PROMPT]).map_err(rejected)?;

@@ -1,4 +1,5 @@
-//! Which choices of a streamed response have reported a `finish_reason`. They end independently, in any order.
+//! Which choices of a streamed response have reported a `finish_reason`. They end independently, in any
+//! order.
 
 /// The choices seen so far.
 #[derive(Debug)]
@@ -23,7 +24,8 @@ impl Choices {
         }
     }
 
-    /// Whether every choice has ended, including those that the request asks for and that have not arrived yet.
+    /// Whether every choice has ended, including those that the request asks for and that have not arrived
+    /// yet.
     pub(crate) fn have_ended(&self) -> bool {
         self.seen.len() >= self.expected && self.seen.iter().all(|(_, ended)| *ended)
     }

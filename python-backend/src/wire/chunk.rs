@@ -1,5 +1,5 @@
-//! One chunk of a streamed response (`chat.completion.chunk`, or the `text_completion` of completions). Only what
-//! the gateway needs is read, from the text and without a tree.
+//! One chunk of a streamed response (`chat.completion.chunk`, or the `text_completion` of completions). Only
+//! what the gateway needs is read, from the text and without a tree.
 
 use bytes::Bytes;
 
@@ -18,7 +18,8 @@ pub(crate) struct Chunk {
     pub(crate) choices_empty: bool,
     /// It is an error: it has `error` in any form, or vLLM's older `"object": "error"`.
     pub(crate) error: bool,
-    /// It has `"error": null`, which `@huggingface/inference` treats as an error. [`without_null_error`] removes it.
+    /// It has `"error": null`, which `@huggingface/inference` treats as an error. [`without_null_error`]
+    /// removes it.
     pub(crate) null_error: bool,
 }
 

@@ -1,5 +1,6 @@
-//! The headers that are forwarded in each direction. Both lists are allow-lists: a deny-list would have to name
-//! every header that carries a credential, selects an account, sets state in a browser or steers a proxy.
+//! The headers that are forwarded in each direction. Both lists are allow-lists: a deny-list would have to
+//! name every header that carries a credential, selects an account, sets state in a browser or steers a
+//! proxy.
 
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
-/// Request headers for the upstream. The gateway sets `Host`, `Content-Length`, `Authorization` and billing itself.
-/// `Accept-Encoding` is not forwarded, because the gateway reads the responses.
+/// Request headers for the upstream. The gateway sets `Host`, `Content-Length`, `Authorization` and billing
+/// itself. `Accept-Encoding` is not forwarded, because the gateway reads the responses.
 const REQUEST: &[&str] = &[
     "accept",
     "anthropic-beta",
@@ -58,8 +59,8 @@ pub(crate) fn to_upstream(headers: &HeaderMap) -> HeaderMap {
     filtered(headers, |name| REQUEST.contains(&name.as_str()).then(|| name.clone()))
 }
 
-/// The headers of an upstream's response that are forwarded to the client. The upstream's `x-request-id` becomes
-/// `x-upstream-request-id`, next to the gateway's own.
+/// The headers of an upstream's response that are forwarded to the client. The upstream's `x-request-id`
+/// becomes `x-upstream-request-id`, next to the gateway's own.
 pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
     filtered(headers, |name| {
         if name == X_REQUEST_ID {
@@ -93,21 +94,22 @@ fn filtered(headers: &HeaderMap, rename: impl Fn(&HeaderName) -> Option<HeaderNa
     kept
 }
 
-/// Whether `Connection` names the header, so that it must not be forwarded (RFC 9110, section 7.6.1). The headers
-/// that are always hop-by-hop are in neither list.
+/// Whether `Connection` names the header, so that it must not be forwarded (RFC 9110, section 7.6.1). The
+/// headers that are always hop-by-hop are in neither list.
 fn is_hop_by_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
     let named =
         headers.get_all(CONNECTION).into_iter().flat_map(|value| value.as_bytes().split(|&b| b == b','));
     named.map(<[u8]>::trim_ascii).any(|named| named.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
-/// The value of a header in seconds, whole or with a fraction, as some servers and clients send it. `None` for a date.
+/// The value of a header in seconds, whole or with a fraction, as some servers and clients send it. `None`
+/// for a date.
 pub(crate) fn seconds(headers: &HeaderMap, name: &HeaderName) -> Option<Duration> {
     duration(headers.get(name)?.as_bytes())
 }
 
-/// Seconds, whole or with a fraction. serde_json parses them because it is linked anyway; std's float parser would
-/// add 15 KB.
+/// Seconds, whole or with a fraction. serde_json parses them because it is linked anyway; std's float parser
+/// would add 15 KB.
 pub(crate) fn duration(seconds: &[u8]) -> Option<Duration> {
     Duration::try_from_secs_f64(serde_json::from_slice(seconds).ok()?).ok()
 }

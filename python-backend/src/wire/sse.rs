@@ -47,7 +47,8 @@ impl Event {
 pub(crate) enum Rest {
     /// Nothing: the input ended between two events.
     Nothing,
-    /// An event without the empty line after it. The standard drops it; its data shows whether it is complete.
+    /// An event without the empty line after it. The standard drops it; its data shows whether it is
+    /// complete.
     Event(Event),
     /// Part of an event, without data.
     Fragment,
@@ -100,8 +101,8 @@ impl Scanner {
     ///
     /// # Errors
     ///
-    /// If an event or a line is longer than the limit, now or in an earlier call. The events before it can still be
-    /// taken.
+    /// If an event or a line is longer than the limit, now or in an earlier call. The events before it can
+    /// still be taken.
     pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Result<(), EventTooLargeError> {
         while !self.failed && !bytes.is_empty() {
             if std::mem::take(&mut self.after_cr)

@@ -12,7 +12,8 @@ use crate::chat;
 use crate::fake::{Fake, GOOD, begin_events, chunk, completion, end, json_answer, write};
 use crate::support::{assert_clean, before, before_all, question, streamed};
 
-/// An upstream that answers like a platform in front of a sleeping app, for this long after the first request.
+/// An upstream that answers like a platform in front of a sleeping app, for this long after the first
+/// request.
 fn cold(time: Duration) -> Fake {
     let first = Mutex::new(None);
     Fake::start(move |seen, stream| {
