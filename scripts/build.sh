@@ -55,6 +55,12 @@ else
     exit 1
 fi
 
+# cargo does not know the files that only the linker reads: without its record of the last link it links anew.
+for name in "${backends[@]}"; do
+    [ ! -e "$built/$name" ] || [ -z "$(find link -newer "$built/$name" -print -quit)" ] ||
+        find "$CARGO_TARGET_DIR/$target/release/.fingerprint" \( -name "bin-$name" -o -name "example-$name" \) -delete
+done
+
 started=$SECONDS
 "${cargo[@]}" "${args[@]}"
 

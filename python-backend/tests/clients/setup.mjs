@@ -1,7 +1,7 @@
 // Starts what the tests need: the mock upstream, and gateways in front of it (PYTHON_BACKEND is the binary).
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
-import { writeFileSync, mkdtempSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -34,7 +34,9 @@ function start(command, args, env, stream) {
 
 /** The mock upstream's base address. */
 export async function mock(...options) {
-  const fixtures = join(mkdtempSync(join(tmpdir(), "mock-")), "fixtures.json")
+  const folder = mkdtempSync(join(tmpdir(), "mock-"))
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+  const fixtures = join(folder, "fixtures.json")
   const response = { content: TEXT }
   writeFileSync(fixtures, JSON.stringify({ fixtures: [{ match: { userMessage: "hello" }, response }] }))
   const bin = new URL("node_modules/.bin/llmock", import.meta.url).pathname

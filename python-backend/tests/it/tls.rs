@@ -31,6 +31,12 @@ struct Secure {
     authority: PathBuf,
 }
 
+impl Drop for Secure {
+    fn drop(&mut self) {
+        _ = std::fs::remove_file(&self.authority);
+    }
+}
+
 fn key(rsa: bool) -> KeyPair {
     match rsa {
         true => {
