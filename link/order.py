@@ -43,7 +43,7 @@ SECTIONS
     *(.text.mem)
     *libc.a:mem*.lo(.text)
 """
-PLACED_BY_HEAD = ".text", ".text.startup", ".text.mem", ".text._start_c"
+PLACED_BY_HEAD = ".text", ".text.startup", ".text.mem"
 TAIL = """\
   }
 }
@@ -68,11 +68,13 @@ def build():
 
 
 def functions(name):
-    """Address, size and section of all code in a binary, from the linker's map; one function has one section."""
+    """Address, size and section of all code in a binary that a pattern may place, from the linker's map; one function has
+    one section."""
     text = (ROOT / f"dist/{name}.map").read_text()
     placed = text[text.index("Linker script and memory map"):]
-    found = re.findall(r"^ (\.text\S*)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) \S", placed, re.M)
-    return sorted((int(address, 16), int(size, 16), section) for section, address, size in found if int(size, 16))
+    found = re.findall(r"^ (\.text\S*)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S+)$", placed, re.M)
+    return sorted((int(address, 16), int(size, 16), section) for section, address, size, file in found
+                  if int(size, 16) and section not in PLACED_BY_HEAD and not file.endswith("rcrt1.o"))
 
 
 def ask(port):
@@ -96,7 +98,7 @@ def wait_for(port, process):
 
 
 def start(binary, folder, listener, handed):
-    """Runs a server under valgrind until it has answered."""
+    """Runs a server under valgrind until it has answered. Returns where its file was mapped."""
     port = listener.getsockname()[1]
     env = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(port), "LOG_LEVEL": "info"}
     env |= {"DEV_SIGN_IN": "yes", "AUTH_URL": f"http://127.0.0.1:{port}"}
@@ -113,24 +115,26 @@ def start(binary, folder, listener, handed):
             if not handed:
                 wait_for(port, process)
             ask(port)
+            maps = pathlib.Path(f"/proc/{process.pid}/maps").read_text().splitlines()
+            return min(int(line.split("-")[0], 16) for line in maps if line.endswith(f" {binary}"))
         finally:
             process.terminate()
 
 
 def ran(binary):
-    """The addresses of all instructions that two starts and their first responses executed."""
-    with tempfile.TemporaryDirectory() as folder:
-        for handed in False, True:
+    """The addresses in the file of all instructions that two starts and their first responses executed."""
+    seen = set()
+    for handed in False, True:
+        with tempfile.TemporaryDirectory() as folder:
             with socket.create_server(("127.0.0.1", 0)) as listener:
-                start(binary, folder, listener, handed)
-        seen = set()
-        for profile in pathlib.Path(folder).iterdir():
-            ours = False
-            for line in profile.read_text().splitlines():
-                if line.startswith("ob="):
-                    ours = line == f"ob={binary}"
-                elif ours and line.startswith("0x"):
-                    seen.add(int(line.split()[0], 16))
+                base = start(binary, folder, listener, handed)
+            for profile in pathlib.Path(folder).iterdir():
+                for line in profile.read_text().splitlines():
+                    if line.startswith("ob="):
+                        # valgrind knows an object by its section .text; what start.ld placed is in another one.
+                        less = {f"ob={binary}": 0, "ob=???": base}.get(line)
+                    elif line.startswith("0x") and less is not None:
+                        seen.add(int(line.split()[0], 16) - less)
     return seen
 
 
@@ -173,11 +177,10 @@ def main():
         build()
     hot, cold, sections = set(), set(), {}
     for name in NAMES:
+        all_code = functions(name)
         seen = sorted(ran(ROOT / "dist" / name))
         sections[name] = set()
-        for address, size, section in functions(name):
-            if section in PLACED_BY_HEAD:
-                continue
+        for address, size, section in all_code:
             sections[name].add(section)
             at = bisect.bisect_left(seen, address)
             (hot if at < len(seen) and seen[at] < address + size else cold).add(name_of(section))

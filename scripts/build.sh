@@ -55,6 +55,12 @@ else
     exit 1
 fi
 
+# cargo does not know the files that only the linker reads: without its record of the last link it links anew.
+for name in "${backends[@]}"; do
+    [ ! -e "$built/$name" ] || [ -z "$(find link -newer "$built/$name" -print -quit)" ] ||
+        find "$CARGO_TARGET_DIR/$target/release/.fingerprint" \( -name "bin-$name" -o -name "example-$name" \) -delete
+done
+
 started=$SECONDS
 "${cargo[@]}" "${args[@]}"
 
@@ -73,7 +79,7 @@ for name in "${backends[@]}"; do
     grep -q NEEDED <<<"$dynamic" && reject "$name" "needs shared libraries: $(grep -o '\[.*\]' <<<"$dynamic" | xargs)"
     if $recipe; then
         # cargo links the file under another name, with its map beside it, and then gives it a second name.
-        linked=$(find "$built" "$built/deps" -maxdepth 1 -samefile "$built/$name" -name '*-????????????????' 2>/dev/null | head -n 1)
+        linked=$(find "$CARGO_TARGET_DIR/$target/release" -maxdepth 2 -samefile "$built/$name" -name '*-????????????????')
         cp "$linked.map" "dist/$name.map"
         # link/order.py says no: it builds while start.ld is out of date.
         [ "${LINK_CHECK:-}" = no ] || bash link/check.sh "dist/$name" "dist/$name.map" ||

@@ -29,6 +29,16 @@ check() {
 # skip NAME REASON
 skip() { skipped+=("$1: $2"); }
 
+# leaves_nothing COMMAND...: runs it with its own temporary folder, and fails if a file remains there.
+leaves_nothing() {
+    local folder status=0 left
+    folder=$(mktemp -d) || return 1
+    TMPDIR=$folder "$@" || status=$?
+    left=$(find "$folder" -mindepth 1)
+    rm -rf "$folder"
+    [ -z "$left" ] || { echo "left in the temporary folder: $left" >&2; return 1; }
+    return $status
+}
 room() { # on a full disk, many checks fail without a clear reason
     local free needed=10
     free=$(df --output=avail --block-size=1G . "${TMPDIR:-/tmp}" | sed 1d | sort -n | head -n 1)
@@ -46,6 +56,15 @@ sizes() {
         [ "$bytes" -le "${size_gate[$name]:-600000}" ] || over=1
     done
     return $over
+}
+static_kit() { # the shipped binary has another libc, allocator, start code and unwinder than the host's build
+    PROBE=$PWD/dist/probe cargo test --package space-kit --locked --test it
+}
+link_rejects() {
+    local name
+    for name in python-backend probe; do
+        link/tests/check.sh "dist/$name" "dist/$name.map" || return 1
+    done
 }
 auditable() { # the embedded list of crates, which image scanners read
     local name
@@ -122,11 +141,17 @@ supply_chain() {
     scripts/setup.sh deny && .cache/tools/bin/cargo-deny --locked check bans licenses sources
 }
 
+# A staged folder compiles and contains every file that the size recipe names. Images are built from such folders.
+staged_builds() (
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+    cd "$1" && grep -o -E 'link/([a-z_]+\.(s|ld|sh)|unwind)' link/size.toml | xargs ls -d >/dev/null && cargo check --locked
+)
 space_folders() { # the folder for a Space passes the check that runs before a deploy
     local name work
     work=$(mktemp -d) || return 1
     for name in *-backend; do
-        scripts/stage.sh "$name" "$work/$name" && scripts/lint-space.sh "$work/$name" || { rm -rf "$work"; return 1; }
+        scripts/stage.sh "$name" "$work/$name" && scripts/lint-space.sh "$work/$name" && staged_builds "$work/$name" ||
+            { rm -rf "$work"; return 1; }
     done
     rm -rf "$work"
 }
@@ -151,14 +176,15 @@ check "setup" scripts/setup.sh build test
 check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
 check "fuzz targets compile" fuzz_targets
-check "unit and integration tests" cargo test --workspace --locked
+check "unit and integration tests" leaves_nothing cargo test --workspace --locked
+check "relocations, applied twice" leaves_nothing link/tests/relr.sh
 check "licenses, duplicates, sources" supply_chain
-check "bench harness" bench_harness
+check "bench harness" leaves_nothing bench_harness
 check "each bench once" benches_run
 check "backend from the template" scripts/test-template.sh
-check "linter: each fault by its rule" scripts/test-lint.py
-check "linter: the staged folders" space_folders
-check "deploy: the real client with a fake Hub" scripts/test-deploy.py
+check "linter: each fault by its rule" leaves_nothing scripts/test-lint.py
+check "linter: the staged folders" leaves_nothing space_folders
+check "deploy: the real client with a fake Hub" leaves_nothing scripts/test-deploy.py
 check "kubernetes.yaml" kubernetes
 check "workflows" workflows
 
@@ -171,22 +197,25 @@ fi
 if scripts/setup.sh --check build >/dev/null; then
     check "static binaries" scripts/build.sh
     check "static binary of only the kit" scripts/build.sh probe
+    check "link: binaries that check.sh rejects" leaves_nothing link_rejects
+    check "heap on musl" leaves_nothing link/tests/heap.sh
+    check "the kit's tests against the static binary" leaves_nothing static_kit
     check "size gate" sizes
     check "embedded dependency list" auditable
     check "bill of materials" scripts/sbom.sh
     check "reproducible" scripts/check-reproducible.sh
     if scripts/setup.sh --check test >/dev/null; then
-        check "gateway: openai, huggingface_hub, llm-comply (Python)" gateway_python
+        check "gateway: openai, huggingface_hub, llm-comply (Python)" leaves_nothing gateway_python
         if [ "${LLAMA:-}" = yes ] || scripts/llama.sh --check >/dev/null; then
             check "gateway: llama-server as upstream" gateway_llama
         else
             optional+=("llama-server as upstream: LLAMA=yes scripts/test.sh builds it in ten minutes")
         fi
-        check "gateway: openai, huggingface.js, AI SDK, Chromium" gateway_js
+        check "gateway: openai, huggingface.js, AI SDK, Chromium" leaves_nothing gateway_js
         check "contracts (schemathesis)" scripts/test-contracts.sh
-        check "Better Auth clients, Chromium, nginx" better_auth
-        check "PyJWT" pyjwt
-        check "replicas restart behind nginx" scripts/test-replicas.py
+        check "Better Auth clients, Chromium, nginx" leaves_nothing better_auth
+        check "PyJWT" leaves_nothing pyjwt
+        check "replicas restart behind nginx" leaves_nothing scripts/test-replicas.py
     else
         skip "real clients, Chromium, contracts, replicas" "$(scripts/setup.sh --check test)"
     fi
@@ -197,13 +226,18 @@ if scripts/setup.sh --check build >/dev/null; then
         skip "peers" "$(scripts/peers.sh --check)"
     fi
     [ "${CI:-}" != true ] || check "setup for measuring" scripts/setup.sh measure
+    if counted=$(scripts/test-start.py --check); then
+        check "system calls and page faults of a start" leaves_nothing scripts/test-start.py
+    else
+        skip "system calls and page faults of a start" "$counted"
+    fi
     if scripts/setup.sh --check measure >/dev/null; then
         check "load: sessions and streams, once" scripts/measure-load.sh --quick --only session,streams --peers none
     else
         skip "load" "$(scripts/setup.sh --check measure)"
     fi
 else
-    skip "static binaries, size gate, dependency list, reproducible, real clients, replicas, peers, load" "$(scripts/setup.sh --check build)"
+    skip "static binaries, the heap on musl, the kit against the static binary, size gate, dependency list, reproducible, real clients, replicas, peers, start, load" "$(scripts/setup.sh --check build)"
 fi
 
 if reason=$(scripts/engine.sh 2>&1); then

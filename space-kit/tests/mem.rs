@@ -44,7 +44,7 @@ fn expected(before: &[u64], count: usize, from: usize, to: usize) -> Vec<u64> {
         0 => before[index / 8],
         part => before[index / 8] >> (part * 8) | before[index / 8 + 1] << (64 - part * 8),
     };
-    let mut after: Vec<u64> = before.iter().copied().collect();
+    let mut after: Vec<u64> = (0..before.len()).map(|word| before[word]).collect(); // without memcpy
     for (word, value) in after.iter_mut().enumerate().take((to + count).div_ceil(8)).skip(to / 8) {
         let first = word * 8;
         if first >= to && first + 8 <= to + count {

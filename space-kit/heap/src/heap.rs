@@ -76,8 +76,8 @@ unsafe impl GlobalAlloc for Heap {
             return kept;
         }
         match Place::of(layout.size(), layout.align()) {
-            // SAFETY: the caller's promise is passed on.
             Place::Small => {
+                // SAFETY: the caller's promise is passed on.
                 self.arenas.with(|arenas| unsafe { arenas.small.malloc(layout.size(), layout.align()) })
             }
             Place::Buffer => self.arenas.with(|arenas| arenas.buffers.take()),
@@ -88,8 +88,8 @@ unsafe impl GlobalAlloc for Heap {
     #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         match Place::of(layout.size(), layout.align()) {
-            // SAFETY: the caller's promise is passed on.
             Place::Small => {
+                // SAFETY: the caller's promise is passed on.
                 self.arenas.with(|arenas| unsafe { arenas.small.calloc(layout.size(), layout.align()) })
             }
             Place::Buffer => {

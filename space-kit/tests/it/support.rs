@@ -6,8 +6,19 @@ use std::process::Command;
 use serde_json::Value;
 use space_kit::testing::{Process, Reply};
 
-/// The example `probe`, which cargo builds beside the tests.
+/// The program under test: the one that the variable PROBE names, such as the static binary that ships, or the example
+/// `probe`, which cargo builds beside the tests.
+#[allow(clippy::disallowed_methods)] // a test, not a service
 pub(crate) fn probe() -> PathBuf {
+    if let Some(named) = std::env::var_os("PROBE") {
+        let named = PathBuf::from(named);
+        assert!(
+            named.is_absolute() && named.exists(),
+            "PROBE: {} is no absolute path of a file",
+            named.display()
+        );
+        return named;
+    }
     let test = std::env::current_exe().expect("a test knows its own path");
     let built = test.parent().and_then(|deps| deps.parent()).expect("the test is in a target directory");
     let probe = built.join("examples/probe");
