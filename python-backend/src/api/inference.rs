@@ -63,17 +63,16 @@ pub(crate) async fn respond(call: Call<State>, kind: Inference) -> HandlerResult
     if !call.state.access.is_configured() {
         return demo_only(call, kind).await;
     }
-    let admitted = admission::admit(&call, call.state.clock.now()).await?;
+    let admitted = admission::admit(&call).await?;
     let result = serve(call, kind, &admitted).await;
     admitted.with_rate_headers(result)
 }
 
 /// Access is not configured: only the demo model is served.
 async fn demo_only(mut call: Call<State>, kind: Inference) -> HandlerResult {
-    let clock = call.state.clock;
     if kind == Inference::Chat && call.body.announced() <= MAX_DEMO_BYTES {
-        let admitted = admission::admit_to_demo(&call, clock.now())?;
-        let (text, _reservation) = body::read(&mut call, MAX_DEMO_BYTES, clock).await?;
+        let admitted = admission::admit_to_demo(&call)?;
+        let (text, _reservation) = body::read(&mut call, MAX_DEMO_BYTES).await?;
         let model = ChatBody::read(text.clone()).map(|body| body.model).unwrap_or_default();
         if model.as_deref().or(call.state.catalogue.default_model()) == Some(DEMO_MODEL) {
             let result = demo_model(&call, &admitted, &text);
@@ -86,7 +85,7 @@ async fn demo_only(mut call: Call<State>, kind: Inference) -> HandlerResult {
 async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> HandlerResult {
     let running = call.running.clone();
     let state = &running.state;
-    let (text, reservation) = body::read(&mut call, running.kit.config.max_body_bytes, state.clock).await?;
+    let (text, reservation) = body::read(&mut call, running.kit.config.max_body_bytes).await?;
     let body = ChatBody::read(text.clone())?;
     let model = state.catalogue.resolve(body.model.as_deref())?;
     let requested = body.model.as_deref().unwrap_or(&model);

@@ -23,7 +23,7 @@ pub(crate) async fn list(call: Call<State>) -> HandlerResult {
     if !state.access.is_configured() {
         return Ok(json_response(list_of(&[entry(DEMO_MODEL)])));
     }
-    let admitted = admission::admit(&call, state.clock.now()).await?;
+    let admitted = admission::admit(&call).await?;
     let list = available(&call).await;
     admitted.with_rate_headers(list.map(json_response))
 }
@@ -85,7 +85,7 @@ pub(crate) async fn retrieve(call: Call<State>) -> HandlerResult {
     if !is_known && state.upstreams.main().is_some() && !state.catalogue.is_limited() {
         return passthrough::pass(call).await;
     }
-    let admitted = admission::admit(&call, state.clock.now()).await?;
+    let admitted = admission::admit(&call).await?;
     admitted.with_rate_headers(match is_known {
         true => Ok(json_response(entry(&name))),
         false => Err(model_not_found(&name, &state.catalogue.names())),

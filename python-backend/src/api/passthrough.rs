@@ -25,8 +25,7 @@ const READ_PATHS: &[&str] =
 ///
 /// An error of admission, 400 or 404 if the path is not accepted, or the upstream's error.
 pub(crate) async fn pass(mut call: Call<State>) -> HandlerResult {
-    let now = call.state.clock.now();
-    let admitted = admission::admit(&call, now).await?;
+    let admitted = admission::admit(&call).await?;
     let result = forward(&mut call, &admitted).await;
     admitted.with_rate_headers(result)
 }
@@ -40,7 +39,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
                        available";
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
-    let (text, reservation) = body::read(call, running.kit.config.max_body_bytes, state.clock).await?;
+    let (text, reservation) = body::read(call, running.kit.config.max_body_bytes).await?;
     let (body, model) = checked(state, text)?;
     let slot = state.limits.slots.acquire().await?;
     let mut headers = headers::to_upstream(&call.head.headers);

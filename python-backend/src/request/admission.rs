@@ -3,7 +3,6 @@
 use space_kit::{Call, Error, HandlerResult, HeaderName, HeaderValue};
 
 use crate::access::{Caller, Credentials};
-use crate::clock::Now;
 use crate::limits::rate_headers;
 use crate::state::State;
 
@@ -33,9 +32,10 @@ impl Admitted {
 ///
 /// 401 or 403 if the caller may not use the service, 429 if the caller is over the rate limit, and the error
 /// of the fetch if the issuer's keys are unavailable.
-pub(crate) async fn admit(call: &Call<State>, now: Now) -> Result<Admitted, Error> {
+pub(crate) async fn admit(call: &Call<State>) -> Result<Admitted, Error> {
+    let now = call.state.clock.now();
     let caller = call.state.access.authenticate(&Credentials::of(&call.head.headers), now).await?;
-    count(call, caller, now)
+    count(call, caller)
 }
 
 /// Admits an anonymous caller to the demo model, while access is not configured.
@@ -43,15 +43,15 @@ pub(crate) async fn admit(call: &Call<State>, now: Now) -> Result<Admitted, Erro
 /// # Errors
 ///
 /// 429 if the caller is over the rate limit.
-pub(crate) fn admit_to_demo(call: &Call<State>, now: Now) -> Result<Admitted, Error> {
-    count(call, Caller::anonymous(), now)
+pub(crate) fn admit_to_demo(call: &Call<State>) -> Result<Admitted, Error> {
+    count(call, Caller::anonymous())
 }
 
-fn count(call: &Call<State>, caller: Caller, now: Now) -> Result<Admitted, Error> {
+fn count(call: &Call<State>, caller: Caller) -> Result<Admitted, Error> {
     let Some(limiter) = &call.state.limiter else {
         return Ok(Admitted { caller, rate_headers: Vec::new() });
     };
-    let verdict = limiter.take(caller.bucket(call.client), now.instant);
+    let verdict = limiter.take(caller.bucket(call.client), call.state.clock.instant());
     if !verdict.admitted {
         return Err(rate_headers::rejected(&verdict));
     }

@@ -7,7 +7,6 @@ use space_kit::header::CONNECTION;
 use space_kit::{Call, Error, HeaderValue, Refusal, StatusCode};
 use tokio::time::timeout_at;
 
-use crate::clock::Clock;
 use crate::limits::Reservation;
 use crate::state::State;
 
@@ -23,11 +22,8 @@ const STRETCH_TIME: Duration = Duration::from_secs(30);
 ///
 /// 413 if the body is too long, 429 if the memory for bodies is in use, 408 if the body arrives too slowly,
 /// and 400 if the client's framing is wrong.
-pub(crate) async fn read(
-    call: &mut Call<State>,
-    limit: usize,
-    clock: Clock,
-) -> Result<(Bytes, Reservation), Error> {
+pub(crate) async fn read(call: &mut Call<State>, limit: usize) -> Result<(Bytes, Reservation), Error> {
+    let clock = call.state.clock;
     let mut reservation = call.state.limits.body_memory.reserve();
     let mut whole = BytesMut::with_capacity(call.body.announced().min(limit).min(64 * 1024));
     let mut pace = Pace::from(clock.instant());
