@@ -5,33 +5,34 @@ use std::sync::LazyLock;
 
 use ring::signature::Ed25519KeyPair;
 use serde_json::{Map, Value, json};
-use space_kit::jwks::KeySet;
 use space_kit::jwt::testing::{Signer, key_set};
-use space_kit::jwt::{Expected, Holder, Token};
+use space_kit::jwt::{Expected, Holder, KeySet, Token, is_subject};
+use space_kit::web::Origin;
 
 use crate::crypto::seal::Sealer;
 use crate::crypto::{Purpose, token};
 use crate::flow::Flow;
 use crate::oidc;
-use crate::session::user::{self, User};
+use crate::session::user::User;
 use crate::session::{Lifetime, Session};
 use crate::web::callback_url::is_trusted;
 use crate::web::query::{self, Params};
-use crate::web::trusted_origins::{self, TrustedOrigins};
+use crate::web::trusted_origins::TrustedOrigins;
 use crate::web::{cookie, html};
 
 /// A browser that is redirected to an accepted address stays with the service or arrives at a trusted site.
 pub fn address(text: &str) {
     let sites = ["https://site.example", "http://localhost:3000"].map(str::to_owned).to_vec();
-    let trusted = TrustedOrigins::new("https://auth.example".to_owned(), sites);
+    let base = Origin::parse("https://auth.example").expect("an origin");
+    let trusted = TrustedOrigins::new(&base, sites);
     if is_trusted(text, &trusted) {
         let base = url::Url::parse("https://auth.example/api/auth/callback/x?code=1").expect("an address");
         let url = base.join(text).expect("a browser can go there");
         assert!(trusted.contains(&url.origin().ascii_serialization()), "{text:?} is {url}");
         assert!(url.username().is_empty() && url.password().is_none());
     }
-    if let Some(origin) = trusted_origins::parse(text) {
-        assert_eq!(trusted_origins::parse(&origin).as_deref(), Some(origin.as_str()), "{text:?}");
+    if let Some(origin) = Origin::parse(text) {
+        assert_eq!(Origin::parse(&origin.to_string()), Some(origin), "{text:?}");
     }
 }
 
@@ -154,7 +155,7 @@ fn is_valid(claims: &Map<String, Value>) -> bool {
         && time("exp").is_some_and(|exp| now < exp + 60.0)
         && time("iat").is_some_and(|iat| iat <= now + 60.0)
         && time("nbf").map_or(absent("nbf"), |nbf| nbf <= now + 60.0)
-        && text("sub").is_some_and(user::is_subject)
+        && text("sub").is_some_and(is_subject)
 }
 
 /// The holder of a valid token gets a session that survives sealing, and a token of ours with the same subject.

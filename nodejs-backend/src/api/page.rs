@@ -1,9 +1,8 @@
 //! Small pages for visitors. The content security policy of a page allows only its own style and script.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 use space_kit::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
+use space_kit::web::csp_hash_source;
 use space_kit::{HandlerResult, StatusCode, respond};
 
 use crate::State;
@@ -64,8 +63,11 @@ pub(super) fn policy(
     ancestors: &str,
 ) -> String {
     let hashes = |texts: &[&str]| {
-        let hashes: Vec<String> =
-            texts.iter().filter(|text| !text.is_empty()).map(|text| hash(text)).collect();
+        let hashes: Vec<String> = texts
+            .iter()
+            .filter(|text| !text.is_empty())
+            .map(|text| csp_hash_source(digest(&SHA256, text.as_bytes())))
+            .collect();
         if hashes.is_empty() { "'none'".to_owned() } else { hashes.join(" ") }
     };
     format!(
@@ -74,11 +76,6 @@ pub(super) fn policy(
         hashes(styles),
         hashes(scripts)
     )
-}
-
-/// The hash source of an inline text (Content Security Policy Level 3, section 2.3.1).
-fn hash(text: &str) -> String {
-    format!("'sha256-{}'", STANDARD.encode(digest(&SHA256, text.as_bytes())))
 }
 
 #[cfg(test)]

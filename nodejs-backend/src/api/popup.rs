@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use space_kit::respond::to_json;
+use space_kit::web::Origin;
 use space_kit::{Call, Error, HandlerResult, Reply, StatusCode};
 
 use super::page::Page;
@@ -15,7 +16,6 @@ use crate::oidc::SignInOptions;
 use crate::web::html::escape;
 use crate::web::navigation::require_navigation;
 use crate::web::response::{redirect, with_cookies};
-use crate::web::trusted_origins;
 
 /// The type of the message that the Better Auth client waits for.
 const MESSAGE: &str = "better-auth:oauth-popup";
@@ -45,7 +45,8 @@ async fn start_popup(call: Call<State>) -> HandlerResult {
     let (state, now) = (&running.state, now());
     let limited = request::rate_limit(state, client, now.instant);
     let params = request::params(head.uri.query().unwrap_or_default())?;
-    let origin = params.non_empty("popupOrigin").and_then(trusted_origins::parse);
+    let origin = params.non_empty("popupOrigin").and_then(Origin::parse);
+    let origin = origin.map(|origin| origin.to_string());
     let Some(origin) = origin.as_ref().filter(|origin| state.trusted.contains(origin)) else {
         return Err(untrusted_opener(origin.as_deref()));
     };

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 use serde_json::{Map, Value};
 use space_kit::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use space_kit::rate_limit::Bucket;
+use space_kit::web::unix_seconds;
 use space_kit::{Call, Error, RequestBody, StatusCode};
 
 use crate::State;
@@ -25,14 +26,13 @@ pub(super) struct Now {
 
 /// Reads both clocks. Only endpoints do so; the code that they call takes the time as an argument.
 pub(super) fn now() -> Now {
-    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    Now { instant: Instant::now(), unix }
+    Now { instant: Instant::now(), unix: unix_seconds(SystemTime::now()) }
 }
 
 /// The same address on the service's own host, if the request came to another host name.
 pub(super) fn address_on_own_host(call: &Call<State>) -> Option<String> {
     let target = call.head.uri.path_and_query()?.as_str();
-    navigation::address_on_own_host(call.header("host")?, target, call.state.trusted.base())
+    navigation::address_on_own_host(call.header("host")?, target, &call.state.trusted)
 }
 
 /// Rejects a POST that is not JSON or that comes from an untrusted site.

@@ -11,6 +11,7 @@ use std::time::Instant;
 use ring::rand::SystemRandom;
 use space_kit::outgoing::{Connector, Pool};
 use space_kit::rate_limit::{Limiter, Rate};
+use space_kit::web::Origin;
 use space_kit::{Config, Env, Log, parse};
 
 use crate::State;
@@ -21,7 +22,7 @@ use crate::oidc::settings::ProviderSettings;
 use crate::session::replay::ReplayCache;
 use crate::session::{Lifetime, Lifetimes};
 use crate::web::cookie::CookieSettings;
-use crate::web::trusted_origins::{self, TrustedOrigins};
+use crate::web::trusted_origins::TrustedOrigins;
 
 /// The state of the service. `None` if a variable is invalid; `env` then has all problems.
 pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
@@ -35,7 +36,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let frame_ancestors = env.read(&vars::FRAME_ANCESTORS, parse_sources);
     let pool = Connector::configure(env).map(Pool::new);
     let has_provider = match (dev, &settings) {
-        (Some(true), Some(settings)) => check_dev(env, kit, settings, base.as_deref()),
+        (Some(true), Some(settings)) => check_dev(env, kit, settings, base.as_ref()),
         (Some(false), Some(settings)) if settings.is_empty() => {
             let message = "is required. A Space with hf_oauth: true sets it. Elsewhere set it together with \
                            OAUTH_CLIENT_SECRET (and OPENID_PROVIDER_URL), or set PROVIDERS, or set DEV_SIGN_IN=yes to \
@@ -57,7 +58,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     if dev {
         warn_of_dev(&log, kit);
     }
-    let secure = base.starts_with("https:");
+    let secure = base.tls;
     let providers = match settings.is_empty() {
         true => {
             vec![Provider::Dev { name: env.read(&vars::OAUTH_PROVIDER_NAME, |name| Some(name.to_owned()))? }]
@@ -65,8 +66,8 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         false => settings.into_iter().map(|one| Provider::open_id(one, &pool)).collect(),
     };
     Some(State {
-        issuer: if dev { format!("dev:{base}") } else { base.clone() },
-        trusted: TrustedOrigins::new(base, sites),
+        issuer: if dev { format!("dev:{base}") } else { base.to_string() },
+        trusted: TrustedOrigins::new(&base, sites),
         cookies: CookieSettings {
             secure,
             cross_site: secure && (kit.on_space || env.is_set(vars::SPACE_HOST.name)),
@@ -102,7 +103,7 @@ fn check_dev(
     env: &mut Env<'_>,
     kit: &Config,
     settings: &[ProviderSettings],
-    base: Option<&str>,
+    base: Option<&Origin>,
 ) -> Option<()> {
     let mut accepted = Some(());
     for (is_problem, message) in [
@@ -115,7 +116,7 @@ fn check_dev(
             "yes is not accepted together with a provider: unset OAUTH_CLIENT_ID and PROVIDERS, or unset this",
         ),
         (
-            !base.is_none_or(trusted_origins::is_loopback),
+            !base.is_none_or(Origin::is_loopback),
             "yes is accepted only if AUTH_URL is on this machine, such as http://127.0.0.1:7861",
         ),
     ] {

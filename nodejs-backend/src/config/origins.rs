@@ -1,24 +1,20 @@
 //! The service's own origin and the trusted sites.
 
+use space_kit::web::Origin;
 use space_kit::{Config, Cors, Env};
 
 use super::vars;
-use crate::web::trusted_origins;
 
 /// The service's own origin: `AUTH_URL`, else the Space's address, else (with `dev`) this machine.
-pub(super) fn base(env: &mut Env<'_>, kit: &Config, dev: bool) -> Option<String> {
-    let reachable = |text: &str| {
-        trusted_origins::parse(text)
-            .filter(|origin| origin.starts_with("https:") || trusted_origins::is_loopback(origin))
-    };
+pub(super) fn base(env: &mut Env<'_>, kit: &Config, dev: bool) -> Option<Origin> {
+    let reachable = |text: &str| Origin::parse(text).filter(|origin| origin.tls || origin.is_loopback());
     let given = env.optional(&vars::AUTH_URL, reachable);
     let space = env.optional(&vars::SPACE_HOST, |text| {
         reachable(&format!("https://{}", text.split(',').next()?.trim()))
     });
     let (given, space) = (given?, space?);
-    let local = dev
-        .then(|| format!("http://127.0.0.1:{}", kit.listen.port()))
-        .and_then(|url| trusted_origins::parse(&url));
+    let local =
+        dev.then(|| format!("http://127.0.0.1:{}", kit.listen.port())).and_then(|url| Origin::parse(&url));
     let base = given.or(space).or(local);
     if base.is_none() {
         let message = "is required outside of a Space: the address at which browsers reach this service";

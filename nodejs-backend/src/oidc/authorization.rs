@@ -1,6 +1,5 @@
 //! The authentication request (OpenID Connect Core section 3.1.2.1).
 
-use super::metadata::Metadata;
 use super::settings::{ProviderSettings, is_scope};
 use crate::flow::Flow;
 use crate::web::query;
@@ -16,7 +15,7 @@ pub(crate) struct SignInOptions {
 
 /// The address of the authentication request.
 pub(super) fn url(
-    metadata: &Metadata,
+    endpoint: &str,
     settings: &ProviderSettings,
     flow: &Flow,
     redirect_uri: &str,
@@ -42,5 +41,5 @@ pub(super) fn url(
     if let Some(hint) = options.login_hint.as_deref().filter(|hint| hint.len() <= 256) {
         pairs.push(("login_hint", hint));
     }
-    query::append(&metadata.authorization_endpoint, &pairs)
+    query::append(endpoint, &pairs)
 }

@@ -1,37 +1,39 @@
 //! This service as the client of one OpenID provider.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
-use space_kit::Error;
-use space_kit::jwks::{Location, Source, over};
+use space_kit::header::{HeaderValue, RETRY_AFTER};
+use space_kit::jwks::{Discovery, IssuerError, KeySource, fetch_over};
 use space_kit::outgoing::Pool;
+use space_kit::{Error, StatusCode};
 
 use super::authorization::{self, SignInOptions};
+use super::endpoints::Endpoints;
 use super::error::{ProviderError, unavailable, untrusted};
-use super::metadata::MetadataCache;
 use super::settings::ProviderSettings;
 use super::{id_token, token_exchange, userinfo};
 use crate::flow::Flow;
 use crate::session::user::{User, id_at};
 
+/// When to try again after unusable metadata.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// This service as the client of one OpenID provider. It fetches nothing before the first sign-in.
 pub(crate) struct Client {
     settings: ProviderSettings,
-    metadata: MetadataCache,
-    keys: Source,
+    metadata: Discovery,
+    /// They share `metadata`, so that a sign-in fetches it only once.
+    keys: KeySource,
     pool: Pool,
 }
 
 impl Client {
     /// A client that has not fetched anything yet.
     pub(super) fn new(settings: ProviderSettings, pool: &Pool) -> Client {
-        Client {
-            metadata: MetadataCache::new(settings.issuer.clone(), over(pool.clone())),
-            keys: Source::new(Location::Issuer(settings.issuer.clone()), over(pool.clone())),
-            pool: pool.clone(),
-            settings,
-        }
+        let check = |metadata: &_| Endpoints::of(metadata).map(drop);
+        let metadata = Discovery::new(settings.issuer.clone(), fetch_over(pool.clone()), check);
+        Client { keys: KeySource::discovered(metadata.clone()), metadata, pool: pool.clone(), settings }
     }
 
     /// The provider's name.
@@ -51,8 +53,8 @@ impl Client {
         options: &SignInOptions,
         now: Instant,
     ) -> Result<String, Error> {
-        let metadata = self.metadata.get(now).await?;
-        Ok(authorization::url(&metadata, &self.settings, flow, redirect_uri, options))
+        let endpoints = self.endpoints(now).await.map_err(provider_unavailable)?;
+        Ok(authorization::url(&endpoints.authorization, &self.settings, flow, redirect_uri, options))
     }
 
     /// Checks which issuer sent the response (RFC 9207 section 2.4); `iss` is its parameter of that name. Call this
@@ -67,13 +69,11 @@ impl Client {
                 Err(ProviderError::IssuerMismatch("the response is from another issuer (iss)"))
             }
             Some(_) => Ok(()),
-            None => match self.metadata.get(now).await {
-                Ok(metadata) if metadata.sends_issuer => Err(ProviderError::IssuerMismatch(
-                    "the response has no iss, although the issuer's metadata announces it",
-                )),
-                Ok(_) => Ok(()),
-                Err(error) => Err(unavailable(error.cause.clone().unwrap_or_default())),
-            },
+            None if self.endpoints(now).await.map_err(discovery_failed)?.sends_issuer => {
+                let cause = "the response has no iss, although the issuer's metadata announces it";
+                Err(ProviderError::IssuerMismatch(cause))
+            }
+            None => Ok(()),
         }
     }
 
@@ -91,17 +91,23 @@ impl Client {
         unix_now: u64,
     ) -> Result<User, ProviderError> {
         let (settings, pool) = (&self.settings, &self.pool);
-        let metadata = self.metadata.get(now).await;
-        let metadata = metadata.map_err(|error| unavailable(error.cause.clone().unwrap_or_default()))?;
+        let endpoints = self.endpoints(now).await.map_err(discovery_failed)?;
+        let endpoint = &endpoints.token;
         let tokens =
-            token_exchange::exchange(pool, settings, &metadata, code, &flow.verifier, redirect_uri).await?;
+            token_exchange::exchange(pool, settings, endpoint, code, &flow.verifier, redirect_uri).await?;
         let id_token = &tokens.id_token;
         let mut claims = id_token::verify(&self.keys, settings, id_token, &flow.nonce, now, unix_now).await?;
-        if let Some(endpoint) = &metadata.userinfo_endpoint {
+        if let Some(endpoint) = &endpoints.userinfo {
             let more = userinfo::fetch(pool, endpoint, &tokens.access_token).await?;
             claims = userinfo::merge(claims, more)?;
         }
         self.identify(&claims).ok_or_else(|| untrusted("the claims have no usable sub"))
+    }
+
+    async fn endpoints(&self, now: Instant) -> Result<Endpoints, IssuerError> {
+        let metadata = self.metadata.metadata(now).await?;
+        // The metadata has passed this check already.
+        Endpoints::of(&metadata).map_err(|error| IssuerError { retry_after: PAUSE, cause: error.into() })
     }
 
     fn identify(&self, claims: &Map<String, Value>) -> Option<User> {
@@ -110,4 +116,16 @@ impl Client {
             false => id_at(&self.settings.issuer, subject),
         })
     }
+}
+
+/// 502 for a sign-in that cannot start. Only the log gets the cause.
+fn provider_unavailable(error: IssuerError) -> Error {
+    let message = "the sign-in provider cannot be reached; try again in a few seconds";
+    Error::new(StatusCode::BAD_GATEWAY, "provider_unavailable", message)
+        .header(RETRY_AFTER, HeaderValue::from(error.retry_after.as_secs()))
+        .cause(format_args!("OpenID discovery: {error}"))
+}
+
+fn discovery_failed(error: IssuerError) -> ProviderError {
+    unavailable(format!("OpenID discovery: {error}"))
 }

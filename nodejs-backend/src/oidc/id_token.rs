@@ -3,17 +3,14 @@
 use std::fmt;
 use std::time::Instant;
 
-use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
-use space_kit::jwks::Source;
-use space_kit::jwt::{Expected, Fault, Token};
+use space_kit::jwks::{KeySource, VerifyError};
+use space_kit::jwt::{CLOCK_SKEW, Expected, Token, TokenError};
+use space_kit::web::constant_time_eq;
 
 use super::error::{ProviderError, unavailable, untrusted};
 use super::settings::ProviderSettings;
 use crate::flow;
-
-/// The accepted difference between the provider's clock and ours, in seconds.
-const SKEW: f64 = 60.0;
 
 /// Verifies an ID token and returns its claims: the provider must have signed it for this client and for this sign-in.
 /// `now` is the monotonic time, `unix_now` the Unix time in seconds.
@@ -22,35 +19,29 @@ const SKEW: f64 = 60.0;
 ///
 /// `Untrusted` if a check fails, `Unavailable` if the provider's keys cannot be fetched.
 pub(super) async fn verify(
-    keys: &Source,
+    keys: &KeySource,
     settings: &ProviderSettings,
     text: &str,
     nonce: &str,
     now: Instant,
     unix_now: u64,
 ) -> Result<Map<String, Value>, ProviderError> {
-    let no_keys = |error: space_kit::Error| unavailable(error.cause.clone().unwrap_or_default());
     let token = Token::parse(text).map_err(rejected)?;
     if token.is_access_token() {
         return Err(untrusted("the ID token is invalid: its typ is that of an access token"));
     }
-    let set = keys.keys(now).await.map_err(no_keys)?;
-    let verified = match token.verify(&set) {
-        // The provider may have a newer key.
-        Err(Fault::NoKey) => {
-            let set = keys.keys_after(&set, now).await.map_err(no_keys)?;
-            token.verify(&set)
-        }
-        outcome => outcome,
-    };
+    let verified = keys.verify(&token, now).await.map_err(|error| match error {
+        VerifyError::Token(error) => rejected(error),
+        VerifyError::Issuer(error) => unavailable(format!("keys of the issuer: {error}")),
+    })?;
     let expected = Expected { issuer: settings.issuer.clone(), audience: settings.client_id.clone() };
-    let holder = verified.map_err(rejected)?.holder(&expected, unix_now).map_err(rejected)?;
+    let holder = verified.holder(&expected, unix_now).map_err(rejected)?;
     check_flow(holder.claims(), nonce, unix_now).map_err(untrusted)?;
     Ok(holder.claims().clone())
 }
 
-fn rejected(fault: Fault) -> ProviderError {
-    untrusted(format!("the ID token is invalid: {}", fault.message()))
+fn rejected(error: TokenError) -> ProviderError {
+    untrusted(format!("the ID token is invalid: {error}"))
 }
 
 /// Why an ID token does not belong to this sign-in.
@@ -85,20 +76,14 @@ pub(crate) fn check_flow(
     now: u64,
 ) -> Result<(), FlowMismatchError> {
     let issued = claims.get("iat").and_then(Value::as_f64).unwrap_or(0.0);
-    if issued + (flow::LIFETIME as f64) + SKEW < now as f64 {
+    if issued + ((flow::LIFETIME + CLOCK_SKEW) as f64) < now as f64 {
         return Err(FlowMismatchError::TooOld);
     }
     match claims.get("nonce").and_then(Value::as_str) {
-        Some(found) if is_same(found, nonce) => Ok(()),
+        Some(found) if constant_time_eq(found.as_bytes(), nonce.as_bytes()) => Ok(()),
         Some(_) => Err(FlowMismatchError::OtherNonce),
         None => Err(FlowMismatchError::NoNonce),
     }
-}
-
-/// Whether two secrets are equal. The time that this takes does not depend on where they differ.
-fn is_same(one: &str, other: &str) -> bool {
-    let hash = |text: &str| digest(&SHA256, text.as_bytes());
-    hash(one).as_ref() == hash(other).as_ref()
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 
 mod authorization;
 mod client;
+mod endpoints;
 mod error;
 mod fetch;
 mod id_token;
-mod metadata;
 mod provider;
 pub(crate) mod settings;
 mod token_exchange;

@@ -9,7 +9,6 @@ use space_kit::{Method, StatusCode};
 
 use super::error::{ProviderError, unavailable, untrusted};
 use super::fetch;
-use super::metadata::Metadata;
 use super::settings::{ClientAuth, ProviderSettings};
 use crate::web::query;
 
@@ -27,7 +26,7 @@ pub(super) struct ProviderTokens {
 pub(super) async fn exchange(
     pool: &Pool,
     settings: &ProviderSettings,
-    metadata: &Metadata,
+    endpoint: &str,
     code: &str,
     verifier: &str,
     redirect_uri: &str,
@@ -51,7 +50,7 @@ pub(super) async fn exchange(
         (None, _) => form.push(("client_id", &settings.client_id)),
     }
     let body = query::encode(&form);
-    match fetch::send(pool, Method::POST, &metadata.token_endpoint, headers, body).await? {
+    match fetch::send(pool, Method::POST, endpoint, headers, body).await? {
         (StatusCode::OK, Some(document)) => tokens(&document),
         (StatusCode::OK, None) => Err(unavailable("the token response is not a JSON object")),
         (status, document) if status.is_client_error() => {

@@ -4,9 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{Context, SHA256};
 use serde_json::{Map, Value};
+use space_kit::jwt::is_subject;
 
-/// The longest subject, in bytes (OpenID Connect Core section 2).
-pub(crate) const MAX_SUBJECT: usize = 255;
 /// The longest name, in characters and in bytes. A longer name is truncated.
 const MAX_NAME: (usize, usize) = (120, 240);
 /// The longest e-mail address and picture URL, in bytes. A longer one is omitted.
@@ -49,11 +48,6 @@ impl User {
     }
 }
 
-/// Whether a subject has 1 to 255 bytes and no control characters.
-pub(crate) fn is_subject(subject: &str) -> bool {
-    (1..=MAX_SUBJECT).contains(&subject.len()) && !subject.chars().any(char::is_control)
-}
-
 /// The user id at an additional provider: 32 characters that depend only on issuer and subject, so that two providers
 /// never give the same id to two people.
 pub(crate) fn id_at(issuer: &str, subject: &str) -> String {
@@ -91,6 +85,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+    use space_kit::jwt::MAX_SUBJECT;
 
     fn user(claims: Value) -> Option<User> {
         User::from_claims(claims.as_object().unwrap(), str::to_owned)

@@ -79,10 +79,13 @@ pub(crate) fn check_origin(source: Source<'_>, trusted: &TrustedOrigins) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use space_kit::web::Origin;
 
     fn check(origin: Option<&str>, fetch_site: Option<&str>, cookies: bool) -> Result<(), CrossSiteError> {
-        let trusted =
-            TrustedOrigins::new("https://auth.example".to_owned(), vec!["https://site.example".to_owned()]);
+        let trusted = TrustedOrigins::new(
+            &Origin::parse("https://auth.example").unwrap(),
+            vec!["https://site.example".to_owned()],
+        );
         check_json(Source { content_type: Some("application/json"), origin, fetch_site, cookies }, &trusted)
     }
 
@@ -136,7 +139,7 @@ mod tests {
 
     #[test]
     fn only_json_is_accepted() {
-        let trusted = TrustedOrigins::new("https://auth.example".to_owned(), vec![]);
+        let trusted = TrustedOrigins::new(&Origin::parse("https://auth.example").unwrap(), vec![]);
         for (content_type, outcome) in [
             (Some("application/json"), Ok(())),
             (Some("Application/JSON; charset=utf-8"), Ok(())),

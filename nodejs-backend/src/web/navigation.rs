@@ -3,7 +3,8 @@
 use space_kit::header::{ACCEPT, HeaderMap, HeaderName};
 use space_kit::{Error, StatusCode};
 
-use super::{query, trusted_origins};
+use super::query;
+use super::trusted_origins::TrustedOrigins;
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -52,15 +53,13 @@ pub(crate) fn require_navigation(headers: &HeaderMap) -> Result<(), Error> {
     Err(Error::new(StatusCode::FORBIDDEN, "not_a_navigation", message))
 }
 
-/// The same `target` (path and query) on the service's own origin `base`, if the request came to another host name.
-/// Cookies belong to one host name, so a sign-in that starts on another one would not find its cookie again. The port
+/// The same `target` (path and query) on the service's own origin, if the request came to another host name. Cookies belong to one host name, so a sign-in that starts on another one would not find its cookie again. The port
 /// is ignored, because cookies do not depend on it.
-pub(crate) fn address_on_own_host(host: &str, target: &str, base: &str) -> Option<String> {
+pub(crate) fn address_on_own_host(host: &str, target: &str, trusted: &TrustedOrigins) -> Option<String> {
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let moved = query.split(['&', '=']).any(|part| part == MOVED);
-    let own = trusted_origins::host(base);
-    if moved || trusted_origins::host(host).eq_ignore_ascii_case(own) {
+    if moved || trusted.is_own_host(host) {
         return None;
     }
-    Some(query::append(&format!("{base}{target}"), &[(MOVED, "1")]))
+    Some(query::append(&format!("{}{target}", trusted.base()), &[(MOVED, "1")]))
 }

@@ -125,3 +125,13 @@ fn the_provider_gets_no_request_before_the_first_sign_in() {
     }
     assert_eq!(provider.count("/.well-known/openid-configuration"), 0);
 }
+
+#[test]
+fn a_first_sign_in_fetches_the_metadata_and_the_keys_once() {
+    let provider = MockProvider::start();
+    let service = start(&provider, &[]);
+    for _ in 0..2 {
+        assert_eq!(Browser::default().sign_in(&service, &provider).header("location"), "/done");
+        assert_eq!((provider.count(DISCOVERY), provider.count("/jwks")), (1, 1));
+    }
+}

@@ -1,8 +1,7 @@
 //! Tokens for other backends.
 
 use serde_json::Value;
-use space_kit::jwks::KeySet;
-use space_kit::jwt::{Expected, Token};
+use space_kit::jwt::{Expected, KeySet, Token};
 use space_kit::testing::Process;
 
 use crate::browser::{BASE, Browser, SECRET, start};
@@ -18,7 +17,7 @@ fn token(service: &Process, ann: &mut Browser) -> String {
 fn subject(token: &str, keys: &Process, issuer: &str) -> Option<String> {
     let keys = KeySet::parse(&keys.get("/api/auth/jwks").body).unwrap();
     let expected = Expected { issuer: issuer.to_owned(), audience: BASE.to_owned() };
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = space_kit::web::unix_seconds(std::time::SystemTime::now());
     let token = Token::parse(token).unwrap();
     Some(token.verify(&keys).ok()?.holder(&expected, now).unwrap().subject.to_owned())
 }
