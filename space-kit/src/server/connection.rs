@@ -23,7 +23,7 @@ use crate::server::handle::Handler;
 use crate::server::render::Server;
 use crate::server::shutdown::Guard;
 use crate::server::trim;
-use crate::service::error::{Error, Refusal};
+use crate::service::error::{Error, RequestError};
 use crate::settings::config::Config;
 
 /// The longest request head, in bytes. It also bounds hyper's buffers, and so the memory of a connection.
@@ -56,7 +56,7 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
     let limit = server.kit().config.max_connections;
     if server.kit().metrics.connections.get() > limit as u64 {
         drop(open_now); // it takes nobody's place while it is told
-        let refused = refuse(&server, stream, peer, Refusal::TooManyConnections(limit));
+        let refused = refuse(&server, stream, peer, RequestError::TooManyConnections(limit));
         return Box::pin(refused).await; // apart from here on what is rare: it would be part of each connection's task
     }
     let (mut conn, state) = open(&server, stream, peer);
@@ -103,15 +103,15 @@ async fn take_leave<S: Send + Sync + 'static>(
         End::Closed(Err(error)) if error.is_parse() => {
             failed("malformed request", &error);
             let refusal = match error.is_parse_too_large() {
-                true => Refusal::HeadTooLarge(MAX_HEAD_BYTES),
-                false => Refusal::Malformed(
+                true => RequestError::HeadTooLarge(MAX_HEAD_BYTES),
+                false => RequestError::Malformed(
                     "this is no HTTP/1.1 request: its request line or a header is malformed",
                 ),
             };
             refuse(server, stream, peer, refusal).await;
         }
         End::Late(Phase::Head) => {
-            refuse(server, stream, peer, Refusal::HeadTimeout(server.kit().config.header_timeout)).await;
+            refuse(server, stream, peer, RequestError::HeadTimeout(server.kit().config.header_timeout)).await;
         }
         End::Closed(Ok(())) if lingering => linger(stream).await,
         End::Closed(Ok(())) | End::Late(_) => {}
@@ -124,7 +124,7 @@ async fn refuse<S: Send + Sync + 'static>(
     server: &Server<S>,
     mut stream: TcpStream,
     peer: IpAddr,
-    refusal: Refusal,
+    refusal: RequestError,
 ) {
     let id = server.kit().ids.fresh();
     let shown = id.clone();

@@ -20,7 +20,7 @@ use crate::server::track::{Track, Tracked};
 use crate::service::body::Body;
 use crate::service::call::{Call, HandlerResult, Reply};
 use crate::service::client::{self, X_REQUEST_ID};
-use crate::service::error::{Error, Refusal};
+use crate::service::error::{Error, RequestError};
 use crate::service::probes;
 use crate::service::request_body::RequestBody;
 use crate::service::respond;
@@ -95,10 +95,10 @@ fn dispatch<S: Send + Sync + 'static>(
     head: &Parts,
     length: u64,
     track: &mut Track<S>,
-) -> Result<Option<&'static Route<S>>, Refusal> {
+) -> Result<Option<&'static Route<S>>, RequestError> {
     if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
         let what = "an HTTP/1.1 request has exactly one Host header (RFC 9112 section 3.2)";
-        return Err(Refusal::Malformed(what));
+        return Err(RequestError::Malformed(what));
     }
     if head.method == Method::OPTIONS {
         return Ok(None);
@@ -108,11 +108,11 @@ fn dispatch<S: Send + Sync + 'static>(
             (track.route, track.probe) = (Some(at), route.probe);
             route
         }
-        Found::OtherMethods(allow) => return Err(Refusal::MethodNotAllowed(allow)),
-        Found::Nothing => return Err(Refusal::NotFound),
+        Found::OtherMethods(allow) => return Err(RequestError::MethodNotAllowed(allow)),
+        Found::Nothing => return Err(RequestError::NotFound),
     };
     if length > server.kit().config.max_body_bytes as u64 {
-        return Err(Refusal::BodyTooLarge(server.kit().config.max_body_bytes));
+        return Err(RequestError::BodyTooLarge(server.kit().config.max_body_bytes));
     }
     Ok(Some(route))
 }
@@ -141,7 +141,7 @@ fn metrics<S: Send + Sync>(server: &Server<S>) -> Response<Body> {
 /// The answer to OPTIONS: a preflight's permissions, or just what the path takes.
 fn options<S: Send + Sync + 'static>(server: &Server<S>, head: &Parts) -> Reply {
     let Some(allow) = route::allow(server.service.routes(), head.uri.path()) else {
-        return Error::from(Refusal::NotFound).into();
+        return Error::from(RequestError::NotFound).into();
     };
     let allow = HeaderValue::try_from(allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
     let mut response = respond::no_content();
@@ -164,8 +164,8 @@ async fn answer_in_time<S: Send + Sync + 'static>(
     });
     let answer = tokio::time::timeout(limit, caught).await.unwrap_or_else(|_| {
         Err(match track.state.body_pending() {
-            true => Refusal::BodyTimeout(limit),
-            false => Refusal::RequestTimeout(limit),
+            true => RequestError::BodyTimeout(limit),
+            false => RequestError::RequestTimeout(limit),
         }
         .into())
     });
@@ -177,7 +177,7 @@ async fn answer_in_time<S: Send + Sync + 'static>(
 fn catch<S: Send + Sync, T>(track: &mut Track<S>, run: impl FnOnce() -> T) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
         track.panicked(&*payload);
-        Error::from(Refusal::Panic)
+        Error::from(RequestError::Panic)
     })
 }
 

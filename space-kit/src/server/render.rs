@@ -93,7 +93,7 @@ impl<S: Send + Sync + 'static> Server<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::error::Refusal;
+    use crate::service::error::RequestError;
     use crate::settings::env::Env;
 
     static SERVICE: Service<()> = Service {
@@ -120,13 +120,13 @@ mod tests {
         let unset = |_: &str| None;
         let config = Config::read(&mut Env::new(&unset, &[])).unwrap();
         let server = Server::new(&SERVICE, (), config);
-        let answer = server.error_response(&Refusal::TooManyConnections(1).into());
+        let answer = server.error_response(&RequestError::TooManyConnections(1).into());
         assert_eq!(answer.status(), 429);
         assert_eq!(answer.headers()["x-code"], "too_many_connections");
-        assert_eq!(server.error_response(&Refusal::NotFound.into()).status(), 404);
+        assert_eq!(server.error_response(&RequestError::NotFound.into()).status(), 404);
 
         let id = HeaderValue::from_static("an-id");
-        let (status, wire) = server.wire_refusal(&Refusal::TooManyConnections(1).into(), id);
+        let (status, wire) = server.wire_refusal(&RequestError::TooManyConnections(1).into(), id);
         let wire = String::from_utf8(wire).unwrap();
         assert_eq!(status, 429);
         assert!(wire.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{wire}");

@@ -57,14 +57,14 @@ impl Var {
 
 /// One variable that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct SettingError {
     /// The variable's name.
     pub name: &'static str,
     /// What was given and what is accepted; for a secret without the value.
     pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.message)
     }
@@ -74,7 +74,7 @@ impl fmt::Display for Problem {
 pub struct Env<'a> {
     lookup: &'a Lookup<'a>,
     defaults: Defaults,
-    problems: Vec<Problem>,
+    problems: Vec<SettingError>,
 }
 
 /// Defaults that replace those of the table, by name.
@@ -139,11 +139,11 @@ impl<'a> Env<'a> {
 
     /// Records a problem that no single value's parser can see, such as two variables at odds.
     pub fn problem(&mut self, var: &'static Var, message: String) {
-        self.problems.push(Problem { name: var.name, message });
+        self.problems.push(SettingError { name: var.name, message });
     }
 
     /// Everything that was wrong, in the order it was read.
-    pub fn into_problems(self) -> Vec<Problem> {
+    pub fn into_problems(self) -> Vec<SettingError> {
         self.problems
     }
 
