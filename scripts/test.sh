@@ -134,7 +134,7 @@ peers() {
 benches_run() { # each bench once, with its result looked at, untimed; and what measures ships nothing of what is measured
     local at=(--manifest-path benches/Cargo.toml --locked)
     cargo test "${at[@]}" --bench criterion --quiet &&
-        ! cargo tree "${at[@]}" --edges normal --prefix none | grep -E '^(space-kit|[a-z]+-backend) '
+        ! cargo tree "${at[@]}" --edges normal --prefix none | grep -E '^(space-[a-z]+|[a-z]+-backend) '
 }
 
 supply_chain() {
