@@ -1,4 +1,4 @@
-# Linked first: where the tables for unwinding begin, for the crate `unwinding`. Like crtbegin.o, which is not linked.
+# Linked first: the start of the unwinding tables, for the crate `unwinding`. crtbegin.o, which is not linked, does the same.
         .globl  __eh_frame
         .hidden __eh_frame
         .section .eh_frame, "a", @progbits

@@ -1,10 +1,10 @@
-# pthread_setname_np(3) for the calling thread, the only one that std names. musl's brings the whole of printf with
-# it, for a path under /proc: 12 KB.
+# pthread_setname_np(3) for the calling thread, the only one that std names. musl's formats a path under /proc, which
+# links all of printf: 12 KB.
         .intel_syntax noprefix
         .globl  pthread_setname_np
         .type   pthread_setname_np, @function
         .text
-pthread_setname_np:                             # rsi: the name, of which Linux takes 15 bytes
+pthread_setname_np:                             # rsi: the name, of which Linux keeps 15 bytes
         mov     edi, 15                         # PR_SET_NAME
         mov     eax, 157                        # prctl
         syscall

@@ -134,7 +134,7 @@ peers() {
 benches_run() { # runs each bench once, untimed, with its assertions; and the harness links no workspace crate
     local at=(--manifest-path benches/Cargo.toml --locked)
     cargo test "${at[@]}" --bench criterion --quiet &&
-        ! cargo tree "${at[@]}" --edges normal --prefix none | grep -E '^(space-kit|[a-z]+-backend) '
+        ! cargo tree "${at[@]}" --edges normal --prefix none | grep -E '^(space-[a-z]+|[a-z]+-backend) '
 }
 
 supply_chain() {
