@@ -59,10 +59,6 @@ pub(crate) const CLOCK_EDGES: &[(&str, &str)] = &[
         "nodejs-backend/src/config",
         "makes the state: keys of hash maps, the random generator, a secret for development",
     ),
-    (
-        "nodejs-backend/src/oidc/metadata.rs",
-        "a failed fetch pauses from its end, not from the request that began it",
-    ),
 ];
 
 /// The files and folders of what ships that may look at the process's environment and arguments by `std::env`.
