@@ -33,7 +33,7 @@ fn a_stream_ends_with_its_client() {
     drop(stream);
     let line = fields(&process.log("/stream"));
     assert_eq!((line["status"].as_u64(), line["bytes"].as_u64()), (Some(200), Some(6)));
-    assert_eq!(line["aborted"], "the answer was not sent to its end");
+    assert_eq!(line["aborted"], "the response was not sent completely");
     assert_nothing_is_under_way(&process);
 }
 
@@ -55,7 +55,7 @@ fn a_body_that_breaks_off_ends_the_handler_that_reads_it() {
     read_chunk(&mut stream).unwrap();
     stream.get_mut().write_all(b"5\r\ntw").unwrap();
     drop(stream);
-    assert_eq!(fields(&process.log("/relay"))["aborted"], "the answer was not sent to its end");
+    assert_eq!(fields(&process.log("/relay"))["aborted"], "the response was not sent completely");
     assert_nothing_is_under_way(&process);
 }
 

@@ -45,7 +45,7 @@ fn a_panic_in_the_body_sends_what_was_made_and_cuts_the_connection() {
     assert_eq!(rest(&mut stream), b"");
     let line = fields(&process.log("/panic/body"));
     assert_eq!(line["cause"], "panic: in the body");
-    assert_eq!(line["aborted"], "the answer was not sent to its end");
+    assert_eq!(line["aborted"], "the response was not sent completely");
 }
 
 #[test]
