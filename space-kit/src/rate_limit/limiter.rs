@@ -191,7 +191,7 @@ mod tests {
         let busy = Bucket::Key("busy");
         while limiter.take(busy, start).admitted {}
         for number in 0..1_000_000 {
-            assert!(limiter.take(numbered(number), start).admitted, "a newcomer is never refused");
+            assert!(limiter.take(numbered(number), start).admitted, "a new client is always admitted");
             assert!(number % 1000 != 0 || !limiter.take(busy, start).admitted);
         }
         let groups = limiter.groups.into_inner().unwrap();

@@ -81,7 +81,7 @@ impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Ha
                     Call { head, body, id, client, running: server.running.clone(), pattern: route.path };
                 catch(&mut track, || handle(server, route, call)).unwrap_or_else(Reply::from)
             }
-            Err(refusal) => Error::from(refusal).into(),
+            Err(error) => Error::from(error).into(),
         };
         match reply {
             Reply::Now(answer) => Responding::Ready(Some(finish(answer, origin, track))),
@@ -124,7 +124,7 @@ fn handle<S: Send + Sync>(server: &Server<S>, route: &Route<S>, call: Call<S>) -
         Action::Handler(handler) => handler(call),
         Action::Metrics => match probes::may_read_metrics(&call) {
             Ok(()) => metrics(server).into(),
-            Err(refusal) => Error::from(refusal).into(),
+            Err(error) => Error::from(error).into(),
         },
         Action::OpenApi => respond::json_text(server.service.openapi).into(),
     }

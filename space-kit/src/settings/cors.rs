@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_that_browsers_write_differently_is_refused() {
+    fn an_origin_that_browsers_write_differently_is_rejected() {
         for rejected in [
             "https://site.example:0443",
             "https://site.example:",
