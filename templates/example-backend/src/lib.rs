@@ -53,7 +53,7 @@ fn render(error: &Error, _: &mut HeaderMap) -> space_kit::Bytes {
 }
 
 async fn greet(call: Call<State>) -> HandlerResult {
-    let state = &call.state;
+    let state = &call.running.state; // so that `call.body` can be moved
     if let Some(key) = &state.key {
         let given = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         // In constant time: how long it takes must not tell how much of a key was right.
