@@ -66,7 +66,7 @@ fn a_complete_response_is_not_logged_as_aborted() {
 fn the_cause_of_a_failure_is_only_in_the_log() {
     let process = start(&[]);
     let reply = process.get("/fail");
-    assert_eq!((reply.status, reply.json()["message"].as_str()), (502, Some("the upstream did not answer")));
+    assert_eq!((reply.status, reply.json()["message"].as_str()), (502, Some("the upstream did not respond")));
     assert!(!reply.text().contains("hf_x"), "{}", reply.text());
     let line = fields(&process.log("/fail"));
     assert_eq!(
