@@ -1,11 +1,12 @@
-// A certificate authority that lives for one test run, and a certificate of its for the test's hosts.
+// A certificate authority for one test run, and its certificate for the hosts of the tests. Both are deleted at the end.
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 
 export function certificates(hosts) {
   const dir = mkdtempSync(path.join(tmpdir(), "signin-certificates-"))
+  process.on("exit", () => rmSync(dir, { recursive: true, force: true }))
   const at = name => path.join(dir, name)
   const openssl = (...args) => execFileSync("openssl", args, { stdio: ["ignore", "ignore", "pipe"] })
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
