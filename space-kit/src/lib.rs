@@ -39,7 +39,9 @@ pub use server::task;
 pub use service::body::{Body, BoxError, Sender};
 pub use service::call::{Call, HandlerResult, Reply};
 pub use service::description::Service;
-pub use service::error::{Error, Refusal};
+/// The former name of [`RequestError`].
+pub use service::error::RequestError as Refusal;
+pub use service::error::{Error, RequestError};
 pub use service::request_body::RequestBody;
 pub use service::route::Route;
 pub use service::running::{Clock, Kit, Running};

@@ -1,4 +1,4 @@
-//! Bodies: what comes in, with its limit, and what goes out, either whole or as it is made.
+//! Response bodies: complete ones, and ones that are written while they are sent.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -25,14 +25,14 @@ impl Body {
         Body(Kind::Whole(Bytes::new()))
     }
 
-    /// A body that is passed on as another one gives it.
+    /// A body that forwards another one frame by frame.
     pub fn stream(body: impl HttpBody<Data = Bytes, Error = BoxError> + Send + 'static) -> Body {
         Body(Kind::Stream(Box::pin(body)))
     }
 
-    /// A body that `produce` writes chunk by chunk. It runs only as fast as the client reads, and is
-    /// dropped, wherever it waits, when the client goes away. An error aborts the connection, so that a
-    /// cut answer never looks whole.
+    /// A body that `produce` writes chunk by chunk. It runs only as fast as the client reads, and is dropped at its
+    /// current await when the client disconnects. An error aborts the connection, so that a truncated response never
+    /// looks complete.
     pub fn produce<F>(produce: impl FnOnce(Sender) -> F) -> Body
     where
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -80,12 +80,12 @@ impl HttpBody for Body {
     }
 }
 
-/// Takes the chunks of [`Body::produce`].
+/// Sends the chunks of [`Body::produce`].
 #[derive(Default)]
 pub struct Sender(Arc<Mutex<Bytes>>);
 
 impl Sender {
-    /// Hands over one chunk and waits until it was taken. An empty chunk is nothing.
+    /// Sends one chunk and waits until the connection has taken it. An empty chunk is ignored.
     pub async fn send(&mut self, chunk: impl Into<Bytes>) {
         *self.lock() = chunk.into();
         // The body polls this again only after it took the chunk, so no waker is needed.
@@ -102,7 +102,7 @@ type Produced = dyn Future<Output = Result<(), BoxError>> + Send;
 struct Producer {
     slot: Sender,
     future: Option<Pin<Box<Produced>>>,
-    /// An error that waits until the chunk before it was taken.
+    /// An error that is held back until the chunk before it is taken.
     failed: Option<BoxError>,
 }
 
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_come_in_order_and_then_the_end() {
+    fn chunks_arrive_in_order_and_then_the_end() {
         let body = Body::produce(|mut sender| async move {
             for chunk in ["one", "", "two"] {
                 sender.send(chunk).await;
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_beside_a_chunk_that_waits_is_not_lost() {
+    fn an_error_after_an_untaken_chunk_is_not_lost() {
         let body = Body::produce(|mut sender| async move {
             tokio::select! {
                 biased;

@@ -1,4 +1,4 @@
-//! What a handler gets and what it gives back.
+//! What a handler receives and returns.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use crate::service::pattern;
 use crate::service::request_body::RequestBody;
 use crate::service::running::Running;
 
-/// One request on its way through a handler.
+/// One request, as a handler receives it.
 pub struct Call<S: 'static> {
     /// Method, URI and headers.
     pub head: Parts,
@@ -24,16 +24,16 @@ pub struct Call<S: 'static> {
     pub body: RequestBody,
     /// The request's id, returned in `x-request-id`.
     pub id: HeaderValue,
-    /// The client's address, as `TRUSTED_PROXY_HOPS` lets it be known.
+    /// The client's address, determined with `TRUSTED_PROXY_HOPS`.
     pub client: IpAddr,
-    /// What all requests share: the service's state, and the kit's configuration, log and metrics. A call derefs to
-    /// it, so that a handler reads `call.state` and `call.kit`; what outlives the call clones this.
+    /// What all requests share: the service's state, and the kit's configuration, log and metrics. A call derefs to it,
+    /// so a handler writes `call.state` and `call.kit`; code that outlives the call clones this.
     pub running: Arc<Running<S>>,
     pub(crate) pattern: &'static str,
 }
 
 impl<S> Call<S> {
-    /// The segment at `{name}` in the route's path, as it was sent (percent-encoding kept).
+    /// The segment at `{name}` in the route's path, still percent-encoded.
     pub fn param(&self, name: &str) -> Option<&str> {
         pattern::param(self.pattern, self.head.uri.path(), name)
     }
@@ -44,6 +44,7 @@ impl<S> Call<S> {
     }
 }
 
+/// For `call.state` and `call.kit`.
 impl<S> Deref for Call<S> {
     type Target = Running<S>;
 
@@ -55,18 +56,18 @@ impl<S> Deref for Call<S> {
 /// A finished response, or the error that the service renders.
 pub type HandlerResult = Result<Response<Body>, Error>;
 
-/// An answer that is there already, or one to wait for (within `REQUEST_TIMEOUT`).
+/// What a handler returns: a result that is ready, or a future that must finish within `REQUEST_TIMEOUT`.
 pub enum Reply {
-    /// Ready: no allocation, no timer.
+    /// Ready: without an allocation or a timer.
     Now(HandlerResult),
-    /// To be awaited.
+    /// The server awaits it.
     Later(Pin<Box<dyn Future<Output = HandlerResult> + Send>>),
 }
 
 impl Reply {
-    /// An answer that an async function makes.
-    pub fn later(answer: impl Future<Output = HandlerResult> + Send + 'static) -> Reply {
-        Reply::Later(Box::pin(answer))
+    /// The result of an async function.
+    pub fn later(result: impl Future<Output = HandlerResult> + Send + 'static) -> Reply {
+        Reply::Later(Box::pin(result))
     }
 }
 
@@ -77,8 +78,8 @@ impl From<Response<Body>> for Reply {
 }
 
 impl From<HandlerResult> for Reply {
-    fn from(answer: HandlerResult) -> Reply {
-        Reply::Now(answer)
+    fn from(result: HandlerResult) -> Reply {
+        Reply::Now(result)
     }
 }
 

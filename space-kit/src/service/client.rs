@@ -1,4 +1,4 @@
-//! Whom a request comes from: the client's address, and the request's id.
+//! Where a request comes from: the client's address, and the request id.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -7,22 +7,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// The header that carries a request's id, both ways.
+/// The header of the request id, in requests and responses.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The client's address: the peer, or the `X-Forwarded-For` entry that the outermost of `hops` trusted
-/// proxies wrote (counted from the right; entries further left are the client's own words).
+/// The client's address: the peer, or the `X-Forwarded-For` entry that the outermost of `hops` trusted proxies wrote.
+/// Entries are counted from the right, because the client can forge those further left.
 pub fn address(headers: &HeaderMap, peer: IpAddr, hops: u8) -> IpAddr {
-    // Bytes, not text: an entry that is no text must not make the ones after it count as further left.
+    // Bytes, not text: an entry that is not UTF-8 must still count as one entry.
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
     let from_the_right = lines.flat_map(|line| line.as_bytes().rsplit(|&b| b == b','));
     let entry = from_the_right.take(usize::from(hops)).last();
     entry.and_then(|entry| parse_entry(str::from_utf8(entry).ok()?.trim_ascii())).unwrap_or(peer)
 }
 
-/// Whether the request was forwarded by some proxy, trusted or not.
+/// Whether a proxy forwarded the request, trusted or not.
 pub fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(hyper::header::FORWARDED)
 }
@@ -35,13 +35,13 @@ pub fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// An address with or without a port, as proxies write it: `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]:5`.
+/// An address with or without a port, in the forms that proxies write: `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]:5`.
 fn parse_entry(entry: &str) -> Option<IpAddr> {
     let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
     bare.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-/// Makes ids that are unique over processes: hashes of a counter under a random key of this process.
+/// Makes request ids that are unique across processes: hashes of a counter under a random key of this process.
 #[derive(Debug, Default)]
 pub struct RequestIds {
     key: RandomState,
@@ -49,12 +49,12 @@ pub struct RequestIds {
 }
 
 impl RequestIds {
-    /// The id that the client sent, if it is 1 to 128 characters of `A-Z a-z 0-9 . _ : ; = -`; else a new
-    /// one of 32 hexadecimal digits.
+    /// The id that the client sent, if it is 1 to 128 characters of `A-Z a-z 0-9 . _ : ; = -`; otherwise a new one of 32
+    /// hexadecimal digits.
     pub fn of(&self, headers: &HeaderMap) -> HeaderValue {
-        let sane = |b: &u8| b.is_ascii_alphanumeric() || b"._:;=-".contains(b);
+        let valid = |b: &u8| b.is_ascii_alphanumeric() || b"._:;=-".contains(b);
         match headers.get(X_REQUEST_ID) {
-            Some(id) if (1..=128).contains(&id.len()) && id.as_bytes().iter().all(sane) => id.clone(),
+            Some(id) if (1..=128).contains(&id.len()) && id.as_bytes().iter().all(valid) => id.clone(),
             _ => self.fresh(),
         }
     }
@@ -63,7 +63,7 @@ impl RequestIds {
     pub fn fresh(&self) -> HeaderValue {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
         let bits = u128::from(self.key.hash_one(count)) << 64 | u128::from(self.key.hash_one(!count));
-        // By hand: with `format!` an id was 2 % of a proxied request.
+        // Without `format!`, which took 2 % of the time of a proxied request.
         let mut digits = [0; 32];
         for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(bits.to_be_bytes()) {
             *pair = [hexadecimal(byte >> 4), hexadecimal(byte & 15)];
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_entry_on_the_left_is_not_believed() {
+    fn a_forged_entry_on_the_left_is_not_trusted() {
         let peer = IpAddr::from([10, 0, 0, 1]);
         let chain = headers("x-forwarded-for", &["6.6.6.6, 5.5.5.5", "[2001:db8::1]:4711"]);
         assert_eq!(address(&chain, peer, 0), peer);
@@ -102,18 +102,18 @@ mod tests {
     }
 
     #[test]
-    fn only_a_sane_request_id_is_kept() {
+    fn only_a_valid_request_id_is_kept() {
         let ids = RequestIds::default();
         assert_eq!(ids.of(&headers("x-request-id", &["Root=1-67;a.b"])), "Root=1-67;a.b");
-        for refused in ["", "with space", "\"quoted\"", "<b>"] {
-            let id = ids.of(&headers("x-request-id", &[refused]));
-            assert_eq!(id.len(), 32, "{refused}");
+        for rejected in ["", "with space", "\"quoted\"", "<b>"] {
+            let id = ids.of(&headers("x-request-id", &[rejected]));
+            assert_eq!(id.len(), 32, "{rejected}");
         }
         assert_ne!(ids.fresh(), ids.fresh());
     }
 
     #[test]
-    fn mapped_addresses_count_as_what_they_map() {
+    fn an_ipv4_mapped_address_is_treated_as_ipv4() {
         assert!(is_private("::ffff:127.0.0.1".parse().unwrap()));
         assert!(!is_private("::ffff:8.8.8.8".parse().unwrap()));
     }

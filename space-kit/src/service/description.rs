@@ -11,9 +11,9 @@ use crate::settings::config::vars::CORS_ORIGINS;
 use crate::settings::config::{self, Config};
 use crate::settings::env::{Defaults, Env, Groups, Var};
 
-/// A service: names, tables and functions. One constant of this type is all that its `main` needs.
+/// A service: names, tables and functions. Its `main` needs only one constant of this type.
 pub struct Service<S: 'static> {
-    /// The name in logs, metrics and answers.
+    /// The name in logs, metrics and responses.
     pub name: &'static str,
     /// The version in the same places.
     pub version: &'static str,
@@ -23,32 +23,32 @@ pub struct Service<S: 'static> {
     pub vars: Groups,
     /// Other defaults for some of the kit's variables, by name.
     pub defaults: Defaults,
-    /// The variable that lists the sites whose pages may call the service: the kit's `CORS_ORIGINS`, or one of
-    /// the service's own that stands in its place.
+    /// The variable that lists the sites whose pages may call the service: the kit's `CORS_ORIGINS`, or the service's own
+    /// replacement.
     pub sites: &'static Var,
-    /// Reads the service's own variables and makes its state; `None` means that the problems are in `Env`.
+    /// Reads the service's own variables and creates its state; `None` means that `Env` has the problems.
     pub configure: fn(&mut Env<'_>, &Config) -> Option<S>,
     /// The service's routes; the kit adds `/health*`, `/metrics` and `/openapi.json`.
     pub routes: &'static [Route<S>],
     /// The OpenAPI document served at `/openapi.json`.
     pub openapi: &'static str,
-    /// Statuses that this service answers in place of others.
+    /// Statuses that this service replaces: each pair is the kit's status and the service's.
     pub statuses: &'static [(StatusCode, StatusCode)],
-    /// The JSON body of an error, and headers that go with it.
+    /// Returns the JSON body of an error, and adds headers that belong to it.
     pub render: fn(&Error, &mut HeaderMap) -> Bytes,
     /// Appends the service's own metrics in the Prometheus text format (version 0.0.4).
     pub metrics: fn(&S, &mut String),
-    /// The answer's headers that pages on other sites may read, separated by commas.
+    /// The response headers that pages on other sites may read, separated by commas.
     pub expose: &'static str,
 }
 
 impl<S: Send + Sync + 'static> Service<S> {
-    /// Every route: the service's own, then the kit's.
+    /// All routes: the service's own, then the kit's.
     pub fn routes(&self) -> impl Iterator<Item = &'static Route<S>> + Clone + use<S> {
         self.routes.iter().chain(probes::Probes::<S>::ROUTES)
     }
 
-    /// The kit's variables as this service has them, in the order of `--help`.
+    /// The kit's variables with this service's replacement for `CORS_ORIGINS`, in the order of `--help`.
     pub fn kit_vars(&self) -> impl Iterator<Item = &'static Var> + Clone + use<S> {
         let sites = self.sites;
         let own = move |var: &'static Var| if var.name == CORS_ORIGINS.name { sites } else { var };

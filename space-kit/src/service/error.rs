@@ -1,4 +1,4 @@
-//! What goes wrong with a request: public words for the client and a private cause for the log, kept apart.
+//! Why a request fails: a public message for the client and a private cause for the log, kept apart.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,25 +8,30 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
-/// A request that fails. The service renders it in its own JSON shape (`Service::render`). It is one pointer
-/// wide, because every step of a request may give one.
+/// Why a request failed.
+///
+/// The service renders it in its own JSON shape ([`crate::Service::render`]), so the kit, its limits and every handler
+/// return the same type. Status, code, message and parameter are public. The cause is private: it is logged and never
+/// sent, because it may name upstreams, files or tokens.
+///
+/// It is one pointer wide, because every step of a request may return one.
 #[derive(Debug)]
 pub struct Error(Box<ErrorParts>);
 
-/// What an error is made of: read and changed through the [`Error`].
+/// The parts of an [`Error`], which derefs to them.
 #[derive(Debug)]
 pub struct ErrorParts {
-    /// The status; `Service::statuses` may put another in its place.
+    /// The status; `Service::statuses` may replace it.
     pub status: StatusCode,
     /// A stable machine-readable code in lower snake case.
     pub code: &'static str,
-    /// What was wrong and what is accepted, in words for the client.
+    /// What was wrong and what is accepted, for the client.
     pub message: Cow<'static, str>,
     /// The part of the input that was wrong, such as `messages[0].role`.
     pub param: Option<Cow<'static, str>>,
-    /// Headers that belong to the refusal, such as `Retry-After`.
+    /// Headers of the response, such as `Retry-After`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The reason for the operator; it is logged and never sent.
+    /// The cause, for the operator: it is logged and never sent.
     pub cause: Option<String>,
 }
 
@@ -43,19 +48,19 @@ impl Error {
         self
     }
 
-    /// Adds a header to the answer.
+    /// Adds a header to the response.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Error {
         self.headers.push((name, value));
         self
     }
 
-    /// What to log: the cause, or the message where there is none.
+    /// The text to log: the cause, or the message if there is none.
     pub fn into_reason(self) -> String {
         let ErrorParts { cause, message, .. } = *self.0;
         cause.unwrap_or_else(|| message.into_owned())
     }
 
-    /// Adds the reason for the operator's log.
+    /// Adds the cause, for the operator's log.
     pub fn cause(mut self, cause: impl fmt::Display) -> Error {
         self.cause = Some(cause.to_string());
         self
@@ -76,10 +81,10 @@ impl DerefMut for Error {
     }
 }
 
-/// What the kit itself refuses.
+/// Why the kit itself rejects a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// The request is not valid HTTP/1.1; the text says in what.
+pub enum RequestError {
+    /// The request is not valid HTTP/1.1; the text says why.
     Malformed(&'static str),
     /// The head is longer than this many bytes, or has more than 100 fields.
     HeadTooLarge(usize),
@@ -89,13 +94,13 @@ pub enum Refusal {
     BodyTooLarge(usize),
     /// The body did not arrive in time.
     BodyTimeout(Duration),
-    /// The body broke off or is framed wrongly.
+    /// The body broke off or its framing is invalid.
     BodyBroken,
-    /// The answer did not begin in time.
+    /// The response did not begin in time.
     RequestTimeout(Duration),
     /// No route has this path.
     NotFound,
-    /// The path has other methods, listed as `Allow` wants them.
+    /// The path has only other methods, listed as in `Allow`.
     MethodNotAllowed(String),
     /// `/metrics` without the right token.
     Unauthorized,
@@ -105,12 +110,12 @@ pub enum Refusal {
     Panic,
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Error {
-        use Refusal::*;
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Error {
+        use RequestError::*;
         let close = |error: Error| error.header(CONNECTION, HeaderValue::from_static("close"));
         let later = |error: Error| error.header(RETRY_AFTER, HeaderValue::from_static("1"));
-        match refusal {
+        match error {
             Malformed(what) => close(Error::new(StatusCode::BAD_REQUEST, "bad_request", what)),
             HeadTooLarge(limit) => close(Error::new(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -120,38 +125,38 @@ impl From<Refusal> for Error {
             HeadTimeout(limit) => close(Error::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "headers_timeout",
-                format!("the request's headers did not arrive within {}", humantime::format_duration(limit)),
+                format!("the request headers did not arrive within {}", humantime::format_duration(limit)),
             )),
             BodyTooLarge(limit) => close(Error::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "request_too_large",
-                format!("the request's body is longer than the {limit} bytes that are accepted"),
+                format!("the request body is longer than the limit of {limit} bytes"),
             )),
             BodyTimeout(limit) => close(Error::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "body_timeout",
-                format!("the request's body did not arrive within {}", humantime::format_duration(limit)),
+                format!("the request body did not arrive within {}", humantime::format_duration(limit)),
             )),
             BodyBroken => close(Error::new(
                 StatusCode::BAD_REQUEST,
                 "body_broken",
-                "the request's body broke off before its end or is framed wrongly",
+                "the request body broke off before its end, or its framing is invalid",
             )),
             RequestTimeout(limit) => close(Error::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "request_timeout",
-                format!("no answer was ready within {}", humantime::format_duration(limit)),
+                format!("no response was ready within {}", humantime::format_duration(limit)),
             )),
             NotFound => Error::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"),
             MethodNotAllowed(allow) => {
-                let message = format!("this path does not take that method; accepted: {allow}");
+                let message = format!("this path does not accept that method; accepted: {allow}");
                 let allow = HeaderValue::try_from(allow).unwrap_or(HeaderValue::from_static(""));
                 Error::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).header(ALLOW, allow)
             }
             Unauthorized => Error::new(
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
-                "this needs the header Authorization: Bearer with the operator's METRICS_TOKEN",
+                "the header Authorization: Bearer with the operator's METRICS_TOKEN is required",
             )
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             TooManyConnections(limit) => close(later(Error::new(
@@ -162,7 +167,7 @@ impl From<Refusal> for Error {
             Panic => Error::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal_error",
-                "an internal error stopped this request; the service's log has it under the request's id",
+                "an internal error stopped this request; the service's log has the details under the request id",
             ),
         }
     }

@@ -1,7 +1,6 @@
 //! A route's path pattern: literal segments, `{name}` for one segment, `{*name}` for the rest of the path.
 
-/// The segment of `path` at `{name}` in `pattern`, or all that stands at `{*name}`, as it was sent
-/// (percent-encoding kept).
+/// The segment of `path` at `{name}` in `pattern`, or the rest of the path at `{*name}`, still percent-encoded.
 pub(crate) fn param<'p>(pattern: &str, path: &'p str, name: &str) -> Option<&'p str> {
     let at = pattern
         .split('/')
@@ -13,7 +12,7 @@ pub(crate) fn param<'p>(pattern: &str, path: &'p str, name: &str) -> Option<&'p 
     pairs.find(|(pattern, _)| placeholder(pattern) == Some(name)).map(|(_, segment)| segment)
 }
 
-/// Whether each segment of the path is the pattern's, or has a placeholder.
+/// Whether each segment of the path equals the pattern's or matches a placeholder.
 pub(crate) fn fits(pattern: &str, path: &str) -> bool {
     let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
     loop {
@@ -35,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_placeholder_gives_its_segment_as_sent() {
+    fn a_placeholder_returns_its_segment_still_encoded() {
         assert_eq!(param("/login/{provider}", "/login/h%66", "provider"), Some("h%66"));
         assert_eq!(param("/login/{provider}", "/login/hf", "other"), None);
         assert_eq!(param("/v1/models/{*model}", "/v1/models/org/a:b", "model"), Some("org/a:b"));

@@ -10,16 +10,16 @@ use crate::observe::readiness::Status;
 use crate::service::body::Body;
 use crate::service::call::Call;
 use crate::service::client;
-use crate::service::error::Refusal;
+use crate::service::error::RequestError;
 use crate::service::respond;
 use crate::service::route::Route;
 use crate::web::constant_time_eq;
 
-/// Carries the table for any state `S`.
+/// Holds the table for any state `S`.
 pub(crate) struct Probes<S>(PhantomData<S>);
 
 impl<S: Send + Sync + 'static> Probes<S> {
-    /// The kit's rows.
+    /// The kit's routes.
     pub(crate) const ROUTES: &'static [Route<S>] = &[
         Route::probe("/health", |call| health(&call).into()),
         Route::probe("/health/live", |_| status_only(StatusCode::OK, r#"{"status":"ok"}"#).into()),
@@ -36,7 +36,7 @@ fn health<S: Send + Sync>(call: &Call<S>) -> Response<Body> {
     for name in kit.readiness.pending() {
         _ = write!(checks, r#","{name}":"pending""#);
     }
-    // Constants of the program, without anything to escape: a tree of values for them takes ten thousand instructions.
+    // These texts are constants that need no escaping; a `serde_json::Value` would cost ten thousand instructions.
     let body = format!(
         r#"{{"checks":{{"accepting":"{status}"{checks}}},"service":"{}","status":"{status}","uptime_seconds":{},"version":"{}"}}"#,
         kit.name,
@@ -69,25 +69,26 @@ fn code(status: Status) -> StatusCode {
     if status == Status::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// Whether the caller may read the counters.
+/// Whether the client may read the metrics.
 ///
 /// # Errors
 ///
-/// 401 without `METRICS_TOKEN` where one is set; else 404 on a Space and for a peer outside private networks.
-pub(crate) fn may_read_metrics<S>(call: &Call<S>) -> Result<(), Refusal> {
+/// 401 without the right token if `METRICS_TOKEN` is set; otherwise 404 on a Space and for clients outside private
+/// networks.
+pub(crate) fn may_read_metrics<S>(call: &Call<S>) -> Result<(), RequestError> {
     let given = call.head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
     match &call.kit.config.metrics_token {
         Some(token) => {
             let bearer = given.and_then(|value| value.strip_prefix(b"Bearer "));
             let same = bearer.is_some_and(|bearer| constant_time_eq(bearer, token.as_bytes()));
-            if same { Ok(()) } else { Err(Refusal::Unauthorized) }
+            if same { Ok(()) } else { Err(RequestError::Unauthorized) }
         }
-        None if call.kit.config.on_space || !is_private(call) => Err(Refusal::NotFound),
+        None if call.kit.config.on_space || !is_private(call) => Err(RequestError::NotFound),
         None => Ok(()),
     }
 }
 
-/// A private peer, unless a proxy that nobody told us to trust stands between.
+/// Whether the client is in a private network. Behind a proxy that is not trusted, the client is unknown.
 fn is_private<S>(call: &Call<S>) -> bool {
     let trusted = call.kit.config.trusted_proxy_hops > 0 || !client::is_forwarded(&call.head.headers);
     trusted && client::is_private(call.client)

@@ -9,12 +9,12 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::{Body as _, Incoming};
 
 use crate::connection::state::ConnectionState;
-use crate::service::error::Refusal;
+use crate::service::error::RequestError;
 
-/// The most bytes that are reserved for a body because it was announced to be so long.
+/// The most bytes that are reserved for a body because of its `Content-Length`.
 const MOST_RESERVED: usize = 1024 * 1024;
 
-/// A request's body, cut off at `MAX_BODY_BYTES`.
+/// A request's body, limited to `MAX_BODY_BYTES`.
 pub struct RequestBody {
     incoming: Incoming,
     left: usize,
@@ -28,18 +28,26 @@ impl RequestBody {
         RequestBody { incoming, left: limit, limit, connection }
     }
 
-    /// The bytes that are announced by `Content-Length`; 0 where nothing is.
+    /// The `Content-Length`, in bytes; 0 if there is none.
     pub fn announced(&self) -> usize {
         usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX)
     }
 
-    /// The next piece, `None` at the end. Trailers are passed over.
-    pub async fn chunk(&mut self) -> Option<Result<Bytes, Refusal>> {
+    /// The next chunk, or `None` at the end. Trailers are ignored.
+    ///
+    /// # Errors
+    ///
+    /// If the body exceeds the limit or breaks off.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, RequestError>> {
         poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
-    /// The whole body.
-    pub async fn bytes(mut self) -> Result<Bytes, Refusal> {
+    /// The complete body.
+    ///
+    /// # Errors
+    ///
+    /// If the body exceeds the limit or breaks off.
+    pub async fn bytes(mut self) -> Result<Bytes, RequestError> {
         let Some(first) = self.chunk().await.transpose()? else { return Ok(Bytes::new()) };
         let Some(second) = self.chunk().await.transpose()? else { return Ok(first) };
         let expected = self.announced().min(self.left).min(MOST_RESERVED);
@@ -52,16 +60,16 @@ impl RequestBody {
         Ok(whole.freeze())
     }
 
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Refusal>>> {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, RequestError>>> {
         loop {
             let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
                 self.connection.set_body_pending(false);
                 return Poll::Ready(None);
             };
-            let Ok(frame) = frame else { return Poll::Ready(Some(Err(Refusal::BodyBroken))) };
+            let Ok(frame) = frame else { return Poll::Ready(Some(Err(RequestError::BodyBroken))) };
             let Ok(data) = frame.into_data() else { continue };
             let Some(left) = self.left.checked_sub(data.len()) else {
-                return Poll::Ready(Some(Err(Refusal::BodyTooLarge(self.limit))));
+                return Poll::Ready(Some(Err(RequestError::BodyTooLarge(self.limit))));
             };
             self.left = left;
             self.connection.count_received(data.len());

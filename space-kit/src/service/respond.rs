@@ -1,4 +1,4 @@
-//! Small builders for the usual answers.
+//! Builders for common responses.
 
 use bytes::Bytes;
 use hyper::header::{
@@ -11,12 +11,12 @@ use crate::service::body::Body;
 
 /// `application/json`.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// `no-store`: never kept by any cache.
+/// `no-store`: no cache may store the response.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-/// `nosniff`: the content type is meant.
+/// `nosniff`: browsers must not guess another content type.
 pub(crate) const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// An answer with a status, a content type and a body.
+/// A response with a status, a content type and a body.
 pub fn with(status: StatusCode, content_type: HeaderValue, body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -29,12 +29,12 @@ pub fn json(value: &serde_json::Value) -> Response<Body> {
     with(StatusCode::OK, JSON, Bytes::from(to_json(value)))
 }
 
-/// A value as JSON text. `to_string` gives the same by way of a formatter: slower, and twice the code.
+/// A value as JSON text. `to_string` would return the same through a formatter, slower and with twice the code.
 pub fn to_json(value: &serde_json::Value) -> String {
-    serde_json::to_string(value).unwrap_or_default() // only a map with keys that are no text cannot be written
+    serde_json::to_string(value).unwrap_or_default() // fails only for maps whose keys are not strings
 }
 
-/// 200 with JSON text that is part of the program.
+/// 200 with JSON text that is a constant.
 pub fn json_text(text: &'static str) -> Response<Body> {
     with(StatusCode::OK, JSON, Bytes::from_static(text.as_bytes()))
 }
@@ -46,7 +46,7 @@ pub fn no_content() -> Response<Body> {
     response
 }
 
-/// The answer at `/`: a self-contained page for browsers (they name `text/html`), JSON for everybody else.
+/// The response at `/`: a self-contained page for browsers, which accept `text/html`, and JSON for other clients.
 pub fn front(
     headers: &HeaderMap,
     html: &'static str,

@@ -1,36 +1,35 @@
-//! Routing by a constant table: method, path pattern, handler. 404, 405 with `Allow`, HEAD and OPTIONS
-//! follow from it.
+//! Routing with a constant table: method, path pattern, handler. 404, 405 with `Allow`, HEAD and OPTIONS follow from
+//! it.
 
 use hyper::Method;
 
 use crate::service::call::{Call, Reply};
 use crate::service::pattern;
 
-/// One row of a service's table.
+/// One row of a service's table of routes.
 pub struct Route<S: 'static> {
-    /// The method. A GET row answers HEAD too.
+    /// The method. A GET row handles HEAD too.
     pub method: Method,
-    /// Literal segments and `{name}` for exactly one non-empty segment, as in OpenAPI. At the end `{*name}`
-    /// stands for whatever follows. Any other row that has the path goes before such a one, and of these the
-    /// first in the table.
+    /// Literal segments, and `{name}` for exactly one non-empty segment, as in OpenAPI. At the end, `{*name}` matches
+    /// the rest of the path; a row without it takes precedence, and among such rows the first in the table does.
     pub path: &'static str,
-    /// What answers.
+    /// What handles the request.
     pub(crate) action: Action<S>,
-    /// A probe: answered while draining, and logged at debug level when all is well.
+    /// Whether this is a probe, which is logged at debug level when it succeeds.
     pub probe: bool,
-    /// The pattern's bytes before its first placeholder.
+    /// The number of bytes before the pattern's first placeholder.
     literal: usize,
     /// Whether the pattern ends with `{*name}`.
     open: bool,
 }
 
-/// What answers a row's requests.
+/// What handles a row's requests.
 pub(crate) enum Action<S: 'static> {
-    /// A function of the service or of the kit.
+    /// A handler of the service or of the kit.
     Handler(fn(Call<S>) -> Reply),
-    /// The server, with the counters of the kit and of the service.
+    /// The server returns the metrics of the kit and of the service.
     Metrics,
-    /// The server, with the service's OpenAPI document.
+    /// The server returns the service's OpenAPI document.
     OpenApi,
 }
 
@@ -64,8 +63,8 @@ impl<S> Route<S> {
         Route::row(Method::GET, path, Action::OpenApi, false)
     }
 
-    /// What a look-up has to know of the pattern is found here, when the program is compiled.
-    #[allow(clippy::indexing_slicing)] // a mistake ends the compilation; slices have no get() there
+    /// Computes at compile time what a look-up needs to know of the pattern.
+    #[allow(clippy::indexing_slicing)] // a wrong index fails the compilation; `get` is not const
     const fn row(method: Method, path: &'static str, action: Action<S>, probe: bool) -> Route<S> {
         let (bytes, mut literal) = (path.as_bytes(), 0);
         while literal < bytes.len() && bytes[literal] != b'{' {
@@ -79,9 +78,9 @@ impl<S> Route<S> {
         Route { method, path, action, probe, literal, open }
     }
 
-    /// Whether the row has the path, without a look at other rows.
+    /// Whether the row matches the path, regardless of other rows.
     fn matches(&self, path: &str) -> bool {
-        // Most rows differ from a path before their first placeholder.
+        // Most rows differ from the path before their first placeholder.
         if self.literal == self.path.len() {
             return self.path == path;
         }
@@ -89,7 +88,7 @@ impl<S> Route<S> {
         path.as_bytes().starts_with(literal) && pattern::fits(self.path, path)
     }
 
-    /// Whether the row has the path, where `open` is the open pattern that the path belongs to.
+    /// Whether the row serves the path; `open` is the open pattern that serves it, if one does.
     fn has(&self, path: &str, open: Option<&str>) -> bool {
         match open {
             Some(open) => self.path == open,
@@ -102,7 +101,7 @@ impl<S> Route<S> {
     }
 }
 
-/// What a table has for a method and a path.
+/// The result of a look-up by method and path.
 pub(crate) enum Found<'t, S: 'static> {
     /// A row, and its position in the table.
     Route(usize, &'t Route<S>),
@@ -112,7 +111,7 @@ pub(crate) enum Found<'t, S: 'static> {
     Nothing,
 }
 
-/// Looks a request up.
+/// Looks up the row for a request.
 pub(crate) fn find<'t, S: 'static>(
     table: impl Iterator<Item = &'t Route<S>> + Clone,
     method: &Method,
@@ -129,7 +128,7 @@ pub(crate) fn find<'t, S: 'static>(
     }
 }
 
-/// The methods of a path as `Allow` lists them, or `None` where no row has the path.
+/// The methods of a path as `Allow` lists them, or `None` if no row matches the path.
 /// `*` (RFC 9110 section 9.3.7) stands for the whole server.
 pub(crate) fn allow<'t, S: 'static>(
     table: impl Iterator<Item = &'t Route<S>> + Clone,
@@ -152,7 +151,7 @@ pub(crate) fn allow<'t, S: 'static>(
     Some(methods.join(", "))
 }
 
-/// The open pattern that a path belongs to, the first in the table, unless any other row has the path.
+/// The first open pattern that matches a path, unless a row without `{*name}` matches it.
 fn open_row<'t, S: 'static>(
     table: impl Iterator<Item = &'t Route<S>> + Clone,
     path: &str,
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_row_takes_what_follows_unless_another_row_has_the_path() {
+    fn an_open_row_matches_the_rest_of_a_path_unless_another_row_does() {
         for path in ["/v1/files", "/v1/chat/", "/v1/files/a/b"] {
             assert_eq!(describe(Method::GET, path), "5", "{path}");
         }
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn another_method_is_told_the_accepted_ones() {
+    fn another_method_gets_the_accepted_ones() {
         assert_eq!(describe(Method::DELETE, "/login/hf"), "GET, HEAD, POST, OPTIONS");
         assert_eq!(describe(Method::GET, "/v1/chat"), "POST, OPTIONS");
         assert_eq!(allow(TABLE.iter(), "*").unwrap(), "GET, HEAD, POST, OPTIONS");

@@ -1,5 +1,5 @@
-//! For tests of documents: the contract lists the routes there are, the manual and the example
-//! file the variables there are.
+//! For tests of documents: the contract lists exactly the routes, the manual and the example file exactly the
+//! variables.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::service::description::Service;
 use crate::settings::env::Var;
 
 /// Fails unless the OpenAPI document has exactly the routes of the service, method by method. An open row,
-/// `/v1/{*path}`, stands in the document as the path `/v1/{path}`, which may be marked `x-pass-through` instead
+/// `/v1/{*path}`, is the path `/v1/{path}` in the document, which may be marked `x-pass-through` instead
 /// of listing methods.
 pub fn assert_contract_fits<S: Send + Sync + 'static>(service: &Service<S>) {
     let contract: serde_json::Value = serde_json::from_str(service.openapi).expect("the contract is JSON");
@@ -31,7 +31,7 @@ pub fn assert_contract_fits<S: Send + Sync + 'static>(service: &Service<S>) {
     assert_eq!(listed, served, "left: the contract, right: the route table");
 }
 
-/// Marks a path whose requests and answers are the upstream's.
+/// Marks a path whose requests and responses are the upstream's.
 const PASS_THROUGH: &str = "x-pass-through";
 
 fn row(paths: &serde_json::Map<String, serde_json::Value>, method: &Method, path: &str) -> String {

@@ -1,4 +1,4 @@
-//! A service on a connection that is memory: parsing, routing, handler and answer without a socket.
+//! A service on an in-memory connection: parsing, routing, handler and response without a socket.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::service::description::Service;
 use crate::settings::config::Config;
 use crate::settings::env::{Env, Lookup};
 
-/// One connection to a service, kept alive. Limits of time are the socket's business and not here.
+/// One kept-alive connection to a service. It has no time limits, because the server applies them to sockets.
 pub struct InMemory {
     runtime: Runtime,
     client: DuplexStream,
@@ -42,23 +42,23 @@ impl InMemory {
         InMemory { runtime, client }
     }
 
-    /// Sends a request and gives the answer, head and body, which must have a `content-length`.
+    /// Sends a request and returns the response, head and body. The response must have a `content-length`.
     pub fn ask(&mut self, request: &[u8]) -> Vec<u8> {
         self.runtime.block_on(async {
             self.client.write_all(request).await.expect("the service reads");
-            let mut answer = Vec::with_capacity(1024);
-            while !is_whole(&answer) {
-                let read = self.client.read_buf(&mut answer).await.expect("the service answers");
-                assert!(read > 0, "the service closed: {}", String::from_utf8_lossy(&answer));
+            let mut response = Vec::with_capacity(1024);
+            while !is_whole(&response) {
+                let read = self.client.read_buf(&mut response).await.expect("the service responds");
+                assert!(read > 0, "the service closed: {}", String::from_utf8_lossy(&response));
             }
-            answer
+            response
         })
     }
 }
 
-fn is_whole(answer: &[u8]) -> bool {
-    let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
-    let head = std::str::from_utf8(&answer[..end]).expect("a head is text");
+fn is_whole(response: &[u8]) -> bool {
+    let Some(end) = response.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let head = std::str::from_utf8(&response[..end]).expect("a head is text");
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
-    answer.len() == end + 4 + length.parse::<usize>().expect("a length")
+    response.len() == end + 4 + length.parse::<usize>().expect("a length")
 }

@@ -1,4 +1,4 @@
-//! For tests of pages: a content security policy that names exactly the page's own style and script.
+//! For tests of pages: the content security policy allows exactly the page's own style and script.
 
 use sha2::{Digest, Sha256};
 
@@ -10,7 +10,11 @@ pub fn assert_policy_fits(html: &str, policy: &str) {
     for hash in &hashes {
         assert!(policy.contains(hash), "the policy lacks {hash}:\n{policy}");
     }
-    assert_eq!(policy.matches("'sha256-").count(), hashes.len(), "a hash too many:\n{policy}");
+    assert_eq!(
+        policy.matches("'sha256-").count(),
+        hashes.len(),
+        "the policy has a hash that nothing needs:\n{policy}"
+    );
     for outside in ["http:", "//cdn", " src=", "<link", "@import", "url("] {
         assert!(!html.contains(outside), "the page is not self-contained: {outside}");
     }

@@ -1,4 +1,4 @@
-//! A service as a process of its own, with its log.
+//! A service as a process, and its log.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -7,9 +7,9 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Instant;
 
-use super::{PATIENCE, Reply, exchange};
+use super::http::{PATIENCE, TestResponse, exchange};
 
-/// A running service. It is killed when the test forgets it.
+/// A running service. Dropping it kills it.
 pub struct Process {
     /// Where it listens.
     pub address: SocketAddr,
@@ -18,7 +18,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// A command with no environment but `env` and the defaults of a test: a free port on loopback, JSON log.
+    /// A command whose environment is only `env` and the defaults of a test: a free port on loopback, JSON log.
     pub fn command(program: impl AsRef<Path>, env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(program.as_ref());
         command.env_clear().envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG_FORMAT", "json")]);
@@ -48,12 +48,12 @@ impl Process {
         process
     }
 
-    /// Waits for a log line that holds `needle`, and gives it.
+    /// Waits for a log line that contains `needle`, and returns it.
     pub fn log(&self, needle: &str) -> String {
-        self.log_until(needle).pop().expect("the line itself is there")
+        self.log_until(needle).pop().expect("the line itself is included")
     }
 
-    /// Waits for a log line that holds `needle`, and gives all lines up to it that were not read before.
+    /// Waits for a log line that contains `needle`, and returns all unread lines up to it.
     pub fn log_until(&self, needle: &str) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
@@ -63,7 +63,7 @@ impl Process {
                 return seen;
             }
         }
-        panic!("no log line holds {needle:?} but only {seen:#?}");
+        panic!("no log line contains {needle:?}: {seen:#?}");
     }
 
     /// The process id.
@@ -78,12 +78,12 @@ impl Process {
     }
 
     /// GETs a path.
-    pub fn get(&self, path: &str) -> Reply {
+    pub fn get(&self, path: &str) -> TestResponse {
         self.request("GET", path, &[], "")
     }
 
-    /// Sends one request with a `Host` and, where there is a body, its length.
-    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    /// Sends one request with a `Host` header and, if there is a body, its length.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TestResponse {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
@@ -94,20 +94,20 @@ impl Process {
         exchange(self.address, request + "\r\n" + body)
     }
 
-    /// Waits for the end; gives the exit status and the log lines that were not read before.
+    /// Waits until the process ends, and returns its exit status and the unread log lines.
     pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let mut rest = Vec::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => rest.push(line),
                 Err(RecvTimeoutError::Timeout) => panic!("the process does not end: {rest:#?}"),
-                Err(RecvTimeoutError::Disconnected) => break, // its end closed standard error
+                Err(RecvTimeoutError::Disconnected) => break, // the process has ended: standard error is closed
             }
         }
         (self.child.wait().expect("the process ends"), rest)
     }
 
-    /// Runs a command that ends by itself, and gives its status and what it wrote.
+    /// Runs a command that ends by itself, and returns its status and output.
     pub fn run(mut command: Command) -> Output {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().expect("the program starts");
@@ -123,7 +123,7 @@ impl Process {
         )
     }
 
-    /// TERM, then [`Process::wait`].
+    /// Sends TERM, then waits as [`Process::wait`] does.
     pub fn stop(self) -> (ExitStatus, Vec<String>) {
         self.signal("TERM");
         self.wait()

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use space_kit::{
-    HandlerResult, Body, Call, Config, Env, Error, HeaderMap, HeaderValue, Reply, Route, Service, StatusCode, config,
-    parse, respond,
+    Body, Call, Config, Env, Error, HandlerResult, HeaderMap, HeaderValue, Reply, Route, Service, StatusCode,
+    config, parse, respond,
 };
 use subtle::ConstantTimeEq as _;
 
