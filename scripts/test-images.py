@@ -81,7 +81,7 @@ class Images(unittest.TestCase):
                     status, at = container.ended()
                     self.assertEqual(status, 0)
                     self.assertLess(at - asked, 1)
-                    self.assertEqual(container.lines()["draining"]["under_way"], 0)
+                    self.assertEqual(container.lines()["draining"]["in_flight"], 0)
 
     def test_stream_in_flight_is_finished_before_the_exit(self):
         with Running("python-backend", 1000, "--env=DEMO_DELAY=40ms") as container:
@@ -102,7 +102,7 @@ class Images(unittest.TestCase):
             status, at = container.ended()
             self.assertEqual(status, 0)
             self.assertLess(at - finished, 1, "it exits right after the stream")
-            self.assertEqual(container.lines()["draining"]["under_way"], 1)
+            self.assertEqual(container.lines()["draining"]["in_flight"], 1)
 
     def test_image_contains_only_its_binary(self):
         for name in NAMES:

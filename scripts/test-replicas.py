@@ -185,7 +185,7 @@ def sessions(port):
     begin = json.dumps({"provider": "huggingface", "callbackURL": "/"})
     _, content, flow = send("POST", "/api/auth/sign-in/social", begin, JSON)
     state = urllib.parse.parse_qs(urllib.parse.urlsplit(json.loads(content)["url"]).query)["state"][0]
-    form = urllib.parse.urlencode({"state": state, "way": "callback", "username": "ann", "name": "Ann"})
+    form = urllib.parse.urlencode({"state": state, "callback_path": "callback", "username": "ann", "name": "Ann"})
     response, _, _ = send("POST", "/dev/sign-in", form, {"content-type": "application/x-www-form-urlencoded"})
     session = send("GET", response.headers["location"], headers=flow)[2]
     assert session["cookie"], "the sign-in created no session"
@@ -205,7 +205,7 @@ def rolling(name, replicas, load):
         status = replica.end(signal.SIGTERM)
         replica.line("stopped")
         assert status == 0, status
-        in_flight.append(replica.line("draining")["under_way"])
+        in_flight.append(replica.line("draining")["in_flight"])
         replicas[at] = Replica(name, replica.port)
         load.served_by(replica.port)
     assert not load.failed, f"{len(load.failed)} failed while replicas restarted: {load.failed[:10]}"

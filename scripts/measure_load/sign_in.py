@@ -91,7 +91,7 @@ def cookie(server, ours):
     at, text = client.request("POST", f"{base}/api/auth/sign-in/social", '{"provider":"huggingface","callbackURL":"/"}')
     if ours: # with DEV_SIGN_IN, the backend serves the provider's page itself
         state = parse_qs(urlsplit(at).query)["state"][0]
-        form = urlencode({"state": state, "way": "callback", "username": "visitor", "name": "Visitor"})
+        form = urlencode({"state": state, "callback_path": "callback", "username": "visitor", "name": "Visitor"})
         at, _ = client.request("POST", f"{base}/dev/sign-in", form, "application/x-www-form-urlencoded")
     else:
         at, _ = client.request("GET", json.loads(text)["url"], own=False)
