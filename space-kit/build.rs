@@ -1,8 +1,9 @@
-//! Hands the compiler's version and the target to `--version` and the metrics, and the authorities to `roots.rs`.
+//! Passes the compiler's version and the target to `--version` and the metrics, and writes the certificate authorities
+//! for `roots.rs`.
 
 use std::process::Command;
 
-#[allow(clippy::disallowed_methods, clippy::expect_used)] // cargo speaks to build scripts through the environment
+#[allow(clippy::disallowed_methods, clippy::expect_used)] // cargo passes values to build scripts in the environment
 fn main() {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let version = Command::new(rustc).arg("--version").output().ok();
@@ -14,8 +15,8 @@ fn main() {
     write_roots(&std::env::var("OUT_DIR").expect("cargo sets it"));
 }
 
-/// Three fields for each authority, each behind its length in two bytes, the highest first: the name, the public key,
-/// and the constraints of names or nothing.
+/// Writes three fields for each authority, each after its length in two big-endian bytes: the name, the public key, and
+/// the name constraints, which may be empty.
 #[cfg(feature = "outgoing")]
 #[allow(clippy::expect_used)]
 fn write_roots(folder: &str) {
@@ -23,10 +24,10 @@ fn write_roots(folder: &str) {
     for root in webpki_roots::TLS_SERVER_ROOTS {
         let constraints = root.name_constraints.as_ref().map_or(&[][..], |der| der.as_ref());
         for field in [root.subject.as_ref(), root.subject_public_key_info.as_ref(), constraints] {
-            let length = u16::try_from(field.len()).expect("a name or a key takes less than 64 KiB");
+            let length = u16::try_from(field.len()).expect("a name or a key has less than 64 KiB");
             block.extend(length.to_be_bytes());
             block.extend(field);
         }
     }
-    std::fs::write(format!("{folder}/roots.bin"), block).expect("cargo's folder takes files");
+    std::fs::write(format!("{folder}/roots.bin"), block).expect("cargo's folder is writable");
 }

@@ -1,6 +1,6 @@
 //! All routes of the service. The contract in `specs/` lists the same ones.
 
-use space_kit::{Error, Refusal, Reply, Route};
+use space_kit::{Error, Reply, RequestError, Route};
 
 use crate::api::inference::{Inference, respond};
 use crate::api::{models, passthrough};
@@ -18,5 +18,5 @@ pub(crate) const ROUTES: &[Route<State>] = &[
     Route::post("/v1/{*path}", |call| Reply::later(passthrough::pass(call))),
     Route::delete("/v1/{*path}", |call| Reply::later(passthrough::pass(call))),
     // `InferenceClient(base_url).feature_extraction()` posts to the base URL itself.
-    Route::post("/v1", |_| Error::from(Refusal::NotFound).into()),
+    Route::post("/v1", |_| Error::from(RequestError::NotFound).into()),
 ];

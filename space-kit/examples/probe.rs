@@ -1,6 +1,6 @@
-//! A whole service in one file. The kit's tests run it as a process and misuse every route of it.
+//! A complete service in one file. The kit's tests run it as a process and misuse each of its routes.
 #![no_main]
-#![allow(clippy::panic)] // some routes panic so that the tests can see what comes of it
+#![allow(clippy::panic)] // some routes panic, for the tests
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use space_kit::{
 };
 use tokio::sync::Notify;
 
-/// What requests share.
+/// The state that all requests share.
 struct State {
     greeting: String,
     release: Arc<Notify>,
@@ -70,7 +70,7 @@ async fn echo(call: Call<State>) -> HandlerResult {
     Ok(Response::new(body.into()))
 }
 
-/// Sends one line, and a second one after POST /release.
+/// Sends one line, and another one after POST /release.
 fn stream(call: &Call<State>) -> Response<Body> {
     let release = call.state.release.clone();
     Response::new(Body::produce(|mut sender| async move {
@@ -86,18 +86,18 @@ fn release(call: &Call<State>) -> Response<Body> {
     respond::no_content()
 }
 
-/// Sends what it gets, while it gets it.
+/// Sends the request body back while it arrives.
 fn relay(call: Call<State>) -> Response<Body> {
     let mut received = call.body;
     Response::new(Body::produce(|mut sender| async move {
         while let Some(chunk) = received.chunk().await {
-            sender.send(chunk.map_err(|refusal| format!("{refusal:?}"))?).await;
+            sender.send(chunk.map_err(|error| format!("{error:?}"))?).await;
         }
         Ok(())
     }))
 }
 
-/// Answers after POST /release, and never looks at the body.
+/// Responds after POST /release, without reading the body.
 async fn wait(call: Call<State>) -> HandlerResult {
     call.state.release.notified().await;
     Ok(respond::no_content())
@@ -119,6 +119,6 @@ fn panicking_body() -> Response<Body> {
 }
 
 fn failure() -> Error {
-    Error::new(StatusCode::BAD_GATEWAY, "upstream", "the upstream did not answer")
+    Error::new(StatusCode::BAD_GATEWAY, "upstream", "the upstream did not respond")
         .cause("token hf_x was refused")
 }

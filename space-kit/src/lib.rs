@@ -38,8 +38,6 @@ pub use server::task;
 pub use service::body::{Body, BoxError, Sender};
 pub use service::call::{Call, HandlerResult, Reply};
 pub use service::description::Service;
-/// The former name of [`RequestError`].
-pub use service::error::RequestError as Refusal;
 pub use service::error::{Error, RequestError};
 pub use service::request_body::RequestBody;
 pub use service::route::Route;

@@ -1,4 +1,4 @@
-//! Properties of everything that reads what others wrote: clients, proxies and operators.
+//! Property tests of all parsers of input from clients, proxies and operators.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use crate::settings::cors::Cors;
 use crate::settings::{env_file, parse};
 use crate::web::constant_time_eq;
 
-/// Any text, often with characters that mean something to one of the parsers.
+/// Any text, often with characters that are special to one of the parsers.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["\\PC{0,40}", "(?s).{0,40}", "[ -~]{0,40}", "[a-z0-9=,:;/\\[\\]'\"#$\\\\ \r\n{}*.%@-]{0,60}"]
 }
@@ -41,7 +41,7 @@ fn segments() -> impl Strategy<Value = Vec<&'static str>> {
     vec(select(vec!["", "a", "b", "aa", "{x}", "%2F", "*", "\u{fc}"]), 0..5)
 }
 
-/// Whether each segment of the path fits its segment of the pattern, said in the plainest way.
+/// Whether each segment of the path matches its segment of the pattern, as simply as possible.
 fn fits(pattern: &str, path: &str) -> bool {
     let (pattern, path): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
     pattern.len() == path.len()
@@ -55,7 +55,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn a_route_is_the_first_row_that_fits(segments in segments(), method in select(vec!["GET", "HEAD", "POST", "PUT"])) {
+    fn a_route_is_the_first_row_that_matches(segments in segments(), method in select(vec!["GET", "HEAD", "POST", "PUT"])) {
         let path = format!("/{}", segments.join("/"));
         let takes = |route: &Route<()>| route.method == method || (route.method == "GET" && method == "HEAD");
         let fitting: Vec<usize> = (0..TABLE.len()).filter(|&at| fits(TABLE[at].path, &path)).collect();
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn any_forwarded_header_gives_some_client(value in header_value(), hops in any::<u8>()) {
+    fn any_forwarded_header_results_in_a_client(value in header_value(), hops in any::<u8>()) {
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", value);
         client::address(&headers, IpAddr::from([9, 9, 9, 9]), hops);
@@ -155,14 +155,14 @@ proptest! {
     }
 
     #[test]
-    fn a_duration_is_read_as_it_is_written(seconds in 1..3_000_000_000_u64, millis in 0..1_000_u64) {
+    fn a_duration_is_parsed_as_written(seconds in 1..3_000_000_000_u64, millis in 0..1_000_u64) {
         let duration = Duration::from_secs(seconds) + Duration::from_millis(millis);
         prop_assert_eq!(parse::duration(&humantime::format_duration(duration).to_string()), Some(duration));
         prop_assert_eq!(parse::size(&format!("{seconds}KiB")), Some(seconds as usize * 1024));
     }
 
     #[test]
-    fn a_json_line_is_one_line_and_gives_back_what_was_logged(message in text(), value in text(), shown in text()) {
+    fn a_json_line_is_one_line_with_the_logged_values(message in text(), value in text(), shown in text()) {
         let fields = [("value", Value::Str(&value)), ("shown", Value::Show(&shown)), ("count", Value::Int(7))];
         let line = Log::new(Level::Info, Format::Json).line(SystemTime::now(), Level::Warn, &message, &fields);
         prop_assert_eq!(line.find(|c: char| c.is_control()), Some(line.len() - 1), "{:?}", line);
@@ -185,14 +185,14 @@ proptest! {
     }
 
     #[test]
-    fn an_env_file_that_is_not_understood_is_told_by_one_of_its_lines(text in text()) {
+    fn a_malformed_env_file_is_reported_by_line_number(text in text()) {
         if let Err(line) = env_file::parse(&text) {
             prop_assert!((1..=text.lines().count()).contains(&line), "{line}");
         }
     }
 
     #[test]
-    fn an_env_file_gives_back_its_values_up_to_the_bad_line(
+    fn an_env_file_has_its_values_up_to_the_malformed_line(
         lines in vec(select(vec!["A1=b", "# c d", "", "export E=f", "G='h\n\ni' # j", "K=\"l # m\""]), 0..8),
         values in vec("[ -&(-\\[\\]-~\n]{0,20}", 0..4),
         bad in select(vec!["no equals", "1=a", "A=b c", "=", "A='never closed", "A=\\x"]),
@@ -211,7 +211,7 @@ proptest! {
     }
 
     #[test]
-    fn any_arguments_are_understood_or_refused_in_one_sentence(args in vec(prop_oneof![text(), select(vec!["check", "--env-file", "--help"]).prop_map(str::to_owned)], 0..4)) {
+    fn any_arguments_are_parsed_or_rejected_with_one_sentence(args in vec(prop_oneof![text(), select(vec!["check", "--env-file", "--help"]).prop_map(str::to_owned)], 0..4)) {
         let all = std::iter::once("service".to_owned()).chain(args).map(OsString::from);
         if let Err(error) = cli::parse(all) {
             let message = error.to_string();
@@ -220,7 +220,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_is_compared_as_a_whole(a in "[ab]{0,4}", b in "[ab]{0,4}") {
+    fn constant_time_eq_is_equality(a in "[ab]{0,4}", b in "[ab]{0,4}") {
         prop_assert_eq!(constant_time_eq(a.as_bytes(), b.as_bytes()), a == b);
     }
 }

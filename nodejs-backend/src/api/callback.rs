@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use space_kit::{Call, HandlerResult, Method, Refusal, Reply};
+use space_kit::{Call, HandlerResult, Method, Reply, RequestError};
 
 use super::request::{Now, now};
 use super::start_flow::redirect_uri;
@@ -36,7 +36,7 @@ async fn finish(call: Call<State>, callback_path: CallbackPath) -> HandlerResult
     let state = &running.state;
     if head.method == Method::HEAD {
         // Link scanners send HEAD before the visitor follows the link, and the state can be used only once.
-        return Err(Refusal::MethodNotAllowed("GET, OPTIONS".to_owned()).into());
+        return Err(RequestError::MethodNotAllowed("GET, OPTIONS".to_owned()).into());
     }
     let now = now();
     request::rate_limit(state, client, now.instant)?;

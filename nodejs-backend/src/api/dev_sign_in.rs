@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 use space_kit::header::CONTENT_TYPE;
 use space_kit::respond::to_json;
-use space_kit::{Call, Error, HandlerResult, Refusal, Reply, StatusCode};
+use space_kit::{Call, Error, HandlerResult, Reply, RequestError, StatusCode};
 
 use super::page::Page;
 use super::request::{self, bad_request, cross_site_error};
@@ -109,5 +109,5 @@ pub(super) fn user(state: &State, code: &str, flow_state: &str) -> Option<User> 
 
 /// Rejects the request unless `DEV_SIGN_IN` is on.
 fn require_dev(state: &State) -> Result<(), Error> {
-    if state.dev { Ok(()) } else { Err(Refusal::NotFound.into()) }
+    if state.dev { Ok(()) } else { Err(RequestError::NotFound.into()) }
 }

@@ -14,7 +14,7 @@ let front, provider, service, url
 before(async () => {
   front = await proxy()
   url = `http://127.0.0.1:${front.port}`
-  provider = await certified(["callback", "oauth2/callback"].map(way => `${url}/api/auth/${way}/huggingface`))
+  provider = await certified(["callback", "oauth2/callback"].map(path => `${url}/api/auth/${path}/huggingface`))
   await restart()
 })
 after(async () => { await service?.stop(); provider?.stop(); front?.stop() })
@@ -80,7 +80,7 @@ for (const name of Object.keys(clients)) {
     assert.deepEqual([refused.data, refused.error.code, refused.error.status], [null, "UNAUTHORIZED", 401])
   })
 
-  test(`client ${name}: errors have the code and the message that the client gives on`, async () => {
+  test(`client ${name}: the client passes on the code and message of errors`, async () => {
     const auth = clients[name].make(new Visitor())
     const unknown = await auth.signIn.social({ provider: "unknown" })
     assert.deepEqual([unknown.error.code, unknown.error.status], ["PROVIDER_NOT_FOUND", 404])
@@ -89,7 +89,7 @@ for (const name of Object.keys(clients)) {
   })
 }
 
-test("sessions and tokens survive a restart and a change of secrets", async () => {
+test("sessions and tokens survive a restart and a rotation of the secret", async () => {
   const { auth } = await signIn("1.7")
   const first = (await auth.token()).data.token
   const keys = () => createRemoteJWKSet(new URL(`${url}/api/auth/jwks`))
@@ -104,13 +104,13 @@ test("sessions and tokens survive a restart and a change of secrets", async () =
   await check(first)
   await check(second)
   await restart({ AUTH_SECRET: secrets[1] })
-  assert.equal((await auth.getSession()).data.user.id, provider.user.sub, "it was sealed anew with the second secret")
+  assert.equal((await auth.getSession()).data.user.id, provider.user.sub, "it was sealed with the second secret")
   await check(second)
   await assert.rejects(check(first), { code: "ERR_JWKS_NO_MATCHING_KEY" })
   await restart()
 })
 
-test("two sign-ins of one browser at once both end well", async () => {
+test("two concurrent sign-ins of one browser both succeed", async () => {
   const visitor = new Visitor()
   const auth = clients["1.7"].make(visitor)
   const begun = [await clients["1.7"].begin(auth), await clients["1.7"].begin(auth)]

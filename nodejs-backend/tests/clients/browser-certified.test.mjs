@@ -1,5 +1,5 @@
-// Chromium: an app on another site signs in at a certified provider, through the provider's own pages for signing in
-// and agreeing, and shows who is signed in.
+// Chromium: an app on another site signs in at a certified provider, on the provider's own sign-in and consent pages, and
+// shows the user.
 import assert from "node:assert/strict"
 import { after, before, describe, test } from "node:test"
 import { certificates } from "./support/certificates.mjs"
@@ -20,7 +20,7 @@ before(async () => {
 })
 after(async () => { await service?.stop(); for (const each of [provider, site, front]) each?.stop() })
 
-/** What a visitor does on the provider's pages. */
+/** Signs in and consents on the provider's pages. */
 async function agree(page) {
   assert.equal(new URL(page.url()).origin, provider.issuer)
   await (await page.waitForSelector("input[name=login]")).type(provider.user.sub)
@@ -38,7 +38,7 @@ for (const blocked of [false, true]) {
     before(async () => ({ browser, stop } = await chromium({ blocked })))
     after(() => stop?.())
 
-    /** The app in a profile of its own, signed out. */
+    /** The app in a new profile, signed out. */
     async function open() {
       const page = await (await browser.createBrowserContext()).newPage()
       await page.goto(`${site.url}/app?backend=${space}`)
@@ -48,7 +48,7 @@ for (const blocked of [false, true]) {
       return page
     }
 
-    test("by popup, and from then on by bearer token", async () => {
+    test("by popup, then by bearer token", async () => {
       const page = await open()
       const opened = new Promise(resolve => page.once("popup", resolve))
       const signedIn = page.evaluate("signInByPopup()")
@@ -63,7 +63,7 @@ for (const blocked of [false, true]) {
       assert.equal(await shown(page), "Signed out")
     })
 
-    // Where they are blocked it cannot work, and browser.test.mjs holds how it fails.
+    // With blocked cookies this cannot work; browser.test.mjs tests how it fails.
     if (!blocked) {
       test("by redirect", async () => {
         const page = await open()

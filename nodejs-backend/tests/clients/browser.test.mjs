@@ -1,4 +1,5 @@
-// Chromium: which set-up signs in where, with third-party cookies allowed and blocked. The README's table says the same.
+// Chromium: which page can sign in how, with third-party cookies allowed and blocked. The manual has the results as a
+// table.
 import assert from "node:assert/strict"
 import { after, before, describe, test } from "node:test"
 import { certificates } from "./support/certificates.mjs"
@@ -8,7 +9,7 @@ import { proxy, settings, start } from "./support/service.mjs"
 import { bundled, pages } from "./support/site.mjs"
 
 const id = "65f0c0ffee"
-/** A page that begins sign-ins without its visitor. */
+/** A page that tries to start sign-ins without its visitor. */
 const planter = space => `<!doctype html><script>
 done = 0
 for (const tag of ["img", "iframe"]) for (let at = 0; at < 20; at++) {
@@ -42,7 +43,7 @@ for (const blocked of [false, true]) {
     before(async () => ({ browser, stop } = await chromium({ blocked })))
     after(() => stop?.())
 
-    /** A page in a profile of its own. */
+    /** A page in a new profile. */
     async function open(url) {
       await context?.close()
       context = await browser.createBrowserContext()
@@ -51,7 +52,7 @@ for (const blocked of [false, true]) {
       return page
     }
     const ready = frame => frame.waitForFunction("window.ready")
-    /** Waits until a frame is back at the app. */
+    /** Waits until a frame has returned to the app. */
     async function back(frame) {
       await frame.waitForFunction("location.search.includes('signed') && window.ready")
       return frame.evaluate("user()")
@@ -90,7 +91,7 @@ for (const blocked of [false, true]) {
       assert.equal(await frame.evaluate("user()"), id)
     })
 
-    test("app in a frame of another site: a new tab that begins at /login", async () => {
+    test("app in a frame of another site: a new tab that starts at /login", async () => {
       const { page, frame } = await framed()
       await ready(frame)
       const opened = new Promise(resolve => page.browserContext().once("targetcreated", resolve))
@@ -100,7 +101,7 @@ for (const blocked of [false, true]) {
       assert.equal(await frame.evaluate("user()"), blocked ? null : id, "the frame")
     })
 
-    test("app on another site: redirect begun by the client", async () => {
+    test("app on another site: redirect started by the client", async () => {
       const page = await open(`${site.url}/app?backend=${space}`)
       await ready(page)
       await page.evaluate(`void auth.signIn.social({ provider: "huggingface", callbackURL: "${site.url}/app?signed&backend=${space}" })`)
@@ -109,7 +110,7 @@ for (const blocked of [false, true]) {
       assert.match(page.url(), /error=state_mismatch$/)
     })
 
-    test("app on another site: redirect begun by a link to /login", async () => {
+    test("app on another site: redirect started by a link to /login", async () => {
       const page = await open(`${site.url}/app?backend=${space}`)
       const target = encodeURIComponent(`${site.url}/app?signed&backend=${space}`)
       await page.goto(`${space}/login/huggingface?callbackURL=${target}`)
@@ -125,7 +126,7 @@ for (const blocked of [false, true]) {
       assert.equal(await page.evaluate("userByBearer()"), null)
     })
 
-    test("images and frames of another site plant no cookie", async () => {
+    test("images and frames of another site set no cookie", async () => {
       const page = await open(`${hub.url}/planter`)
       await page.waitForFunction("done === 40")
       await page.goto(`${space}/app`)

@@ -1,4 +1,4 @@
-// Measures nodejs-backend's memory at rest: after one sign-in and sign-out, and after many.
+// Measures the memory of an idle nodejs-backend after one sign-in and sign-out, and after many.
 // usage: NODEJS_BACKEND=PROGRAM node measure.mjs [SIGN-INS]
 import { readFileSync } from "node:fs"
 import http from "node:http"
@@ -6,7 +6,7 @@ import { start } from "./support/service.mjs"
 
 const signIns = Number(process.argv[2] ?? 100_000)
 
-// Sign-ins with made-up users: the provider's part would only measure the provider.
+// The users are made up, because a provider would add only its own cost.
 const dev = await start({ DEV_SIGN_IN: "yes", AUTH_URL: "http://127.0.0.1:7871", SIGN_IN_RATE: "1000000/s", LOG_LEVEL: "info" })
 dev.child.stderr.removeAllListeners("data"); dev.child.stderr.resume()
 const agent = new http.Agent({ keepAlive: true, maxSockets: 8 })
@@ -27,7 +27,7 @@ async function signIn(number) {
   if (!session) throw new Error(`sign-in ${number} failed`)
   await ask("POST", "/api/auth/sign-out", { cookie: session.split(";")[0], "content-type": "application/json", origin: "http://127.0.0.1:7871" }, "{}")
 }
-/** Bytes, once no connection is open and what they held has gone back, a second later. */
+/** Pss in bytes, after all connections are closed and the service has trimmed its heap, a second later. */
 async function atRest() {
   agent.destroy()
   await new Promise(done => setTimeout(done, 2500))

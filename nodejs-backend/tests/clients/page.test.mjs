@@ -1,4 +1,5 @@
-// The page at `/` and the page of local development, in Chromium: by keyboard, narrow, dark, and asking nobody else.
+// The page at `/` and the sign-in page of local development, in Chromium: keyboard, narrow screen, dark mode, and no
+// request to another origin.
 import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
 import { chromium } from "./support/chromium.mjs"
@@ -16,9 +17,9 @@ after(async () => { await stop?.(); await service?.stop(); front?.stop() })
 
 async function open(path = "/") {
   const page = await (await browser.createBrowserContext()).newPage()
-  page.asked = []
+  page.requests = []
   page.problems = []
-  page.on("request", request => page.asked.push(request.url()))
+  page.on("request", request => page.requests.push(request.url()))
   page.on("console", message => message.type() === "error" && page.problems.push(message.text()))
   page.on("pageerror", error => page.problems.push(error.message))
   await page.goto(url + path)
@@ -27,10 +28,10 @@ async function open(path = "/") {
 }
 const status = page => page.$eval("#status", element => element.textContent)
 
-test("a sign-in and a sign-out by keyboard alone", async () => {
+test("a visitor can sign in and out with the keyboard only", async () => {
   const page = await open()
   assert.equal(await status(page), "You are not signed in.")
-  assert.ok(await page.$eval("#warning", element => element.checkVisibility()), "local development is labelled")
+  assert.ok(await page.$eval("#warning", element => element.checkVisibility()), "local development has a warning")
   await page.keyboard.press("Tab")
   assert.equal(await page.evaluate("document.activeElement.textContent"), "Sign in with Hugging Face")
   await page.keyboard.press("Enter")
@@ -46,10 +47,10 @@ test("a sign-in and a sign-out by keyboard alone", async () => {
   await page.keyboard.press("Enter")
   await page.waitForFunction("document.querySelector('#status').textContent === 'You are not signed in.'")
   assert.deepEqual(page.problems, [])
-  assert.deepEqual(page.asked.filter(address => !address.startsWith(url)), [], "asked elsewhere")
+  assert.deepEqual(page.requests.filter(address => !address.startsWith(url)), [], "requests to other origins")
 })
 
-test("settings for python-backend name whoever is signed in, and are copied whole", async () => {
+test("the settings for python-backend name the signed-in user and can be copied", async () => {
   const page = await open()
   const block = "details:last-of-type"
   const settings = id => `JWT_ISSUER=dev:${url}\nJWT_AUDIENCE=${url}\nJWT_ALLOW=sub:${id}`
@@ -68,7 +69,7 @@ test("settings for python-backend name whoever is signed in, and are copied whol
   await page.waitForFunction("document.querySelector('details:last-of-type [role=status]').textContent.includes('select the text')")
 })
 
-test("nothing is cut off on a narrow screen", async () => {
+test("no page is wider than a narrow screen", async () => {
   for (const path of ["/", "/dev/sign-in?state=x&callback_path=callback", "/api/auth/error?error=access_denied"]) {
     const page = await (await browser.createBrowserContext()).newPage()
     await page.setViewport({ width: 320, height: 640 })
@@ -77,7 +78,7 @@ test("nothing is cut off on a narrow screen", async () => {
   }
 })
 
-test("dark where the visitor wants it dark", async () => {
+test("the page follows the preferred colour scheme", async () => {
   const page = await open()
   const colours = {}
   for (const value of ["light", "dark"]) {
@@ -87,7 +88,7 @@ test("dark where the visitor wants it dark", async () => {
   assert.notEqual(colours.light, colours.dark)
 })
 
-test("every control has a name and the outcome is announced", async () => {
+test("every control has a name and a status element announces outcomes", async () => {
   const page = await open()
   const tree = await page.accessibility.snapshot({ interestingOnly: false })
   const found = []
@@ -98,7 +99,7 @@ test("every control has a name and the outcome is announced", async () => {
   assert.ok(found.some(({ role }) => role === "main"))
 })
 
-test("opened under another host name it moves to its own, and signs in there", async () => {
+test("on another host name the page redirects to its own and signs in there", async () => {
   const page = await (await browser.createBrowserContext()).newPage()
   await page.goto(`http://localhost:${front.port}/`)
   assert.equal(page.url(), `${url}/?moved=1`)
@@ -108,7 +109,7 @@ test("opened under another host name it moves to its own, and signs in there", a
   await page.waitForFunction("document.querySelector('#status')?.textContent.startsWith('You are Dev User')")
 })
 
-test("a sign-in that is refused ends at a page that says so", async () => {
+test("a denied sign-in ends on the error page", async () => {
   const page = await (await browser.createBrowserContext()).newPage()
   await page.goto(`${url}/login/huggingface?callbackURL=/`)
   await page.waitForSelector("button[name=deny]")

@@ -1,4 +1,4 @@
-// Signs in, takes a token and calls python-backend (PYTHON_BACKEND names the program) with it.
+// Signs in, gets a token and calls python-backend with it. PYTHON_BACKEND is the path of the program.
 import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
 import { createAuthClient } from "better-auth/client"
@@ -19,7 +19,7 @@ before(async () => {
 })
 after(async () => { await gateway?.stop(); await service?.stop(); provider?.stop(); front?.stop() })
 
-test("python-backend answers who signed in at nodejs-backend, and nobody else", async () => {
+test("python-backend accepts a token of nodejs-backend and rejects every other credential", async () => {
   const visitor = new Visitor()
   const auth = createAuthClient({ baseURL: url, plugins: [jwtClient()], fetchOptions: { customFetchImpl: visitor.fetch } })
   const { data } = await auth.signIn.social({ provider: "huggingface", callbackURL: "/done" })

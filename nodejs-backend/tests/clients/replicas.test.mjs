@@ -1,4 +1,4 @@
-// Two replicas with one secret behind nginx, which sends each request to the other one than the last.
+// Two replicas with one secret behind nginx, which alternates between them.
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -17,7 +17,7 @@ import { Visitor } from "./support/visitor.mjs"
 const dir = mkdtempSync(path.join(tmpdir(), "signin-nginx-"))
 let nginx, provider, replicas, url
 
-/** A port that nobody uses now; nginx cannot be asked which one it took. */
+/** A free port. nginx cannot report the port that it chose. */
 async function freePort() {
   const server = http.createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -55,7 +55,7 @@ after(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-test("requests alternate, one replica is killed in the middle of a sign-in, and nobody notices", async () => {
+test("a sign-in succeeds although one replica is killed in the middle of it", async () => {
   const visitor = new Visitor()
   const auth = createAuthClient({ baseURL: url, plugins: [jwtClient()], fetchOptions: { customFetchImpl: visitor.fetch } })
   const { data } = await auth.signIn.social({ provider: "huggingface", callbackURL: "/done" })
@@ -71,7 +71,7 @@ test("requests alternate, one replica is killed in the middle of a sign-in, and 
   await jwtVerify(token, createRemoteJWKSet(new URL(`${url}/api/auth/jwks`)), { issuer: url, audience: url })
 })
 
-test("with both replicas up, sessions and keys are the same at each", async () => {
+test("both replicas accept the same sessions and publish the same keys", async () => {
   replicas = await Promise.all(replicas.map(async (each) => each.child.signalCode ? start({ ...settings(url, provider.issuer), PORT: String(each.port) }) : each))
   const visitor = new Visitor()
   const auth = createAuthClient({ baseURL: url, plugins: [jwtClient()], fetchOptions: { customFetchImpl: visitor.fetch } })
@@ -84,5 +84,5 @@ test("with both replicas up, sessions and keys are the same at each", async () =
     const { data: { token } } = await auth.token()
     await jwtVerify(token, createRemoteJWKSet(new URL(`${url}/api/auth/jwks`)), { issuer: url, audience: url })
   }
-  assert.ok(seen().every((count, at) => count > earlier[at]), `both were asked: ${earlier} then ${seen()}`)
+  assert.ok(seen().every((count, at) => count > earlier[at]), `both received requests: ${earlier} then ${seen()}`)
 })

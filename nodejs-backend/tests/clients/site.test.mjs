@@ -1,5 +1,5 @@
-// A static site in Chromium, with the very lines that the manuals print: sign-in by popup at a service off a Space, and
-// a chat at python-backend. `localhost` and `127.0.0.1` are two sites to a browser.
+// A static site in Chromium, with exactly the code that the manuals print: sign-in by popup at a service outside a Space,
+// and a chat at python-backend. `localhost` and `127.0.0.1` are two sites to a browser.
 import assert from "node:assert/strict"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
@@ -10,7 +10,7 @@ import { certified } from "./support/certified.mjs"
 import { chromium } from "./support/chromium.mjs"
 import { proxy, secrets, settings, start } from "./support/service.mjs"
 
-/** The first block of a language below a heading of a manual. */
+/** The first code block of a language below a heading of a manual. */
 function printed(file, heading, language) {
   const text = readFileSync(new URL(`../../../${file}`, import.meta.url), "utf8").split(`\n${heading}\n`)[1]
   return text.split(`\n\`\`\`${language}\n`)[1].split("\n```")[0]
@@ -44,7 +44,7 @@ before(async () => {
   pages["/popup"] = filled(popup)
   pages["/chat"] = filled(extended(`${chat}\nObject.assign(window, { chat, old: text => pass = text, held: () => pass })`))
     .replace("https://owner-inference.hf.space", `http://127.0.0.1:${gateway.port}`).replace("org/model", "demo")
-  // Without the lines that sign in and out by themselves: the client's own are tried.
+  // Without the example's own sign-in and sign-out, because this page uses the client's.
   const bundle = async contents => {
     const { outputFiles: [{ text }] } = await build({
       stdin: { contents, resolveDir: new URL(".", import.meta.url).pathname }, bundle: true, format: "esm", write: false })
@@ -63,17 +63,17 @@ async function open(path, host = "localhost", within = browser) {
   await page.goto(`http://${host}:${sitePort}${path}`)
   return page
 }
-const says = (page, words) => page.waitForFunction(words => document.getElementById("who").textContent === words, { timeout: 9000 }, words)
+const shows = (page, words) => page.waitForFunction(words => document.getElementById("who").textContent === words, { timeout: 9000 }, words)
 const token = page => page.evaluate("sessionStorage.token")
 async function signedIn(path) {
   const page = await open(path)
-  await says(page, "You are not signed in")
+  await shows(page, "You are not signed in")
   await page.click("#in")
-  await says(page, "You are Ann Example")
+  await shows(page, "You are Ann Example")
   return page
 }
 
-test("the lines of the service's page are those of the manual", async () => {
+test("the service's page and the manual print the same code", async () => {
   const page = await (await browser.createBrowserContext()).newPage()
   await page.goto(url)
   await page.waitForSelector("#actions button")
@@ -81,34 +81,34 @@ test("the lines of the service's page are those of the manual", async () => {
   for (const lines of [popup, client]) assert.ok(blocks.includes(filled(lines)), lines)
 })
 
-test("by popup: in, kept over a reload, out", async () => {
+test("popup: sign in, reload, sign out", async () => {
   const page = await signedIn("/popup")
   await page.reload()
-  await says(page, "You are Ann Example")
+  await shows(page, "You are Ann Example")
   await page.click("#out")
-  await says(page, "You are not signed in")
+  await shows(page, "You are not signed in")
   assert.equal(await token(page), undefined)
   await page.reload()
-  await says(page, "You are not signed in")
+  await shows(page, "You are not signed in")
 })
 
-test("a window that the browser blocks is told", async () => {
+test("a blocked popup is reported", async () => {
   const page = await open("/popup")
-  await says(page, "You are not signed in")
+  await shows(page, "You are not signed in")
   await page.evaluate("window.open = () => null")
   await page.click("#in")
-  await says(page, "Allow this site to open popups.")
+  await shows(page, "Allow this site to open popups.")
 })
 
-test("a sign-in that fails is told", async () => {
+test("a failed sign-in is reported", async () => {
   pages["/wrong"] = pages["/popup"].replace('provider: "huggingface"', 'provider: "nobody"')
   const page = await open("/wrong")
-  await says(page, "You are not signed in")
+  await shows(page, "You are not signed in")
   await page.click("#in")
   await page.waitForFunction("/provider/.test(document.getElementById('who').textContent)", { timeout: 9000 })
 })
 
-test("a renewed token is kept, by fetch and by the Better Auth client", async () => {
+test("a renewed token is stored by fetch and by the Better Auth client", async () => {
   const fetched = await signedIn("/popup"), bundled = await open("/client")
   assert.equal(await bundled.evaluate("user()"), null)
   await bundled.evaluate("signIn()")
@@ -117,35 +117,35 @@ test("a renewed token is kept, by fetch and by the Better Auth client", async ()
   await service.stop()
   const env = settings(url, provider.issuer, more)
   delete env.AUTH_SECRET
-  service = await start({ ...env, AUTH_SECRETS: `${secrets[1]},${secrets[0]}` }) // what the old one sealed is due
+  service = await start({ ...env, AUTH_SECRETS: `${secrets[1]},${secrets[0]}` }) // sessions of the old secret are renewed at once
   front.target.port = service.port
   await fetched.reload()
-  await says(fetched, "You are Ann Example")
+  await shows(fetched, "You are Ann Example")
   assert.equal(await bundled.evaluate("user()"), "Ann Example")
   const now = [await token(fetched), await token(bundled)]
   for (const at of [0, 1]) assert.ok(now[at] && now[at] !== before[at], `not renewed: ${at}`)
   await fetched.reload()
-  await says(fetched, "You are Ann Example")
+  await shows(fetched, "You are Ann Example")
 })
 
-test("a chat as whoever signed in, with a new token where the old one has ended", async () => {
+test("a chat of the signed-in user gets a new token when the old one is rejected", async () => {
   const page = await open("/chat")
-  await says(page, "You are not signed in")
+  await shows(page, "You are not signed in")
   const asked = "chat([{ role: 'user', content: 'Hello' }])"
   assert.equal(await page.evaluate(`${asked}.catch(problem => problem.message)`), "Sign in first.")
   await page.click("#in")
-  await says(page, "You are Ann Example")
+  await shows(page, "You are Ann Example")
   const words = `${asked}.then(answer => answer.json()).then(it => it.choices[0].message.content)`
   assert.match(await page.evaluate(words), /You said: Hello/)
   const held = await page.evaluate("held()")
   assert.match(await page.evaluate(words), /You said: Hello/)
-  assert.equal(await page.evaluate("held()"), held, "it is used again")
+  assert.equal(await page.evaluate("held()"), held, "the token is reused")
   await page.evaluate(`old("${held.slice(0, -8)}AAAAAAAA")`)
   assert.match(await page.evaluate(words), /You said: Hello/)
   assert.deepEqual(Object.keys(JSON.parse(Buffer.from(held.split(".")[1], "base64url"))).filter(name => /sub|preferred|orgs/.test(name)).sort(), ["preferred_username", "sub"])
 })
 
-test("org: never lets one of these tokens pass, and * every one", async () => {
+test("org: rejects all of these tokens, and * accepts them", async () => {
   const page = await signedIn("/chat")
   await page.evaluate("chat([])")
   const pass = await page.evaluate("held()")
@@ -157,7 +157,7 @@ test("org: never lets one of these tokens pass, and * every one", async () => {
   }
 })
 
-test("off a Space, third-party cookies allowed: a redirect signs in a page of the same host name, not one of another site", async () => {
+test("outside a Space with third-party cookies allowed, a redirect signs in a page on the same host name but not on another site", async () => {
   const allowing = await chromium()
   try {
     const link = `${url}/login/huggingface?callbackURL=`
@@ -165,11 +165,11 @@ test("off a Space, third-party cookies allowed: a redirect signs in a page of th
       const page = await open("/redirect", host, allowing.browser)
       await page.evaluate("window.old = true, void begin()")
       await page.waitForFunction("!window.old && (window.user || location.pathname === '/api/auth/error')", { timeout: 9000 })
-      assert.equal(new URL(page.url()).pathname, end, `${host}: begun by the client`)
+      assert.equal(new URL(page.url()).pathname, end, `${host}: started by the client`)
       if (user) assert.equal(await page.evaluate("user()"), user)
       await page.goto(link + encodeURIComponent(`http://${host}:${sitePort}/redirect`))
       await page.waitForFunction("window.user")
-      assert.equal(await page.evaluate("user()"), user, `${host}: begun by a link`)
+      assert.equal(await page.evaluate("user()"), user, `${host}: started by a link`)
       const status = await page.evaluate(address => fetch(address, { credentials: "include" }).then(({ status }) => status), `${url}/api/auth/token`)
       assert.equal(status, user ? 200 : 401, `${host}: a token by cookie`)
     }

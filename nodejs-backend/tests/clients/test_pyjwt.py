@@ -1,4 +1,4 @@
-"""PyJWT checks nodejs-backend's tokens before and after a restart and through a change of secrets."""
+"""PyJWT verifies the tokens of nodejs-backend before and after a restart and during a rotation of the secret."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ SECRETS = ["q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA=", "Z1y2X3w4V5u6T7s8R9q0
 
 
 class Service:
-    """The service with its made-up users: what signs is the same as with a provider."""
+    """The service with made-up users; it signs tokens in the same way as with a provider."""
 
     def __init__(self, secrets):
         env = {"HOST": "127.0.0.1", "PORT": "0", "LOG_FORMAT": "json", "DEV_SIGN_IN": "yes", "AUTH_URL": BASE}
@@ -82,8 +82,8 @@ def main():
         except jwt.exceptions.PyJWKClientError:
             pass
         else:
-            raise AssertionError("a key that is gone still counts")
-    print(f"PyJWT {jwt.__version__}: tokens hold before and after a restart and through a change of secrets")
+            raise AssertionError("a token of a removed key is accepted")
+    print(f"PyJWT {jwt.__version__}: tokens are valid before and after a restart and during a rotation")
 
 
 main()

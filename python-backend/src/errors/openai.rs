@@ -75,7 +75,7 @@ fn header_text(text: &str) -> HeaderValue {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use space_kit::Refusal;
+    use space_kit::RequestError;
 
     #[test]
     fn an_error_has_openais_form_and_says_when_to_retry() {
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_unknown_path_has_openais_code_and_a_hint() {
-        let body = render(&Refusal::NotFound.into(), &mut HeaderMap::new());
+        let body = render(&RequestError::NotFound.into(), &mut HeaderMap::new());
         let body = String::from_utf8_lossy(&body).into_owned();
         assert!(body.contains(r#""code":"unknown_url""#) && body.contains("ends in /v1"), "{body}");
     }

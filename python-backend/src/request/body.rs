@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use space_kit::header::CONNECTION;
-use space_kit::{Call, Error, HeaderValue, Refusal, StatusCode};
+use space_kit::{Call, Error, HeaderValue, RequestError, StatusCode};
 use tokio::time::timeout_at;
 
 use crate::limits::Reservation;
@@ -32,7 +32,7 @@ pub(crate) async fn read(call: &mut Call<State>, limit: usize) -> Result<(Bytes,
         let Some(chunk) = chunk.map_err(|_| too_slow())? else { return Ok((whole.freeze(), reservation)) };
         let chunk = chunk?;
         if whole.len() + chunk.len() > limit {
-            return Err(Refusal::BodyTooLarge(limit).into());
+            return Err(RequestError::BodyTooLarge(limit).into());
         }
         reservation.grow(chunk.len())?;
         whole.extend_from_slice(&chunk);

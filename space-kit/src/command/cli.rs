@@ -1,4 +1,4 @@
-//! The command line: one optional word and a few flags, so no parser crate.
+//! The command line. It has one optional word and a few flags, so it needs no parser crate.
 
 use std::ffi::OsString;
 use std::fmt::{self, Write};
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::settings::env::{Defaults, Groups, Var};
 
-/// What the process was asked to do.
+/// What the arguments ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
     /// Serve until TERM or INT (no argument).
@@ -26,7 +26,7 @@ pub enum Command {
 pub struct Invocation {
     /// What to do.
     pub command: Command,
-    /// A `.env` to read as well.
+    /// A `.env` file to read too.
     pub env_file: Option<PathBuf>,
 }
 
@@ -95,15 +95,15 @@ pub fn version(name: &str, version: &str) -> String {
     format!("{name} {version} ({}, {})\n", env!("KIT_RUSTC"), env!("KIT_TARGET"))
 }
 
-/// The text of `--help`: usage and, from the tables that parse them, every variable.
+/// The text of `--help`: usage, and every variable from the tables that parse them.
 pub fn help(name: &str, about: &str, own: Groups, kit: &[&Var], defaults: Defaults) -> String {
     let mut text = format!(
         "{name}: {about}\n\n\
          usage: {name} [--env-file FILE]   serve until TERM or INT\n       \
-         {name} check             validate the configuration and exit (64: not usable)\n       \
-         {name} healthcheck       ask the local port for /health/ready; exit 0 or 1\n       \
+         {name} check             validate the configuration and exit (64: invalid)\n       \
+         {name} healthcheck       request /health/ready from the local port; exit 0 or 1\n       \
          {name} --help | --version\n\n\
-         Configuration is by environment variables. An empty value counts as unset.\n"
+         Environment variables configure the service. An empty value counts as unset.\n"
     );
     for (title, vars) in own.iter().copied().chain([("server", kit)]) {
         _ = write!(text, "\n{title}:\n");
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_env_file_goes_with_any_command() {
+    fn the_env_file_is_accepted_with_any_command() {
         for args in [["--env-file", ".env", "check"], ["check", "--env-file", ".env"]] {
             let invocation = run(&args).unwrap();
             assert_eq!(invocation.command, Command::Check);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_argument_is_named_with_what_is_accepted() {
+    fn an_unknown_argument_is_reported_with_the_accepted_ones() {
         let error = run(&["--prot", "80"]).unwrap_err().to_string();
         assert!(error.contains("--prot") && error.contains("healthcheck"), "{error}");
         assert_eq!(run(&["--env-file"]), Err(CliError::NoFile));

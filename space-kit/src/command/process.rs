@@ -1,6 +1,6 @@
-//! Where a process begins. C's start code calls the service's `main` directly, in place of std's: that would make room
-//! for a message about a stack overflow in each start, eight system calls, and a thread's stack overflow ends the
-//! process either way. What else std's does is done here.
+//! The start of the process. C's start code calls the service's `main` directly instead of std's, which prepares a
+//! message about stack overflows with eight system calls in each start-up; a stack overflow ends the process either
+//! way. The rest of what std does is done here.
 
 use std::ffi::{CStr, OsStr, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::command::run::main;
 use crate::service::description::Service;
 
-/// Makes a service the program's `main`: what `main.rs` consists of, after `#![no_main]`.
+/// Makes a service the program's `main`. A `main.rs` consists of this and `#![no_main]`.
 #[macro_export]
 macro_rules! program {
     ($service:expr) => {
@@ -27,14 +27,14 @@ macro_rules! program {
     };
 }
 
-/// What a panic before anything is served ends with, as std has it.
+/// Exit status after a panic outside of requests, the same as std's.
 const PANICKED: c_int = 101;
 
-/// Runs a service with the arguments and the environment of its process, and gives the exit status.
+/// Runs a service with the arguments and the environment of its process, and returns the exit status.
 ///
 /// # Safety
 ///
-/// Both are arrays of strings of C, a null pointer behind the last, that nobody changes while the process lives.
+/// Both are arrays of C strings that end with a null pointer, and nothing changes them while the process runs.
 #[allow(unsafe_code)]
 pub unsafe fn run<S: Send + Sync + 'static>(
     service: &'static Service<S>,
@@ -49,12 +49,12 @@ pub unsafe fn run<S: Send + Sync + 'static>(
     status.map_or(PANICKED, c_int::from)
 }
 
-/// As std's own start: descriptors 0 to 2 are open, so that no socket gets the number to which errors are written; and
-/// who writes to a closed pipe gets an error, no signal.
+/// Does what std's start does: it opens descriptors 0 to 2 if they are closed, so that no socket gets the number that
+/// errors are written to, and makes writing to a closed pipe an error instead of a signal.
 #[allow(unsafe_code)]
 fn prepare() {
     for standard in 0..=2 {
-        // SAFETY: a number is passed, and a string of C that lives for ever; a new descriptor gets the lowest number.
+        // SAFETY: only a number and a static C string are passed; a new descriptor gets the lowest free number.
         let open = unsafe {
             libc::fcntl(standard, libc::F_GETFD) != -1
                 || libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) == standard
@@ -73,8 +73,8 @@ fn prepare() {
 #[allow(unsafe_code)]
 unsafe fn strings(mut array: *const *const c_char) -> impl Iterator<Item = &'static OsStr> {
     std::iter::from_fn(move || {
-        // SAFETY: the caller has it that this is within the array, whose last is null, and that each before it is a
-        // string that stays as it is.
+        // SAFETY: the caller promises that this is within the array, which ends with null, and that each pointer before
+        // the end is a string that does not change.
         let (string, next) = unsafe { (*array, array.add(1)) };
         if string.is_null() {
             return None;
@@ -85,7 +85,7 @@ unsafe fn strings(mut array: *const *const c_char) -> impl Iterator<Item = &'sta
     })
 }
 
-/// Name and value of one variable. What has no `=` is none.
+/// Name and value of one variable, or `None` if it has no `=`.
 fn setting(variable: &'static OsStr) -> Option<(&'static OsStr, &'static OsStr)> {
     let bytes = variable.as_bytes();
     let (name, value) = bytes.split_at_checked(bytes.iter().position(|&byte| byte == b'=')?)?;
@@ -108,7 +108,7 @@ mod tests {
     #[allow(unsafe_code)]
     fn strings_end_at_the_null_pointer() {
         let array = [c"one".as_ptr(), c"".as_ptr(), std::ptr::null(), c"beyond".as_ptr()];
-        // SAFETY: it is such an array, of strings that live for ever.
+        // SAFETY: it is such an array, of static strings.
         let seen: Vec<_> = unsafe { strings(array.as_ptr()) }.collect();
         assert_eq!(seen, ["one", ""]);
     }

@@ -211,16 +211,16 @@ async fn drain_connections<S: Send + Sync + 'static>(
     drain.begin();
     _ = signal.accepting.await; // then no more connections are accepted
     let in_flight = kit.metrics.in_flight.get();
-    kit.log.info("draining", &[("signal", Value::Str(signal.name)), ("under_way", Value::Int(in_flight))]);
+    kit.log.info("draining", &[("signal", Value::Str(signal.name)), ("in_flight", Value::Int(in_flight))]);
     let deadline = Instant::now() + kit.config.drain_timeout;
     let cut = |reason| {
         let cut = kit.metrics.in_flight.get();
-        kit.log.warn("cut off", &[("reason", Value::Str(reason)), ("under_way", Value::Int(cut))]);
+        kit.log.warn("cut off", &[("reason", Value::Str(reason)), ("in_flight", Value::Int(cut))]);
     };
     tokio::select! {
         () = drain.done() => kit.log.info("stopped", &[]),
-        () = sleep_until(deadline) => cut("DRAIN_TIMEOUT is over"),
-        _ = signals.next() => cut("a second signal"),
+        () = sleep_until(deadline) => cut("DRAIN_TIMEOUT expired"),
+        _ = signals.next() => cut("second signal"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The socket as hyper sees it: it notes what the connection waits for, and drops hyper's own refusals.
+//! The socket between hyper and the system. It notes what the connection waits for, and drops hyper's own error
+//! responses.
 
 use std::io;
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use crate::connection::state::{ConnectionState, Phase};
 pub(crate) struct Io {
     stream: TokioIo<TcpStream>,
     state: Arc<ConnectionState>,
-    /// The next request is here already, while one is served.
+    /// Whether the next request has arrived while one is served.
     pipelined: bool,
 }
 
@@ -30,9 +31,9 @@ impl Io {
         self.stream.into_inner()
     }
 
-    /// Fails when the client leaves while it is served. hyper could tell too (without `half_close`), but by a
-    /// read into 8 KB of new memory for each request.
-    fn detect_leaving(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    /// Fails if the client disconnects while its request is served. hyper could detect that too (without `half_close`),
+    /// but with a read into 8 KB of new memory per request.
+    fn detect_disconnect(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.pipelined || self.state.phase() != Phase::Serving || self.state.body_pending() {
             return Ok(());
         }
@@ -57,7 +58,7 @@ impl Read for Io {
     ) -> Poll<io::Result<()>> {
         self.pipelined = false;
         let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
-        // Behind a body that nobody read it may be the body's rest, not a head: IDLE_TIMEOUT goes on for both.
+        // After an unread body these may be the rest of that body instead of a head, so IDLE_TIMEOUT continues.
         let head = matches!(self.state.phase(), Phase::Fresh | Phase::Idle) && !self.state.body_pending();
         if outcome.is_ready() && head {
             self.state.enter(Phase::Head);
@@ -73,7 +74,7 @@ impl Write for Io {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        self.detect_leaving(cx)?;
+        self.detect_disconnect(cx)?;
         if self.state.phase() == Phase::Flushing {
             self.state.enter(Phase::Idle);
         }

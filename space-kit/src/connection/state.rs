@@ -1,4 +1,4 @@
-//! What a connection is waiting for, and since when: the base of its time limits.
+//! What a connection is waiting for, and since when. Its time limits follow from that.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -11,27 +11,27 @@ use crate::settings::config::Config;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
-    /// For a first byte.
+    /// The first byte.
     Fresh,
-    /// For the rest of a head.
+    /// The rest of a head.
     Head,
-    /// For the handler, the request's body or the answer's.
+    /// The handler, the request's body or the response's body.
     Serving,
-    /// For the last bytes of an answer to leave.
+    /// The last bytes of a response to be sent.
     Flushing,
-    /// For another request.
+    /// Another request.
     Idle,
 }
 
-/// What a connection's driver, its socket and its requests know of each other. All of them run in one task,
-/// so the atomics are never contended; they are atomics because tasks may move between threads.
+/// What a connection's driver, its socket and its requests share. All of them run in one task, so the atomics are never
+/// contended; they are atomics because tasks may move between threads.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
     started: Instant,
     phase: AtomicU8,
     /// Milliseconds after `started` at which the phase began.
     since: AtomicU64,
-    /// Like `since`, for a write that the peer does not take; `u64::MAX` while there is none.
+    /// Like `since`, for a write that the client does not accept; `u64::MAX` if there is none.
     stalled: AtomicU64,
     body_pending: AtomicBool,
     received: AtomicU64,
@@ -39,9 +39,10 @@ pub(crate) struct ConnectionState {
 
 const NEVER: u64 = u64::MAX;
 
-/// How long a connection stays without a request while draining. A proxy may be sending one on a connection that
-/// it kept: closed at once, that request would be lost, for a POST that was sent is not sent again.
-const LAST_CALL: Duration = Duration::from_millis(500);
+/// How long a connection without a request stays open while draining. A proxy may be sending a request on a kept
+/// connection; if it were closed at once, that request would be lost, because a proxy does not retry a POST that it
+/// has sent.
+const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
 impl ConnectionState {
     pub(crate) fn new() -> ConnectionState {
@@ -92,7 +93,7 @@ impl ConnectionState {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(NEVER - 1)
     }
 
-    /// When the wait of now ends, if it has an end of its own. `draining` is when a drain began.
+    /// When the current wait exceeds its limit, if it has one. `draining` is when the drain began.
     pub(crate) fn deadline(&self, config: &Config, draining: Option<Instant>) -> Option<Instant> {
         let limit = match self.phase() {
             Phase::Fresh | Phase::Head => config.header_timeout,
@@ -106,13 +107,13 @@ impl ConnectionState {
         let since = self.started + Duration::from_millis(self.since.load(Relaxed));
         match draining {
             Some(begun) if self.phase() != Phase::Head => {
-                Some((since + limit).min(since.max(begun) + LAST_CALL))
+                Some((since + limit).min(since.max(begun) + DRAIN_GRACE))
             }
             _ => Some(since + limit),
         }
     }
 
-    /// Notes whether a write got on.
+    /// Notes whether a write made progress.
     pub(crate) fn wrote<T>(&self, outcome: &Poll<io::Result<T>>) {
         match outcome {
             Poll::Ready(_) => self.stalled.store(NEVER, Relaxed),

@@ -1,28 +1,28 @@
-//! When a key set is used, fetched again and given up: a state machine that is told the time and what came.
+//! When a key set is used, fetched again and dropped: a state machine that takes times and outcomes as arguments.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::jwt::KeySet;
 
-/// The bounds of what an issuer may say about how long its keys may be kept.
+/// Bounds for the time that an issuer lets its keys be kept.
 const SHORTEST: Duration = Duration::from_secs(5 * 60);
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// How much longer a set is used while no newer one can be had. Then a key that the issuer took back must
-/// not count any more, whoever keeps the issuer out of reach.
+/// How much longer a set is used while no newer one is available. After that a revoked key must not be accepted, even
+/// if an attacker keeps the issuer unreachable.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
-/// Between two fetches for keys that the set lacks: anybody can invent a `kid`.
+/// Between two fetches for keys that the set lacks, because any client can invent a `kid`.
 const COOLDOWN: Duration = Duration::from_secs(30);
-/// Between two attempts while there is a set to use, and while there is none.
+/// Between two attempts while there is a usable set, and while there is none.
 const RETRY_WITH: Duration = Duration::from_secs(30);
 const RETRY_WITHOUT: Duration = Duration::from_secs(5);
 
-/// Which set is needed.
+/// Which set a request needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Need<'a> {
-    /// One that is fresh enough.
+    /// A fresh one.
     Any,
-    /// One that came after this one, which has no key for the token.
+    /// One that is newer than this one, which has no key for the token.
     NewerThan(&'a Arc<KeySet>),
 }
 
@@ -31,13 +31,13 @@ pub(super) enum Need<'a> {
 pub(super) enum Step {
     /// Use this set.
     Use(Arc<KeySet>),
-    /// Use this set, and begin a fetch that nobody waits for.
+    /// Use this set, and begin a fetch in the background.
     UseAndFetch(Arc<KeySet>),
     /// Begin a fetch and wait for it.
     Fetch,
-    /// Wait for the fetch that is under way.
+    /// Wait for the fetch in progress.
     Wait,
-    /// There is no set, and the next attempt is this far away.
+    /// There is no set, and the next attempt begins after this time.
     Unavailable(Duration),
 }
 
@@ -45,9 +45,9 @@ pub(super) enum Step {
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     held: Option<Held>,
-    /// Before this time no ordinary fetch begins: set when one begins, taken away when it succeeds.
+    /// No ordinary fetch begins before this time. Set when one begins, and cleared when it succeeds.
     retry_at: Option<Instant>,
-    /// Before this time no fetch for a missing key begins.
+    /// No fetch for a missing key begins before this time.
     cool_at: Option<Instant>,
 }
 
@@ -58,7 +58,7 @@ struct Held {
 }
 
 impl Cache {
-    /// What to do for a request at `now`; `flying` tells whether a fetch is under way.
+    /// What to do for a request at `now`; `flying` says whether a fetch is in progress.
     pub(super) fn step(&self, now: Instant, need: Need<'_>, flying: bool) -> Step {
         let Some(held) = self.usable(now) else {
             return match self.pause(now) {
@@ -79,7 +79,7 @@ impl Cache {
         }
     }
 
-    /// A fetch begins. Should it never end, that counts as a failure.
+    /// Notes that a fetch begins. If it never ends, it counts as failed.
     pub(super) fn begin(&mut self, now: Instant, need: Need<'_>) {
         let pause = if self.usable(now).is_some() { RETRY_WITH } else { RETRY_WITHOUT };
         self.retry_at = Some(now + pause);
@@ -88,21 +88,22 @@ impl Cache {
         }
     }
 
-    /// A fetch that began at `now` brought a set. A failed one needs no word: the old set stays.
+    /// Stores the set of a fetch that began at `now`. After a failed fetch the old set stays.
     pub(super) fn succeed(&mut self, now: Instant, keys: KeySet, max_age: Option<Duration>) {
         let fresh = max_age.unwrap_or(SHORTEST).clamp(SHORTEST, LONGEST);
         self.held = Some(Held { keys: Arc::new(keys), fresh_until: now + fresh });
         self.retry_at = None;
     }
 
-    /// The fetch that began at `began` failed at `now`. One that took long makes nobody wait for another at once.
+    /// Notes that the fetch that began at `began` failed at `now`. After a long one, the next does not begin at once, so
+    /// that no request waits for two.
     pub(super) fn fail(&mut self, began: Instant, now: Instant) {
         if now - began >= RETRY_WITHOUT {
             self.retry_at = Some(now + RETRY_WITH);
         }
     }
 
-    /// What somebody who waited for a fetch has in the end: the newest set, or how long to wait for one.
+    /// The result for a request that waited for a fetch: the newest set, or the time until the next attempt.
     pub(super) fn settle(&self, now: Instant) -> Result<Arc<KeySet>, Duration> {
         match self.usable(now) {
             Some(held) => Ok(held.keys.clone()),
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_issuers_time_counts_between_5_minutes_and_24_hours() {
+    fn max_age_is_bounded_to_between_5_minutes_and_24_hours() {
         let start = Instant::now();
         for (max_age, fresh) in
             [(None, 300), (Some(0), 300), (Some(299), 300), (Some(3600), 3600), (Some(90_000), 86_400)]
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_fetch_is_waited_for_and_happens_once() {
+    fn requests_wait_for_the_first_fetch_and_share_it() {
         let start = Instant::now();
         let mut cache = Cache::default();
         assert_eq!(cache.step(start, Need::Any, false), Step::Fetch);
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_set_serves_while_a_newer_one_is_fetched_and_when_that_fails() {
+    fn an_old_set_is_used_during_a_fetch_and_after_a_failed_one() {
         let start = Instant::now();
         let (mut cache, keys) = filled(start, None);
         let old = start + after(300);
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_set_serves_for_a_day_and_no_longer() {
+    fn an_old_set_is_used_for_one_day_more() {
         let start = Instant::now();
         let (cache, keys) = filled(start, None);
         let last = start + SHORTEST + GRACE;
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_fetch_that_hung_the_next_one_waits_from_its_end_on() {
+    fn after_a_slow_failure_the_pause_counts_from_its_end() {
         let start = Instant::now();
         let mut cache = Cache::default();
         cache.begin(start, Need::Any);

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
 pub use super::metadata::{DiscoveryError, metadata_url};
@@ -139,24 +138,6 @@ impl fmt::Debug for Discovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Discovery").field(&self.0.issuer).finish()
     }
-}
-
-/// Reads metadata as a map: the former way, see [`Metadata::parse`].
-///
-/// # Errors
-///
-/// Those of [`Metadata::parse`].
-pub fn metadata(document: &[u8], issuer: &str) -> Result<Map<String, Value>, DiscoveryError> {
-    Metadata::parse(document, issuer).map(Metadata::into_map)
-}
-
-/// The endpoint in such a map: the former way, see [`Metadata::endpoint`].
-///
-/// # Errors
-///
-/// Those of [`Metadata::endpoint`].
-pub fn endpoint(metadata: &Map<String, Value>, name: &'static str) -> Result<String, DiscoveryError> {
-    Metadata::from_map(metadata.clone()).endpoint(name)
 }
 
 #[cfg(test)]

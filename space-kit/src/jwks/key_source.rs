@@ -58,7 +58,7 @@ impl KeySource {
         }
     }
 
-    /// The keys of an issuer whose metadata others use too, so that they are fetched once.
+    /// The keys of an issuer whose metadata the service needs too, so that they are fetched once for both.
     pub fn discovered(discovery: Discovery) -> KeySource {
         KeySource::from(KeyOrigin::Discovery(discovery))
     }
@@ -84,12 +84,12 @@ impl KeySource {
         }
     }
 
-    /// The set to use. It waits only if there is none, at most for one fetch.
+    /// The set to use. Waits only if there is none, and at most for one fetch.
     pub(super) async fn keys(&self, now: Instant) -> Result<Arc<KeySet>, IssuerError> {
         self.get(now, Need::Any).await
     }
 
-    /// A set to use after `old` had no key for a token: a newer one if there is any, else `old` again.
+    /// The set to use if `old` has no key for a token: a newer one if there is one, otherwise `old`.
     pub(super) async fn keys_after(
         &self,
         old: &Arc<KeySet>,
@@ -118,7 +118,7 @@ impl KeySource {
         state.cache.settle(now).map_err(|pause| unavailable(pause, &state))
     }
 
-    /// Begins a fetch as a task of its own: a client that goes away does not end it for the others.
+    /// Begins a fetch in a task, so that a client that disconnects does not cancel it for the others.
     fn begin(&self, state: &mut State, now: Instant, need: Need<'_>) -> watch::Receiver<()> {
         let (over, flight) = watch::channel(());
         state.cache.begin(now, need);

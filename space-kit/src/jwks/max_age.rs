@@ -1,9 +1,9 @@
-//! How long an answer says that it may be kept (`Cache-Control`, RFC 9111 section 5.2.2).
+//! How long a response may be kept (`Cache-Control`, RFC 9111 section 5.2.2).
 
 use std::time::Duration;
 
-/// The time of a `Cache-Control` value: `max-age`, zero where nothing may be kept, `None` where nothing is
-/// said or the value cannot be read.
+/// The time of a `Cache-Control` value: `max-age`, zero for `no-store` and `no-cache`, `None` if it has none of them or is
+/// malformed.
 pub(super) fn max_age(cache_control: &str) -> Option<Duration> {
     let mut age = None;
     for directive in cache_control.split(',') {
@@ -19,7 +19,7 @@ pub(super) fn max_age(cache_control: &str) -> Option<Duration> {
     age
 }
 
-/// Digits alone; a number that is too large counts as very long.
+/// Only digits; a number that is too large counts as very long.
 fn seconds(text: &str) -> Option<Duration> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))))
@@ -31,7 +31,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn max_age_is_read_wherever_it_stands() {
+    fn max_age_is_found_at_any_position() {
         for (value, age) in [
             ("max-age=300", Some(300)),
             ("public, max-age=300, must-revalidate", Some(300)),
@@ -60,7 +60,7 @@ mod tests {
         }
 
         #[test]
-        fn every_number_of_seconds_is_read(seconds: u64, before in "(public|private|immutable)?") {
+        fn every_number_of_seconds_is_parsed(seconds: u64, before in "(public|private|immutable)?") {
             let value = format!("{before},max-age={seconds}");
             prop_assert_eq!(max_age(&value), Some(Duration::from_secs(seconds)));
         }

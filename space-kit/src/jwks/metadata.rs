@@ -89,14 +89,6 @@ impl Metadata {
         }
     }
 
-    pub(super) fn into_map(self) -> Map<String, Value> {
-        self.0
-    }
-
-    pub(super) fn from_map(map: Map<String, Value>) -> Metadata {
-        Metadata(map)
-    }
-
     /// The value of a member, if the document has it.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

@@ -8,13 +8,11 @@ mod fetch;
 mod key_source;
 mod max_age;
 mod metadata;
-mod source;
 
 pub use discovery::{Discovery, DiscoveryError};
 pub use error::{FetchError, IssuerError, LoadError, VerifyError};
 pub use fetch::{Document, FetchDocument, fetch_over};
 pub use key_source::{KeySource, Location};
 pub use metadata::Metadata;
-pub use source::{Fetch, Fetched, Source, over};
 
 pub use crate::jwt::{KeySet, MAX_DOCUMENT};

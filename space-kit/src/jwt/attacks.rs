@@ -1,4 +1,4 @@
-//! Every way to make a token pass that should not, each named after the rule that stops it.
+//! Attacks with forged tokens. Each test is named after the rule that stops the attack.
 
 mod form;
 
@@ -20,7 +20,7 @@ fn claims() -> Value {
     json!({"iss": "https://id.example", "aud": "us", "sub": "ann", "iat": NOW, "exp": NOW + 600})
 }
 
-/// The whole way of a token, from text to subject.
+/// All checks of a token, from text to subject.
 fn check(token: &str, keys: &KeySet) -> Result<String, TokenError> {
     let token = Token::parse(token)?;
     let holder = token.verify(keys)?.holder(&expected(), NOW)?;
@@ -46,12 +46,12 @@ fn with_part(token: &str, at: usize, part: &str) -> String {
 }
 
 #[test]
-fn an_honest_token_of_each_algorithm_passes() {
+fn a_valid_token_of_each_algorithm_is_accepted() {
     signers().into_iter().for_each(|signer| drop(honest(signer)));
 }
 
 #[test]
-fn alg_none_is_refused_in_any_spelling() {
+fn alg_none_is_rejected_in_any_spelling() {
     let (_, keys, token) = honest(Signer::ed25519());
     for alg in ["none", "None", "NONE", "nOnE", ""] {
         let header = encode(json!({"alg": alg, "kid": "a"}).to_string());
@@ -67,7 +67,7 @@ fn alg_none_is_refused_in_any_spelling() {
 }
 
 #[test]
-fn hs256_with_the_public_key_as_its_secret_is_refused() {
+fn hs256_with_the_public_key_as_its_secret_is_rejected() {
     let pem = include_str!("../../tests/keys/rsa-for-tests.pem");
     for signer in signers() {
         let (signer, keys, _) = honest(signer);
@@ -87,7 +87,7 @@ fn hs256_with_the_public_key_as_its_secret_is_refused() {
 }
 
 #[test]
-fn a_key_is_used_for_its_own_algorithm_alone() {
+fn a_key_is_used_only_for_its_own_algorithm() {
     for signer in signers() {
         let (signer, keys, token) = honest(signer);
         for alg in ["EdDSA", "ES256", "RS256"].into_iter().filter(|alg| *alg != signer.alg()) {
@@ -101,7 +101,7 @@ fn a_key_is_used_for_its_own_algorithm_alone() {
 }
 
 #[test]
-fn a_wrong_kid_fits_no_key() {
+fn an_unknown_kid_matches_no_key() {
     let (signer, keys, _) = honest(Signer::p256());
     for kid in ["b", "A", "", "a ", "../a"] {
         assert_eq!(check(&signer.token(kid, &claims()), &keys), Err(TokenError::NoKey), "{kid}");
@@ -111,7 +111,7 @@ fn a_wrong_kid_fits_no_key() {
 }
 
 #[test]
-fn a_kid_of_another_key_does_not_pass() {
+fn the_kid_of_another_key_is_rejected() {
     let (ann, eve) = (Signer::ed25519(), Signer::ed25519());
     let keys = key_set(&[ann.jwk("a"), eve.jwk("e")]);
     assert_eq!(check(&eve.token("a", &claims()), &keys), Err(TokenError::Signature));
@@ -137,7 +137,7 @@ fn without_a_kid_every_key_of_the_algorithm_is_tried_and_no_other() {
 }
 
 #[test]
-fn keys_that_the_header_brings_are_ignored() {
+fn keys_in_the_header_are_ignored() {
     let (_, keys, _) = honest(Signer::ed25519());
     let eve = Signer::ed25519();
     for (header, fault) in [
@@ -156,7 +156,7 @@ fn keys_that_the_header_brings_are_ignored() {
 }
 
 #[test]
-fn an_extension_that_must_be_understood_is_refused() {
+fn a_critical_extension_is_rejected() {
     let (signer, keys, _) = honest(Signer::ed25519());
     for crit in [json!(["b64"]), json!(["exp"]), json!([]), json!(null), json!("x")] {
         let header = json!({"alg": "EdDSA", "kid": "a", "crit": crit, "b64": false});
@@ -166,7 +166,7 @@ fn an_extension_that_must_be_understood_is_refused() {
 }
 
 #[test]
-fn a_token_of_another_kind_is_refused() {
+fn a_token_of_another_type_is_rejected() {
     let (signer, keys, _) = honest(Signer::ed25519());
     for (kind, passes) in [
         (json!("JWT"), true),
@@ -186,7 +186,7 @@ fn a_token_of_another_kind_is_refused() {
 }
 
 #[test]
-fn a_signature_is_checked_before_the_claims_are_believed() {
+fn the_signature_is_verified_before_the_claims_are_used() {
     let (_, keys, token) = honest(Signer::ed25519());
     let mut other = claims();
     other["sub"] = json!("eve");
@@ -198,7 +198,7 @@ fn a_signature_is_checked_before_the_claims_are_believed() {
 }
 
 #[test]
-fn signatures_of_zeros_are_refused() {
+fn signatures_of_zeros_are_rejected() {
     for signer in signers() {
         let (_, keys, token) = honest(signer);
         for length in [0, 1, 32, 63, 64, 65, 96, 128, 255, 256, 257, 512] {
@@ -209,13 +209,13 @@ fn signatures_of_zeros_are_refused() {
 }
 
 #[test]
-fn a_key_taken_out_of_the_set_opens_nothing() {
+fn a_key_that_left_the_set_is_not_accepted() {
     let (_, _, token) = honest(Signer::ed25519());
     assert_eq!(check(&token, &KeySet::default()), Err(TokenError::NoKey));
 }
 
 #[test]
-fn claims_count_on_the_whole_way() {
+fn wrong_claims_are_rejected_despite_a_valid_signature() {
     let (signer, keys, _) = honest(Signer::ed25519());
     for (name, value, fault) in [
         ("iss", json!("https://evil.example"), TokenError::Issuer),
@@ -234,14 +234,14 @@ fn claims_count_on_the_whole_way() {
 }
 
 #[test]
-fn no_fault_repeats_the_token() {
+fn no_error_repeats_the_token() {
     let (_, keys, token) = honest(Signer::ed25519());
     let forged = with_part(&token, 2, "AAAA");
     let message = check(&forged, &keys).unwrap_err().message();
     assert!(token.split('.').all(|part| !message.contains(part)));
 }
 
-/// One signer for all cases, since making one takes longer than a case.
+/// One signer for all cases, because creating one takes longer than a case.
 fn shared() -> &'static (Signer, KeySet, String) {
     static SHARED: std::sync::OnceLock<(Signer, KeySet, String)> = std::sync::OnceLock::new();
     SHARED.get_or_init(|| honest(Signer::ed25519()))

@@ -1,5 +1,5 @@
-//! What a verified token says (RFC 7519 section 4.1; OpenID Connect Core section 3.1.3.7, steps 2 to 5, 9
-//! and 10): by whom, for whom, from when to when, and about whom.
+//! The claims of a verified token (RFC 7519 section 4.1; OpenID Connect Core section 3.1.3.7, steps 2 to 5, 9 and 10):
+//! issuer, audience, times and subject.
 
 use serde_json::{Map, Value};
 
@@ -10,19 +10,19 @@ use super::subject::is_subject;
 pub const CLOCK_SKEW: u64 = 60;
 const SKEW: f64 = CLOCK_SKEW as f64;
 
-/// Whose tokens count: issued by this issuer, for this audience.
+/// Which tokens are valid: those of this issuer for this audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     /// `iss`, exactly.
     pub issuer: String,
-    /// Ours, in `aud`.
+    /// Our identifier, which `aud` must contain.
     pub audience: String,
 }
 
 /// The subject of a valid token.
 #[derive(Debug)]
 pub struct Holder<'a> {
-    /// `sub`: the issuer's lasting name for them.
+    /// `sub`: the issuer's permanent identifier.
     pub subject: &'a str,
     claims: &'a Map<String, Value>,
 }
@@ -36,7 +36,11 @@ impl<'a> Verified<'a> {
         Verified(claims)
     }
 
-    /// Whom the token speaks of, if it counts here and now. `now` is in seconds since 1970.
+    /// The subject of the token, if it is valid for `expected` at `now`, in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// If issuer, audience, party or times do not match, or the subject is missing or malformed.
     pub fn holder(self, expected: &Expected, now: u64) -> Result<Holder<'a>, TokenError> {
         let claims = self.0;
         if text(claims, "iss")? != Some(expected.issuer.as_str()) {
@@ -55,20 +59,20 @@ impl Holder<'_> {
         self.claims
     }
 
-    /// `preferred_username`: a name that may change hands.
+    /// `preferred_username`: a name that can be reassigned to another user.
     pub fn username(&self) -> Option<&str> {
         self.claims.get("preferred_username")?.as_str()
     }
 
-    /// Hugging Face's `orgs`: the organizations that the holder is in, and let the application know of.
+    /// Hugging Face's `orgs`: the organizations of the user that the application may know.
     pub fn organizations(&self) -> impl Iterator<Item = &Map<String, Value>> {
         let orgs = self.claims.get("orgs").and_then(Value::as_array);
         orgs.into_iter().flatten().filter_map(Value::as_object)
     }
 }
 
-/// Ours is in `aud`. A token for others too, or one that names the party it was issued to, counts only if
-/// that party (`azp`) is us: else any of them could bring tokens that were meant for itself.
+/// `aud` must contain our identifier. If the token has other audiences too, or names the party that it was issued to
+/// (`azp`), that party must be us. Otherwise another audience could use a token that was issued to itself.
 fn audience(claims: &Map<String, Value>, ours: &str) -> Result<(), TokenError> {
     let (found, others) = match claims.get("aud") {
         Some(Value::String(one)) => (one == ours, false),
@@ -102,7 +106,7 @@ fn times(claims: &Map<String, Value>, now: f64) -> Result<(), TokenError> {
     Ok(())
 }
 
-/// A claim that is text, or not there, or null.
+/// A claim that is text; `None` if it is missing or null.
 fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, TokenError> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -110,7 +114,8 @@ fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option
     }
 }
 
-/// A claim that is a time in seconds since 1970, whole or not (RFC 7519 section 2), or not there, or null.
+/// A claim that is a time in seconds since 1970, possibly with a fraction (RFC 7519 section 2); `None` if it is missing
+/// or null.
 fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, TokenError> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -134,7 +139,7 @@ mod tests {
         json!({"iss": "https://id.example", "aud": "us", "sub": "ann", "iat": NOW, "exp": NOW + 600})
     }
 
-    /// The outcome with some claims replaced, or taken away where null stands.
+    /// The outcome with some claims replaced, or removed if they are null.
     fn with(changes: Value) -> Result<String, TokenError> {
         let mut claims = valid();
         for (name, value) in changes.as_object().unwrap() {
@@ -160,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_audience_has_us_and_others_only_with_us_as_the_party() {
+    fn other_audiences_are_accepted_only_if_we_are_the_party() {
         for (changes, outcome) in [
             (json!({"aud": ["us"]}), None),
             (json!({"aud": ["us", "us"]}), None),
@@ -187,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_times_have_a_skew_of_one_minute_and_no_more() {
+    fn times_have_a_tolerance_of_one_minute() {
         for (changes, outcome) in [
             (json!({"exp": NOW - 59}), None),
             (json!({"exp": NOW - 60}), Some(TokenError::Expired)),
@@ -211,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_is_null_is_not_there() {
+    fn a_null_claim_counts_as_missing() {
         let with = |name: &str| {
             let mut claims = valid();
             claims[name] = Value::Null;
@@ -233,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_is_short_text_that_fits_a_log() {
+    fn a_subject_is_short_text_without_control_characters() {
         for wrong in [json!(null), json!(""), json!(7), json!(["ann"]), json!("a\nb"), json!("x".repeat(256))]
         {
             assert_eq!(with(json!({"sub": wrong})), Err(TokenError::Claim("sub")), "{wrong}");
@@ -249,7 +254,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
-        fn a_token_counts_exactly_within_its_times(exp in any_time(), iat in any_time(), nbf in any_time()) {
+        fn a_token_is_valid_exactly_within_its_times(exp in any_time(), iat in any_time(), nbf in any_time()) {
             let at = |offset: Option<i64>| offset.map_or(Value::Null, |offset| json!(NOW as i64 + offset));
             let outcome = with(json!({"exp": at(exp), "iat": at(iat), "nbf": at(nbf)}));
             let counts = exp.is_some_and(|exp| exp > -60)
@@ -259,7 +264,7 @@ mod tests {
         }
 
         #[test]
-        fn an_audience_counts_exactly_by_the_rule(
+        fn an_audience_is_valid_exactly_by_the_rule(
             aud in prop::collection::vec("us|them|it", 0..4), azp in prop::option::of("us|them"),
         ) {
             let outcome = with(json!({"aud": aud, "azp": azp}));

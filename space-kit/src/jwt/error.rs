@@ -6,7 +6,7 @@ use std::fmt;
 /// The longest token, in bytes. It bounds the work on a token that the issuer did not sign.
 pub(super) const MAX_TOKEN: usize = 16 * 1024;
 
-/// Why a token is refused. The words are for its holder and repeat nothing of the token.
+/// Why a token is rejected. The message is for the client and repeats nothing of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenError {
     /// Longer than 16 KiB.
@@ -15,13 +15,13 @@ pub enum TokenError {
     Malformed,
     /// An `alg` that is not accepted.
     Algorithm,
-    /// A `crit`.
+    /// A `crit` header.
     Critical,
     /// A `typ` of another kind of token.
     Kind,
-    /// No key of the set fits: the issuer may have a newer one.
+    /// The set has no key for it; the issuer may have a newer one.
     NoKey,
-    /// A signature that is not the key's.
+    /// The signature is not valid.
     Signature,
     /// This claim is missing or of the wrong type.
     Claim(&'static str),
@@ -38,17 +38,17 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// What was wrong.
+    /// What is wrong, as a clause that continues "the token is rejected: ".
     pub fn message(self) -> Cow<'static, str> {
         match self {
             TokenError::TooLong => format!("it is longer than {MAX_TOKEN} bytes").into(),
             TokenError::Malformed => {
                 "it is not three base64url parts of which the first two are JSON objects".into()
             }
-            TokenError::Algorithm => "its alg is none of EdDSA, ES256 and RS256".into(),
-            TokenError::Critical => "its header has crit, and no extension is supported".into(),
+            TokenError::Algorithm => "its alg is not EdDSA, ES256 or RS256".into(),
+            TokenError::Critical => "its header has crit, but no extension is supported".into(),
             TokenError::Kind => "its typ is neither JWT nor at+jwt".into(),
-            TokenError::NoKey => "none of its issuer's keys fits it (kid, alg)".into(),
+            TokenError::NoKey => "its issuer has no key for it (kid, alg)".into(),
             TokenError::Signature => "its signature is not valid".into(),
             TokenError::Claim(name) => format!("its claim {name} is missing or malformed").into(),
             TokenError::Issuer => "it is from another issuer (iss)".into(),

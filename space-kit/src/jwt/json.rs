@@ -1,15 +1,15 @@
-//! A JSON object in which every name stands once. Of two members with one name, parsers keep the one or
-//! the other (RFC 8259 section 4): a token that two services read differently is refused instead.
+//! JSON objects without repeated names. Of two members with the same name, some parsers keep the first and others the
+//! last (RFC 8259 section 4), so two services could read a token differently. Such an object is rejected.
 
 use serde_json::{Map, Value};
 
-/// Parses an object, unless a name is repeated in it at any depth.
+/// Parses an object. `None` if it is malformed or a name is repeated, at any depth.
 pub fn object(text: &[u8]) -> Option<Map<String, Value>> {
     let Ok(Value::Object(members)) = serde_json::from_slice(text) else { return None };
     (written(text) == kept(&members)).then_some(members)
 }
 
-/// The members that a valid text has: each has the one colon that stands outside of strings.
+/// The number of members in a valid text: each has one colon outside of strings.
 fn written(text: &[u8]) -> usize {
     let (mut colons, mut quoted, mut escaped) = (0, false, false);
     for byte in text {
@@ -24,12 +24,12 @@ fn written(text: &[u8]) -> usize {
     colons
 }
 
-/// The members that the parser kept; of a repeated name it keeps one.
+/// The number of members that the parser kept; it keeps one per name.
 fn kept(members: &Map<String, Value>) -> usize {
     members.len() + members.values().map(inside).sum::<usize>()
 }
 
-/// The parser's own limit of depth bounds the recursion.
+/// The parser's depth limit bounds the recursion.
 fn inside(value: &Value) -> usize {
     match value {
         Value::Object(members) => kept(members),
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_name_is_refused_at_any_depth_and_in_any_spelling() {
+    fn a_repeated_name_is_rejected_at_any_depth_and_in_any_spelling() {
         for text in [
             r#"{"sub":"a","sub":"b"}"#,
             r#"{"sub":"a","sub":"a"}"#,
@@ -94,13 +94,13 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
-        fn every_object_is_read_as_it_was_written(members in any_object()) {
+        fn every_object_is_parsed_as_written(members in any_object()) {
             let text = Value::Object(members.clone()).to_string();
             prop_assert_eq!(object(text.as_bytes()), Some(members));
         }
 
         #[test]
-        fn a_member_written_twice_is_refused(members in any_object(), name in "[a:\"\\\\é]{0,3}", value in any_value()) {
+        fn a_repeated_member_is_rejected(members in any_object(), name in "[a:\"\\\\é]{0,3}", value in any_value()) {
             let mut members = members;
             members.remove(&name);
             let (name, rest) = (Value::from(name), Value::Object(members).to_string());

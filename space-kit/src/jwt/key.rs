@@ -1,5 +1,4 @@
-//! A public key from a JWK (RFC 7517; parameters: RFC 7518 section 6, RFC 8037 section 2) and the check of a
-//! signature with it.
+//! Public keys from JWKs (RFC 7517; parameters: RFC 7518 section 6, RFC 8037 section 2), and signature verification.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,15 +7,15 @@ use serde_json::{Map, Value};
 
 use crate::outgoing::crypto::is_signed;
 
-/// The algorithms of signatures that are accepted: asymmetric ones alone, so that a public key never serves
-/// as a shared secret (RFC 8725 section 3.1).
+/// The accepted signature algorithms. All are asymmetric, so that a public key is never used as a shared secret (RFC
+/// 8725 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alg {
     /// `EdDSA` with Ed25519.
     EdDsa,
     /// `ES256`: ECDSA with P-256 and SHA-256.
     Es256,
-    /// `RS256`: RSA PKCS #1 v1.5 with SHA-256, from 2048 bits on.
+    /// `RS256`: RSA PKCS #1 v1.5 with SHA-256, with at least 2048 bits.
     Rs256,
 }
 
@@ -32,7 +31,7 @@ impl Alg {
     }
 }
 
-/// A public key and the one algorithm that it is for.
+/// A public key, which is for exactly one algorithm.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PublicKey {
     /// The 32 bytes of RFC 8032.
@@ -48,11 +47,11 @@ pub enum PublicKey {
     },
 }
 
-/// The bits of a modulus that are accepted.
+/// The accepted lengths of a modulus, in bits.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 impl PublicKey {
-    /// The key of a JWK, if it is of a known kind, well formed and long enough.
+    /// The key of a JWK, if its type is supported and it is well formed and long enough.
     pub fn from_jwk(jwk: &Map<String, Value>) -> Option<PublicKey> {
         let text = |name| jwk.get(name)?.as_str();
         match (text("kty")?, text("crv")) {
@@ -92,8 +91,8 @@ impl PublicKey {
     }
 }
 
-/// Base64url without padding, of which every text has one spelling: no padding, no line ends, and the bits
-/// that the last character has too many are zero (RFC 7515 section 2, RFC 4648 section 3.5).
+/// Decodes base64url. Every value has only one accepted spelling: without padding and line ends, and with zeros in the
+/// unused bits of the last character (RFC 7515 section 2, RFC 4648 section 3.5).
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_of_key_are_none() {
+    fn other_types_of_keys_are_rejected() {
         let x = URL_SAFE_NO_PAD.encode([7; 32]);
         for other in [
             json!({}),
@@ -213,7 +212,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
-        fn a_text_that_decodes_is_the_only_spelling_of_its_bytes(text in "[A-Za-z0-9_=+/ -]{0,12}") {
+        fn only_one_spelling_of_each_value_decodes(text in "[A-Za-z0-9_=+/ -]{0,12}") {
             if let Some(bytes) = decode(&text) {
                 prop_assert_eq!(URL_SAFE_NO_PAD.encode(bytes), text);
             }

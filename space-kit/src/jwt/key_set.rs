@@ -36,7 +36,7 @@ impl fmt::Display for KeySetError {
 
 impl std::error::Error for KeySetError {}
 
-/// The keys of a set that can check a token's signature.
+/// The keys of a set that can verify a token's signature.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct KeySet(Vec<Entry>);
 
@@ -47,8 +47,12 @@ struct Entry {
 }
 
 impl KeySet {
-    /// Reads a set. Keys of other kinds and for other uses are passed over, as the standard wants it; a set
-    /// without any key of ours is a set too: it says that nobody may pass.
+    /// Parses a set. Keys of other types and for other uses are ignored, as the standard requires. A set without usable
+    /// keys is valid too: then every token is rejected.
+    ///
+    /// # Errors
+    ///
+    /// If the document is too long, is not a key set, or has too many keys.
     pub fn parse(document: &[u8]) -> Result<KeySet, KeySetError> {
         if document.len() > MAX_DOCUMENT {
             return Err(KeySetError::TooLong);
@@ -63,7 +67,7 @@ impl KeySet {
         Ok(KeySet(keys.iter().filter_map(Value::as_object).filter_map(Entry::from_jwk).collect()))
     }
 
-    /// The keys for a token of this algorithm: those with its `kid`, or every one if it has none.
+    /// The keys for a token of this algorithm: those with its `kid`, or all of them if it has none.
     pub fn candidates<'a>(&'a self, alg: Alg, kid: Option<&'a str>) -> impl Iterator<Item = &'a PublicKey> {
         let named = move |entry: &&Entry| kid.is_none_or(|kid| entry.kid.as_deref() == Some(kid));
         self.0.iter().filter(named).map(|entry| &entry.key).filter(move |key| key.alg() == alg)
@@ -104,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_other_kinds_and_for_other_uses_are_passed_over() {
+    fn keys_of_other_types_and_for_other_uses_are_ignored() {
         let kinds = [Signer::ed25519(), Signer::p256(), Signer::rsa()];
         let mut keys: Vec<Value> = kinds.iter().map(|signer| signer.jwk("a")).collect();
         assert_eq!(count(json!(keys)), 3);
@@ -119,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_serves_only_what_it_is_for() {
+    fn a_key_is_used_only_for_its_purpose() {
         for (changes, kept) in [
             (json!({"use": "sig"}), 1),
             (json!({"use": "enc"}), 0),
@@ -151,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_set_is_refused() {
+    fn a_document_that_is_not_a_set_is_rejected() {
         for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, "<html>"] {
             assert!(KeySet::parse(text.as_bytes()).is_err(), "{text}");
         }

@@ -19,6 +19,3 @@ pub use key::{Alg, PublicKey, decode};
 pub use key_set::{KeySet, KeySetError, MAX_DOCUMENT};
 pub use subject::{MAX_SUBJECT, is_subject};
 pub use token::Token;
-
-/// The former name of [`TokenError`].
-pub use error::TokenError as Fault;

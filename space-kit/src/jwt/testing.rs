@@ -1,5 +1,5 @@
-//! Signers, for tests: tokens as an issuer makes them, and as an attacker does.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test that cannot go on is to fail
+//! Signers for tests: they make tokens as an issuer does, and as an attacker does.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test fails by panicking
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::claims::Verified;
 use super::key_set::KeySet;
 
-/// A key pair of one of the three kinds.
+/// A key pair of one of the three algorithms.
 pub enum Signer {
     /// `EdDSA`.
     Ed25519(Ed25519KeyPair),
@@ -37,7 +37,7 @@ impl Signer {
         Signer::P256(EcdsaKeyPair::from_pkcs8(alg, pair.as_ref(), &random).unwrap())
     }
 
-    /// The same pair always: ring makes none.
+    /// Always the same pair, because ring cannot generate one.
     pub fn rsa() -> Signer {
         let pem = include_str!("../../tests/keys/rsa-for-tests.pem");
         let lines = pem.lines().skip_while(|line| !line.starts_with("-----BEGIN"));
@@ -71,7 +71,7 @@ impl Signer {
         }
     }
 
-    /// A token with these texts as header and claims, whatever they are.
+    /// A token with these texts as header and claims, valid or not.
     pub fn sign(&self, header: &str, claims: &str) -> String {
         let signed = format!("{}.{}", encode(header), encode(claims));
         let random = SystemRandom::new();
@@ -93,7 +93,7 @@ impl Signer {
     }
 }
 
-/// Claims that count as signed.
+/// Claims as if a token with them were verified.
 pub fn verified(claims: &serde_json::Map<String, Value>) -> Verified<'_> {
     Verified::new(claims)
 }

@@ -12,7 +12,7 @@ use super::json;
 use super::key::{self, Alg};
 use super::key_set::KeySet;
 
-/// A token as it was sent: well formed and of an accepted algorithm, but signed by nobody knows whom.
+/// A token as it was sent: well formed and of an accepted algorithm, but not verified yet.
 #[derive(Debug)]
 pub struct Token<'a> {
     alg: Alg,
@@ -24,13 +24,17 @@ pub struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// Whether a credential has the shape of a token, so that its refusal can speak of one.
+    /// Whether a credential has the shape of a token, so that an error can say what is wrong with it.
     pub fn is_like(text: &str) -> bool {
         text.bytes().filter(|&byte| byte == b'.').count() == 2
     }
 
-    /// Reads a token. Keys that the header brings or points to (`jwk`, `jku`, `x5c`, `x5u`) are not looked
-    /// at: whoever wrote the header would choose them.
+    /// Parses a token. Keys in the header or at addresses in it (`jwk`, `jku`, `x5c`, `x5u`) are ignored, because an
+    /// attacker could choose them.
+    ///
+    /// # Errors
+    ///
+    /// If the token is too long or malformed, or its algorithm or type is not accepted.
     pub fn parse(text: &'a str) -> Result<Token<'a>, TokenError> {
         if text.len() > MAX_TOKEN {
             return Err(TokenError::TooLong);
@@ -60,14 +64,18 @@ impl<'a> Token<'a> {
         Ok(Token { alg, kid, access_token, signed: signed.as_bytes(), signature, claims: part(claims)? })
     }
 
-    /// Whether the token says of itself that it is one to be shown to an API (`at+jwt`, RFC 9068), so that it does not
-    /// say who signed in.
+    /// Whether the token's type is that of an access token (`at+jwt`, RFC 9068), which must not be accepted as an ID
+    /// token.
     pub fn is_access_token(&self) -> bool {
         self.access_token
     }
 
-    /// Checks the signature: with the keys of the token's `kid`, or without one with every key of its
-    /// algorithm. A key is used for the one algorithm that it is made for.
+    /// Verifies the signature with the keys of the token's `kid`, or, if it has none, with every key of its algorithm. A
+    /// key is used only for its own algorithm.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::NoKey`] if the set has no key for the token, [`TokenError::Signature`] if the signature is wrong.
     pub fn verify(&self, keys: &KeySet) -> Result<Verified<'_>, TokenError> {
         let mut named = false;
         for key in keys.candidates(self.alg, self.kid.as_deref()) {
@@ -84,8 +92,8 @@ fn part(text: &str) -> Result<Map<String, Value>, TokenError> {
     key::decode(text).and_then(|text| json::object(&text)).ok_or(TokenError::Malformed)
 }
 
-/// A `typ` in lower case and without `application/`. `JWT` and `at+jwt` (RFC 9068) are accepted. Other kinds of token from
-/// the same issuer, such as `logout+jwt`, are not meant to open anything (RFC 8725 section 3.11).
+/// A `typ` in lower case and without `application/`. `JWT` and `at+jwt` (RFC 9068) are accepted. Other types from the
+/// same issuer, such as `logout+jwt`, do not grant access (RFC 8725 section 3.11).
 fn kind(typ: &Value) -> Option<String> {
     let kind = typ.as_str()?.to_ascii_lowercase();
     Some(kind.strip_prefix("application/").unwrap_or(&kind).to_owned())

@@ -1,4 +1,4 @@
-//! One line per event on standard error, as JSON or as text. No queries, no bodies, no secrets.
+//! One line per event on standard error, as JSON or text. Lines have no queries, bodies or secrets.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime};
 /// How severe a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Something is broken and somebody should look.
+    /// Something is broken, and an operator should look.
     Error,
-    /// Something was refused or went another way than asked.
+    /// A request failed, or a setting does not apply.
     Warn,
-    /// Start, stop, and one line a request.
+    /// Start, stop, and one line per request.
     Info,
-    /// Health checks and connection-level detail too.
+    /// Also health checks and details of connections.
     Debug,
 }
 
@@ -38,7 +38,7 @@ impl Level {
 /// How a line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
     /// `time LEVEL message name=value …`.
     Text,
@@ -55,7 +55,7 @@ impl Format {
     }
 }
 
-/// A field's value. Text is escaped in both formats, so that a line stays one line.
+/// A field's value. Text is escaped in both formats, so that it cannot break the line.
 #[derive(Clone, Copy)]
 pub enum Value<'a> {
     /// Any text.
@@ -64,7 +64,7 @@ pub enum Value<'a> {
     Int(u64),
     /// A time, written in milliseconds with three decimals.
     Millis(Duration),
-    /// Anything printable, such as an address or an error.
+    /// Any displayable value, such as an address or an error.
     Show(&'a dyn fmt::Display),
 }
 
@@ -155,7 +155,8 @@ impl Log {
     }
 }
 
-/// Appends `text` as a JSON string, with nothing in it that moves a terminal's cursor or turns its text round.
+/// Appends `text` as a JSON string. Control characters are escaped, including those that move a terminal's cursor or
+/// reverse the direction of text.
 fn quote(line: &mut String, text: &str) {
     line.push('"');
     for c in text.chars() {
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_line_quotes_what_could_be_mistaken_for_another_field() {
+    fn a_text_line_quotes_a_value_that_looks_like_another_field() {
         let fields: Fields<'_> = &[("path", Value::Str("/a status=500\n")), ("client", Value::Str("::1"))];
         assert_eq!(
             line(Format::Text, fields),
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_hides_what_is_less_severe() {
+    fn a_level_hides_less_severe_lines() {
         let log = Log::new(Level::Warn, Format::Text);
         assert!(log.enabled(Level::Error) && log.enabled(Level::Warn) && !log.enabled(Level::Info));
     }

@@ -1,4 +1,4 @@
-//! Counters and gauges, and the Prometheus text format (version 0.0.4) they are shown in.
+//! Counters and gauges, and their Prometheus text format (version 0.0.4).
 
 use std::fmt::Write;
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use hyper::StatusCode;
 
 use crate::web::unix_seconds;
 
-/// Upper bounds of the duration histogram: as seconds in text, and in microseconds.
+/// Upper bounds of the duration histogram: seconds as text, and microseconds.
 const BOUNDS: [(&str, u64); 11] = [
     ("0.001", 1_000),
     ("0.005", 5_000),
@@ -24,7 +24,7 @@ const BOUNDS: [(&str, u64); 11] = [
     ("60", 60_000_000),
 ];
 
-/// A count that only grows, or a gauge whose falls are in drop guards.
+/// A counter that only grows, or a gauge that drop guards decrease.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
 
@@ -34,18 +34,19 @@ impl Count {
         self.0.fetch_add(by, Relaxed);
     }
 
-    /// Takes one off a gauge.
+    /// Decreases a gauge by one.
     pub(crate) fn fall(&self) -> u64 {
         self.0.fetch_sub(1, Relaxed) - 1
     }
 
-    /// The value now.
+    /// The current value.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
 
-/// One row of the route table. Its counts are made when the first request is finished: a start needs no room for them.
+/// One row of the route table. Its counts are allocated when its first request finishes, so start-up does not pay for
+/// them.
 #[derive(Debug)]
 struct Row {
     method: &'static str,
@@ -60,23 +61,23 @@ struct Counts {
     micros: Count,
 }
 
-/// All counts of a service. Labels are bounded: one row a route and one for what matched none.
+/// All counters of a service. Labels are bounded: one row per route, and one for requests that match none.
 #[derive(Debug)]
 pub struct Metrics {
     rows: Vec<Row>,
-    /// Requests under way.
+    /// Requests in flight.
     pub in_flight: Count,
     /// Open connections.
     pub connections: Count,
-    /// Connections taken since the start.
+    /// Connections accepted since the start.
     pub connections_total: Count,
-    /// Connections that were answered before a request could be read.
+    /// Connections that were rejected before a request was read.
     pub refused_total: Count,
     /// Handlers and bodies that panicked.
     pub panics_total: Count,
     /// Bytes of request bodies read.
     pub received_bytes: Count,
-    /// Bytes of response bodies handed to the connection.
+    /// Bytes of response bodies passed to the connection.
     pub sent_bytes: Count,
 }
 
@@ -111,19 +112,19 @@ impl Metrics {
         }
     }
 
-    /// The text for a scrape. `started` is the process's start; `build` the values of the build's labels.
+    /// The text for a scrape. `started` is when the process started; `rustc` is the compiler's version.
     pub fn render(&self, service: &str, version: &str, rustc: &str, started: SystemTime) -> String {
         let mut text = String::with_capacity(4096);
         let out = &mut text;
-        family(out, "space_build_info", "gauge", "What is running");
+        family(out, "space_build_info", "gauge", "The build that runs");
         _ = writeln!(out, r#"space_build_info{{service="{service}",version="{version}",rustc="{rustc}"}} 1"#);
         let started = unix_seconds(started);
         single(out, "process_start_time_seconds", "gauge", "Unix time of the start", started);
-        single(out, "http_requests_in_flight", "gauge", "Requests under way", self.in_flight.get());
+        single(out, "http_requests_in_flight", "gauge", "Requests in flight", self.in_flight.get());
         single(out, "http_connections", "gauge", "Open connections", self.connections.get());
         let totals = [
-            ("http_connections_total", "Connections taken", &self.connections_total),
-            ("http_refused_connections_total", "Connections answered before a request", &self.refused_total),
+            ("http_connections_total", "Connections accepted", &self.connections_total),
+            ("http_refused_connections_total", "Connections rejected before a request", &self.refused_total),
             ("http_request_body_bytes_total", "Bytes of request bodies read", &self.received_bytes),
             ("http_response_body_bytes_total", "Bytes of response bodies sent", &self.sent_bytes),
             ("panics_total", "Panics caught", &self.panics_total),
@@ -136,7 +137,7 @@ impl Metrics {
         text
     }
 
-    /// Rows that were asked for.
+    /// The rows that have finished requests.
     fn counted(&self) -> impl Iterator<Item = (&Row, &Counts)> {
         self.rows.iter().filter_map(|row| Some((row, row.counts.get()?.as_ref())))
     }
@@ -156,7 +157,7 @@ impl Metrics {
 
     fn render_durations(&self, out: &mut String) {
         let name = "http_request_duration_seconds";
-        family(out, name, "histogram", "Time from a request's head to the end of its answer");
+        family(out, name, "histogram", "Time from a request's head to the end of its response");
         for (Row { method, path, .. }, counts) in self.counted() {
             let total: u64 = counts.classes.iter().map(Count::get).sum();
             let labels = format!(r#"method="{method}",route="{path}""#);

@@ -1,20 +1,20 @@
-//! Readiness by latches: a service is ready once every latch was dropped, and until it drains.
+//! Readiness: a service is ready when every latch is dropped, and until it drains.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What `/health/ready` tells.
+/// What `/health/ready` returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// At least one latch is still held.
     Starting,
-    /// Requests are welcome.
+    /// The service accepts requests.
     Ready,
     /// A shutdown has begun.
     Draining,
 }
 
 impl Status {
-    /// The word used in answers.
+    /// The word in responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Starting => "starting",
@@ -24,7 +24,7 @@ impl Status {
     }
 }
 
-/// The shared readiness of a service. Clones speak of the same service.
+/// The readiness of a service. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<Mutex<State>>);
 
@@ -35,18 +35,18 @@ struct State {
 }
 
 impl Readiness {
-    /// Holds the service unready until the latch is dropped. `name` appears in `/health`.
+    /// Keeps the service unready until the latch is dropped. `name` appears in `/health`.
     pub fn latch(&self, name: &'static str) -> Latch {
         self.lock().pending.push(name);
         Latch { readiness: self.clone(), name }
     }
 
-    /// Says that a shutdown has begun. There is no way back.
+    /// Marks the service as draining, permanently.
     pub fn drain(&self) {
         self.lock().draining = true;
     }
 
-    /// The status now.
+    /// The current status.
     pub fn status(&self) -> Status {
         let state = self.lock();
         match (state.draining, state.pending.is_empty()) {
@@ -56,7 +56,7 @@ impl Readiness {
         }
     }
 
-    /// The names of the latches that are still held.
+    /// The names of the held latches.
     pub fn pending(&self) -> Vec<&'static str> {
         self.lock().pending.clone()
     }
@@ -68,7 +68,7 @@ impl Readiness {
 
 /// Keeps a service unready while it is held.
 #[derive(Debug)]
-#[must_use = "a latch opens when it is dropped"]
+#[must_use = "dropping the latch makes the service ready"]
 pub struct Latch {
     readiness: Readiness,
     name: &'static str,
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ready_means_that_every_latch_is_dropped_and_no_drain_has_begun() {
+    fn a_service_is_ready_when_no_latch_is_held_and_it_does_not_drain() {
         let readiness = Readiness::default();
         assert_eq!(readiness.status(), Status::Ready);
         let (one, two) = (readiness.latch("one"), readiness.latch("two"));

@@ -1,4 +1,4 @@
-//! A connection: name, TCP, TLS, HTTP/1.1.
+//! Opens a connection: DNS, TCP, TLS, HTTP/1.1.
 
 use std::fmt;
 use std::io;
@@ -33,16 +33,16 @@ pub static SSL_CERT_FILE: Var = Var {
     secret: false,
 };
 
-/// Time for name, TCP and TLS together; each of a name's addresses gets its share.
+/// Time for DNS, TCP and TLS together; each address of a name gets an equal share.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest head of an answer, and hyper's buffer for it, in bytes.
+/// The longest head of a response, and hyper's buffer for it, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Sends requests over one connection.
 pub(super) type HttpSender = http1::SendRequest<Full<Bytes>>;
 
-/// Makes connections. TLS is set up when it is first needed.
+/// Opens connections. TLS is set up when it is first needed.
 #[derive(Default)]
 pub struct Connector {
     authorities: Option<Vec<CertificateDer<'static>>>,
@@ -50,7 +50,7 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// A connector that trusts what [`SSL_CERT_FILE`] says; `None` means that the problem is in `env`.
+    /// A connector that trusts the authorities of [`SSL_CERT_FILE`]; `None` means that `env` has the problem.
     pub fn configure(env: &mut Env<'_>) -> Option<Connector> {
         let Some(file) = env.optional(&SSL_CERT_FILE, |text| Some(text.to_owned()))? else {
             return Some(Connector::default());
@@ -64,7 +64,7 @@ impl Connector {
         }
     }
 
-    /// A new connection. The error is for the log.
+    /// Opens a connection.
     pub(super) async fn connect(&self, origin: &Origin) -> Result<HttpSender, OutgoingError> {
         let failed = |cause: &dyn fmt::Display| OutgoingError::Connect {
             origin: origin.to_string(),
@@ -82,7 +82,7 @@ impl Connector {
         let handshake = http1::Builder::new().max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|error| failed(&error))?;
         task::spawn(async move {
-            _ = connection.await; // its errors reach the request that it carries
+            _ = connection.await; // the request on it gets its errors
         });
         Ok(sender)
     }

@@ -1,4 +1,4 @@
-//! One request and its whole answer, within limits.
+//! One request and its complete response, within limits.
 
 use std::time::Duration;
 
@@ -10,17 +10,20 @@ use super::error::{BodyError, OutgoingError};
 use super::pool::{Pool, PooledBody};
 use crate::web::Origin;
 
-/// What one exchange may take.
+/// The limits of one request.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The longest body of an answer, in bytes.
+    /// The longest body of the response, in bytes.
     pub bytes: usize,
-    /// From before the connection to the end of the answer.
+    /// The time from before the connection to the end of the response.
     pub time: Duration,
 }
 
-/// Sends a request as [`Pool::send`] does and gives the whole answer, whatever its status; redirects are not
-/// followed. The error is for the log: it names the origin and no header or body.
+/// Sends a request as [`Pool::send`] does, and returns the complete response with any status. Redirects are not followed.
+///
+/// # Errors
+///
+/// If there is no complete response within the limits.
 pub async fn fetch(
     pool: &Pool,
     origin: &Origin,
@@ -39,7 +42,11 @@ pub async fn fetch(
     within.unwrap_or_else(|_| Err(OutgoingError::Timeout { origin: origin.to_string(), after: limits.time }))
 }
 
-/// A whole body of at most `limit` bytes. The error goes on after the origin's name: "broke off".
+/// A complete body of at most `limit` bytes.
+///
+/// # Errors
+///
+/// If the body breaks off or is longer.
 pub async fn collect(mut body: PooledBody, limit: usize) -> Result<Bytes, BodyError> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {

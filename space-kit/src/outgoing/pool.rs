@@ -1,5 +1,5 @@
-//! Requests over kept-alive connections. A connection that died while idle is replaced without a word, once: the
-//! request goes out again on a new connection and no further one.
+//! Requests over kept-alive connections. If a pooled connection turns out to be closed, the request is sent once more, on
+//! a new connection.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,13 +20,13 @@ use crate::web::Origin;
 
 /// Idle connections kept for one origin.
 const MAX_IDLE: usize = 64;
-/// An idle connection older than this is not used: the other side may be about to close it.
+/// An idle connection older than this is not used, because the other side may be about to close it.
 const MAX_AGE: Duration = Duration::from_secs(60);
-/// Between two looks for such connections.
+/// Time between two sweeps for such connections.
 const SWEEP: Duration = Duration::from_secs(15);
 
-/// By origin, of which a service has a few; each one's connections in the order in which they came back. It is empty
-/// exactly while nobody sweeps.
+/// The idle connections by origin, each origin's in the order in which they came back. A list, because a service has few
+/// origins. It is empty exactly while no sweep task runs.
 type Idle = Vec<(Origin, Vec<(HttpSender, Instant)>)>;
 
 /// A pool of connections. Clones share it.
@@ -36,10 +36,10 @@ pub struct Pool {
     idle: Arc<Mutex<Idle>>,
 }
 
-/// Makes a request.
+/// Creates the request.
 pub(super) type Making<'a> = &'a (dyn Fn() -> Request<Bytes> + Sync);
 
-/// An answer to come, or why there is none, for the log. It is boxed, so that there is one copy of its code for all who wait for one.
+/// A future response. It is boxed, so that the binary has its code once instead of once per caller.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<PooledBody>, OutgoingError>> + Send + 'a>>;
 
 impl Pool {
@@ -48,13 +48,17 @@ impl Pool {
         Pool { connector: Arc::new(connector), idle: Arc::default() }
     }
 
-    /// Sends a request and gives the head of its answer. `request` makes it anew for each connection that is tried, two
-    /// at most; its URI is the target alone (path and query); `Host` and `Content-Length` are set here. Dropping the
-    /// future or the body cancels the request on the other side: its connection closes.
+    /// Sends a request and returns the head of its response. `request` creates it for each connection that is tried, at
+    /// most two. Its URI is only the target (path and query); `Host` and `Content-Length` are set here. Dropping the
+    /// future or the body closes the connection, which cancels the request on the other side.
     ///
-    /// A kept connection that breaks off before it answers was most likely closed while it was idle, but the other
-    /// side may have read the request (RFC 9112 section 9.3.1). What must not be read twice has the header
-    /// `Connection: close`: it goes over a connection of its own, and out once.
+    /// A pooled connection that closes before a response was most likely closed while it was idle, but the other side may
+    /// have read the request (RFC 9112 section 9.3.1). A request that must not be repeated has the header `Connection:
+    /// close`: it is sent once, over a new connection.
+    ///
+    /// # Errors
+    ///
+    /// If no connection can be opened, or it ends before the response begins.
     pub fn send<'a>(&'a self, origin: &'a Origin, request: Making<'a>) -> Sending<'a> {
         Box::pin(self.send_now(origin, request))
     }
@@ -70,7 +74,7 @@ impl Pool {
         {
             match sender.send_request(next).await {
                 Ok(response) => return Ok(self.pooled(response, origin, sender)),
-                // The connection was closed while it was idle: that says nothing of the other side.
+                // The connection was closed while it was idle, which does not mean that the other side fails.
                 Err(error) if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => {}
                 Err(error) => return Err(broken(origin, &error)),
             }
@@ -81,7 +85,7 @@ impl Pool {
         Ok(self.pooled(sent.map_err(|error| broken(origin, &error))?, origin, sender))
     }
 
-    /// A kept connection that is not known to be dead.
+    /// A pooled connection that is not known to be closed.
     async fn kept(&self, origin: &Origin) -> Option<HttpSender> {
         while let Some(mut sender) = self.take(origin) {
             if sender.ready().await.is_ok() {
@@ -127,7 +131,7 @@ impl Pool {
         idle.push((origin, vec![connection]));
     }
 
-    /// Closes connections that nobody will use, and ends with the last.
+    /// Closes connections that are too old, until none is left.
     async fn sweep(self) {
         loop {
             sleep(SWEEP).await;
@@ -151,7 +155,7 @@ fn is_fresh((sender, since): &(HttpSender, Instant)) -> bool {
     !sender.is_closed() && since.elapsed() < MAX_AGE
 }
 
-/// The request as a connection to its origin takes it.
+/// Adds the headers that a connection to the origin needs.
 fn addressed(mut request: Request<Bytes>, origin: &Origin) -> Request<Full<Bytes>> {
     let length = request.body().len();
     if length > 0 || request.method() == Method::POST {
@@ -165,7 +169,7 @@ fn broken(origin: &Origin, error: &hyper::Error) -> OutgoingError {
     OutgoingError::Broken { origin: origin.to_string(), cause: error.to_string() }
 }
 
-/// An answer's body. When it was read to its end its connection goes back to the pool.
+/// A response's body. After its end, the connection returns to the pool.
 pub struct PooledBody {
     body: Incoming,
     back: Option<(Pool, Origin, HttpSender)>,

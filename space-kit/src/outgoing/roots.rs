@@ -1,9 +1,9 @@
-//! Mozilla's certificate authorities as one block of bytes. As a table it would hold an address for each name and
-//! key, 9 KB that every start relocates, TLS or not.
+//! Mozilla's certificate authorities as one block of bytes. A table of slices would have a pointer for each name and key:
+//! 9 KB that every start-up relocates, even without TLS.
 
 use rustls::pki_types::{Der, TrustAnchor};
 
-/// What `build.rs` wrote.
+/// The block that `build.rs` wrote.
 static ROOTS: [u8; include_bytes!(concat!(env!("OUT_DIR"), "/roots.bin")).len()] =
     *include_bytes!(concat!(env!("OUT_DIR"), "/roots.bin"));
 
@@ -32,9 +32,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_authority_is_there_as_it_was_written() {
-        let there: Vec<TrustAnchor<'_>> = roots().collect();
-        assert!(there.len() > 50);
-        assert_eq!(there, webpki_roots::TLS_SERVER_ROOTS);
+    fn every_authority_is_read_as_written() {
+        let read: Vec<TrustAnchor<'_>> = roots().collect();
+        assert!(read.len() > 50);
+        assert_eq!(read, webpki_roots::TLS_SERVER_ROOTS);
     }
 }

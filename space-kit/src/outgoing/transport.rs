@@ -46,9 +46,9 @@ impl AsyncWrite for Transport {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => stream.poll_shutdown(cx))
     }
-    /// hyper would else copy each body into a buffer of the connection, which then stays as long as the body was.
+    /// Without it, hyper copies each body into a buffer of the connection, which then keeps the size of the body.
     fn is_write_vectored(&self) -> bool {
-        true // both are
+        true // both are vectored
     }
 
     fn poll_write_vectored(

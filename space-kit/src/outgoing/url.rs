@@ -1,4 +1,4 @@
-//! Absolute http and https addresses, without the parts that readers of addresses disagree on.
+//! Absolute http and https addresses, without the parts that URL parsers disagree on.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use hyper::Uri;
 
 use crate::web::Origin;
 
-/// An absolute address: where to connect, and the target of the request.
+/// An absolute address: the origin to connect to, and the target of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
     /// Scheme, host and port.
     pub origin: Origin,
-    /// Path and query as a request line has them (RFC 9112 section 3.2.1); at least `/`.
+    /// Path and query in the form of a request line (RFC 9112 section 3.2.1); at least `/`.
     pub target: String,
 }
 
 impl Url {
-    /// Parses `http://` and `https://` addresses of visible ASCII characters. No user information and no
-    /// fragment; a port, if there is one, is a number.
+    /// Parses `http://` and `https://` addresses of visible ASCII characters, without user information and fragment. See
+    /// [`Origin::of_address`] for what an origin may be.
     pub fn parse(text: &str) -> Option<Url> {
         let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"#@\\\"<>^`{|}".contains(&b));
         let uri: Uri = if plain { text.parse().ok()? } else { return None };
@@ -26,8 +26,7 @@ impl Url {
         Some(Url { origin, target })
     }
 
-    /// Whether what comes from here can be trusted to be the host's: https, or this machine, where nobody is
-    /// in between.
+    /// Whether a response from here is authentic: over https, or from this machine.
     pub fn is_secure(&self) -> bool {
         self.origin.tls || self.origin.is_loopback()
     }
@@ -45,7 +44,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn an_address_is_taken_apart_and_put_together_again() {
+    fn an_address_is_parsed_and_shown_again() {
         for (text, shown) in [
             ("https://Id.Example", "https://id.example/"),
             ("https://id.example:443/a?b=c", "https://id.example/a?b=c"),
@@ -58,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_over_tls_or_from_this_machine_is_secure() {
+    fn https_and_this_machine_are_secure() {
         for url in [
             "https://id.example",
             "https://id.example:8443/a/b?c=d",
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_readers_disagree_on_is_refused() {
+    fn an_address_that_parsers_disagree_on_is_rejected() {
         for url in [
             "",
             "id.example",
@@ -111,7 +110,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
-        fn plain_http_is_secure_on_loopback_alone(host in "[a-z0-9.\\[\\]:@#/\\\\-]{1,20}") {
+        fn plain_http_is_secure_only_on_loopback(host in "[a-z0-9.\\[\\]:@#/\\\\-]{1,20}") {
             let url = format!("http://{host}/jwks");
             if Url::parse(&url).is_some_and(|url| url.is_secure()) {
                 let named = host.split(['/', ':']).next().unwrap_or_default();
@@ -123,7 +122,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_shown_is_read_the_same(text in "https?://[a-z0-9.\\[\\]:-]{1,16}(/[!-~]{0,12})?") {
+        fn a_shown_address_parses_to_the_same(text in "https?://[a-z0-9.\\[\\]:-]{1,16}(/[!-~]{0,12})?") {
             if let Some(url) = Url::parse(&text) {
                 prop_assert_eq!(Url::parse(&url.to_string()), Some(url));
             }

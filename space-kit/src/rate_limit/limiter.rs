@@ -1,10 +1,10 @@
-//! Rate limits: a token bucket for each key, subject or client address, in a table that never grows.
+//! A token bucket for each key, subject or client address, in a table that never grows.
 //!
 //! A bucket is one number: the time at which it will be full again (the generic cell rate algorithm, ITU-T
-//! I.371). The table has places for [`PLACES`] buckets in groups of [`WAYS`]; a bucket's hash, under a random
-//! key of this process, gives its group. A newcomer takes the place of the bucket in its group that is
-//! nearest to being full: most often a full one, which loses nothing. However many addresses come, the table
-//! stays at [`BYTES`], and those who use most are forgotten last.
+//! I.371). The table has room for [`PLACES`] buckets in groups of [`WAYS`]; a bucket's hash, under a random key of this
+//! process, determines its group. A new bucket replaces the bucket in its group that is closest to being full, which is
+//! usually a full one and loses nothing. However many addresses there are, the table
+//! stays at [`BYTES`], and the busiest buckets are replaced last.
 
 use super::rate::Rate;
 
@@ -15,15 +15,15 @@ use std::time::{Duration, Instant};
 
 const WAYS: usize = 8;
 const GROUPS: usize = 1024;
-/// The most buckets that are remembered.
+/// The maximum number of buckets.
 pub const PLACES: usize = WAYS * GROUPS;
 /// The table's size: 128 KiB.
 pub const BYTES: usize = PLACES * size_of::<Place>();
 
-/// A bucket's hash, and the nanoseconds after the limiter's start at which it is full. 0 and 0: nobody's.
+/// A bucket's hash, and the nanoseconds after the limiter's start at which it is full. An unused place has 0 and 0.
 type Place = (u64, u64);
 
-/// Whose requests are counted together.
+/// Which requests share a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Bucket<'a> {
     /// Those with the key of this label.
@@ -35,7 +35,7 @@ pub enum Bucket<'a> {
 }
 
 impl Bucket<'_> {
-    /// The bucket of an address. An IPv6 client has a whole /64 to choose from, so that counts as one.
+    /// The bucket of an address. An IPv6 client can use any address of its /64, so the /64 shares one bucket.
     pub fn address(address: IpAddr) -> Bucket<'static> {
         Bucket::Address(match address.to_canonical() {
             IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
@@ -44,16 +44,16 @@ impl Bucket<'_> {
     }
 }
 
-/// What became of a request, and what the client is told of its bucket.
+/// Whether a request is admitted, and the state of its bucket for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
-    /// Whether it was taken out of the bucket.
+    /// Whether the request is admitted.
     pub admitted: bool,
-    /// Requests that would be admitted now.
+    /// How many more requests would be admitted now.
     pub remaining: u32,
-    /// Until one more is admitted; zero if it would be now.
+    /// The time until one more is admitted; zero if it would be now.
     pub wait: Duration,
-    /// Until the bucket is full.
+    /// The time until the bucket is full.
     pub reset: Duration,
     /// The rate of the limiter.
     pub rate: Rate,
@@ -68,19 +68,19 @@ pub struct Limiter<S> {
 }
 
 impl<S: BuildHasher> Limiter<S> {
-    /// Full buckets for everybody. `hasher` must be keyed at random, such as `RandomState`, so that nobody
-    /// can choose whose place to take.
+    /// A limiter whose buckets are all full. `hasher` must have a random key, such as `RandomState`, so that clients cannot
+    /// choose which bucket they replace.
     pub fn new(rate: Rate, start: Instant, hasher: S) -> Limiter<S> {
         Limiter { rate, start, hasher, groups: Mutex::default() }
     }
 
-    /// Takes a request out of its bucket, or refuses it and takes nothing.
+    /// Takes a request out of its bucket, or rejects it and takes nothing.
     pub fn take(&self, bucket: Bucket<'_>, now: Instant) -> Verdict {
         let now = nanos(now.saturating_duration_since(self.start));
         let hash = self.hasher.hash_one(bucket);
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         if groups.is_empty() {
-            *groups = vec![[(0, 0); WAYS]; GROUPS]; // no start waits for that
+            *groups = vec![[(0, 0); WAYS]; GROUPS]; // not at start-up
         }
         let group = groups.get_mut((hash % GROUPS as u64) as usize).map_or(&mut [][..], |group| group);
         let mut nowhere = (hash, 0);
@@ -103,7 +103,7 @@ impl<S: BuildHasher> Limiter<S> {
     }
 }
 
-/// The bucket's place in its group: its own, or the one that is free or nearest to being full.
+/// The bucket's place in its group: its own, or the one that is unused or closest to being full.
 fn place(group: &mut [Place], hash: u64) -> Option<&mut Place> {
     let own = group.iter().position(|place| place.0 == hash);
     let least = || group.iter().enumerate().min_by_key(|(_, place)| place.1).map(|(at, _)| at);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_gives_its_burst_and_then_one_a_step() {
+    fn a_bucket_admits_its_burst_and_then_one_request_per_step() {
         let start = Instant::now();
         let limiter = limiter("3/min", start);
         let ann = Bucket::Key("ann");
@@ -185,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn a_million_addresses_take_no_more_memory_and_do_not_free_the_busiest() {
+    fn a_million_addresses_use_no_more_memory_and_do_not_reset_the_busiest() {
         let start = Instant::now();
         let limiter = limiter("20/min", start);
         let busy = Bucket::Key("busy");
         while limiter.take(busy, start).admitted {}
         for number in 0..1_000_000 {
-            assert!(limiter.take(numbered(number), start).admitted, "a newcomer is never refused");
+            assert!(limiter.take(numbered(number), start).admitted, "a new client is always admitted");
             assert!(number % 1000 != 0 || !limiter.take(busy, start).admitted);
         }
         let groups = limiter.groups.into_inner().unwrap();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_stands_before_the_start_does_no_harm() {
+    fn a_time_before_the_start_is_harmless() {
         let start = Instant::now() + Duration::from_secs(9);
         assert!(limiter("1/s", start).take(numbered(1), start - Duration::from_secs(5)).admitted);
     }
@@ -207,7 +207,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-        /// In no stretch of time are there more than the burst and what that time brings.
+        /// Any period admits at most the burst plus the rate times the period.
         #[test]
         fn never_more_than_the_burst_and_the_rate(
             count in 1..30_u32, unit in "s|min|h|day",
@@ -234,7 +234,7 @@ mod tests {
             }
         }
 
-        /// Who waits as long as told is admitted, and not a nanosecond earlier.
+        /// A request is admitted exactly after the time in the verdict.
         #[test]
         fn the_wait_is_exact(count in 1..50_u32, unit in "s|min|h|day", taken in 1..60_u32, later in 0..1_000_000_u64) {
             let start = Instant::now();
@@ -251,7 +251,7 @@ mod tests {
             }
         }
 
-        /// With buckets to spare, each one counts as if it were alone.
+        /// With enough places, each bucket behaves as if it were the only one.
         #[test]
         fn buckets_do_not_touch_each_other(takes in prop::collection::vec((0..6_u32, 0..2000_u64), 1..60)) {
             let start = Instant::now();

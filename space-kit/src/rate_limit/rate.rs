@@ -1,8 +1,8 @@
-//! A rate as an operator writes it: `60/min`.
+//! A rate in the form of the setting: `60/min`.
 
 use std::fmt;
 
-/// So many requests in a unit of time, which is also how many may come at once.
+/// A number of requests per unit of time. The same number may arrive at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     count: u32,
@@ -17,26 +17,26 @@ enum Unit {
     Day,
 }
 
-/// The highest count: a step is at least a microsecond.
+/// The highest count, so that a step is at least a microsecond.
 const MAX_COUNT: u32 = 1_000_000;
 
 impl Rate {
-    /// So many requests a minute; none counts as one.
+    /// A rate per minute; 0 counts as 1.
     pub const fn a_minute(count: u32) -> Rate {
         Rate { count: if count == 0 { 1 } else { count }, unit: Unit::Minute }
     }
 
-    /// Reads `COUNT/UNIT`: from 1 to 1000000 in a `s`, `min`, `h` or `day`.
+    /// Parses `COUNT/UNIT`: 1 to 1000000 per `s`, `min`, `h` or `day`.
     pub fn parse(text: &str) -> Option<Rate> {
         let (count, unit) = text.split_once('/')?;
         let unit =
             [Unit::Second, Unit::Minute, Unit::Hour, Unit::Day].into_iter().find(|u| u.name() == unit)?;
-        let digits = count.bytes().all(|byte| byte.is_ascii_digit()); // the parser would take a sign
+        let digits = count.bytes().all(|byte| byte.is_ascii_digit()); // the parser would accept a sign
         let count = count.parse().ok().filter(|count| digits && (1..=MAX_COUNT).contains(count))?;
         Some(Rate { count, unit })
     }
 
-    /// The requests that a full bucket has.
+    /// How many requests a full bucket admits.
     pub fn count(self) -> u32 {
         self.count
     }
@@ -51,12 +51,12 @@ impl Rate {
         }
     }
 
-    /// The nanoseconds that bring one request, rounded up, so that no more than the rate comes.
+    /// The nanoseconds per request, rounded up, so that the rate is never exceeded.
     pub fn step(self) -> u64 {
         (self.window() * 1_000_000_000).div_ceil(u64::from(self.count.max(1)))
     }
 
-    /// The nanoseconds that fill an empty bucket.
+    /// The nanoseconds in which an empty bucket becomes full.
     pub fn room(self) -> u64 {
         self.step() * u64::from(self.count.max(1))
     }
@@ -85,7 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_rate_is_a_count_in_a_known_unit() {
+    fn a_rate_is_a_count_per_known_unit() {
         for (text, window, step) in [
             ("60/min", 60, 1_000_000_000),
             ("1/s", 1, 1_000_000_000),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn anything_else_is_rejected() {
         for text in [
             "",
             "60",

@@ -14,7 +14,7 @@ use crate::server::render::Server;
 use crate::server::shutdown::Guard;
 use crate::server::task;
 
-/// Accepts until the drain begins, then takes what waits and listens no more.
+/// Accepts until the drain begins, then accepts the waiting connections and stops listening.
 pub(crate) async fn accept<S: Send + Sync + 'static>(
     server: Arc<Server<S>>,
     listener: TcpListener,
@@ -29,7 +29,8 @@ pub(crate) async fn accept<S: Send + Sync + 'static>(
     close(&server, listener, &guard);
 }
 
-/// Accepts for ever. An error of one connection is passed over; when resources run out it waits.
+/// Accepts forever. Errors of a single connection are ignored. On other errors, such as EMFILE, it logs and backs off
+/// for 250 ms.
 async fn accept_all<S: Send + Sync + 'static>(
     server: &Arc<Server<S>>,
     listener: &TcpListener,
@@ -39,7 +40,7 @@ async fn accept_all<S: Send + Sync + 'static>(
         match listener.accept().await {
             Ok((stream, peer)) => {
                 connected(server, stream, peer, drain.clone());
-                tokio::task::yield_now().await; // it is served before the next one is asked for
+                tokio::task::yield_now().await; // serve it before accepting the next one
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -60,9 +61,9 @@ fn connected<S: Send + Sync + 'static>(
     task::spawn(connection::serve(server.clone(), stream, peer.ip().to_canonical(), drain));
 }
 
-/// Takes the connections that wait to be accepted, and listens no more. Whoever comes later is refused by the
-/// system: a proxy knows then that nothing was sent, and asks another replica, whatever the request is. Of a
-/// socket handed over, the successor has its own descriptor: there they wait for it.
+/// Accepts the connections that wait in the backlog, and stops listening. The system rejects later connections, so a
+/// proxy knows that nothing was sent and tries another replica, even for a POST. If the socket was handed over, the
+/// successor has its own descriptor of it, and later connections wait there.
 fn close<S: Send + Sync + 'static>(server: &Arc<Server<S>>, listener: TcpListener, drain: &Guard) {
     let Ok(listener) = listener.into_std() else { return };
     loop {

@@ -1,8 +1,8 @@
-//! One connection: hyper's HTTP/1.1 under our own time limits, with refusals in the service's words.
+//! One connection: hyper's HTTP/1.1 with our own time limits, and errors in the service's format.
 //!
-//! hyper answers what it cannot parse by itself, bare and without a body, and answers nothing when a head
-//! is late. So [`Io`] drops what hyper writes while nothing is being served, and the service's own refusal
-//! is written after hyper has let go of the socket.
+//! hyper itself responds to a head that it cannot parse, without a body, and does not respond to a late head. So [`Io`]
+//! drops what hyper writes while no request is served, and the service's own error is written after hyper has released
+//! the socket.
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
@@ -26,14 +26,14 @@ use crate::server::trim;
 use crate::service::error::{Error, RequestError};
 use crate::settings::config::Config;
 
-/// The longest request head, in bytes. It also bounds hyper's buffers, and so the memory of a connection.
+/// The longest request head, in bytes. It also bounds hyper's buffers, and with them the memory of a connection.
 pub(crate) const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// How long a closing connection may still deliver what nobody reads, so that the refusal before it is
-/// read and not lost to a reset (RFC 9112 section 9.6).
+/// How long a closing connection may still send bytes, which are discarded. Closing at once would reset the connection,
+/// and the client could lose the error response (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Falls when its connection ends, however it ends.
+/// Counts an open connection; dropping it ends the count.
 struct Open<S: 'static>(Arc<Server<S>>);
 
 impl<S> Drop for Open<S> {
@@ -55,22 +55,22 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
     let open_now = Open(server.clone());
     let limit = server.kit().config.max_connections;
     if server.kit().metrics.connections.get() > limit as u64 {
-        drop(open_now); // it takes nobody's place while it is told
-        let refused = refuse(&server, stream, peer, RequestError::TooManyConnections(limit));
-        return Box::pin(refused).await; // apart from here on what is rare: it would be part of each connection's task
+        drop(open_now); // it is not counted while it gets the error
+        let rejected = reject(&server, stream, peer, RequestError::TooManyConnections(limit));
+        return Box::pin(rejected).await; // boxed, so that the rare path does not enlarge every connection's task
     }
     let (mut conn, state) = open(&server, stream, peer);
     let end = drive(&mut conn, &state, &server.kit().config, drain.begun()).await;
     let lingering = state.body_pending();
     if lingering || !matches!(end, End::Closed(Ok(()))) {
-        Box::pin(take_leave(&server, conn, peer, end, lingering)).await;
+        Box::pin(finish(&server, conn, peer, end, lingering)).await;
     }
 }
 
 type Connection<S> = http1::Connection<Io, Handler<S>>;
 
-/// hyper's part. Not inlined: while it is put together it takes two pages of the stack, in each start too. Not boxed:
-/// of a thousand boxes a few would keep segments of the heap from going back.
+/// Creates hyper's connection. Not inlined, because building it takes two pages of stack, in each start-up too. Not
+/// boxed, because a few of a thousand boxes would prevent segments of the heap from being returned.
 #[inline(never)]
 fn open<S: Send + Sync + 'static>(
     server: &Arc<Server<S>>,
@@ -80,15 +80,15 @@ fn open<S: Send + Sync + 'static>(
     let (io, state) = Io::new(stream);
     let handler = Handler { server: server.clone(), state: state.clone(), peer };
     let conn = http1::Builder::new()
-        .header_read_timeout(None) // ours tells a late head from an idle connection
-        .half_close(true) // Io tells when a client leaves
+        .header_read_timeout(None) // ours distinguishes a late head from an idle connection
+        .half_close(true) // Io detects a disconnected client
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(io, handler);
     (conn, state)
 }
 
-/// What a connection still gets that did not end by itself.
-async fn take_leave<S: Send + Sync + 'static>(
+/// Finishes a connection that did not end normally: with an error response, or by discarding the rest of a body.
+async fn finish<S: Send + Sync + 'static>(
     server: &Server<S>,
     conn: Connection<S>,
     peer: IpAddr,
@@ -102,16 +102,16 @@ async fn take_leave<S: Send + Sync + 'static>(
     match end {
         End::Closed(Err(error)) if error.is_parse() => {
             failed("malformed request", &error);
-            let refusal = match error.is_parse_too_large() {
+            let error = match error.is_parse_too_large() {
                 true => RequestError::HeadTooLarge(MAX_HEAD_BYTES),
                 false => RequestError::Malformed(
-                    "this is no HTTP/1.1 request: its request line or a header is malformed",
+                    "this is not an HTTP/1.1 request: its request line or a header is malformed",
                 ),
             };
-            refuse(server, stream, peer, refusal).await;
+            reject(server, stream, peer, error).await;
         }
         End::Late(Phase::Head) => {
-            refuse(server, stream, peer, RequestError::HeadTimeout(server.kit().config.header_timeout)).await;
+            reject(server, stream, peer, RequestError::HeadTimeout(server.kit().config.header_timeout)).await;
         }
         End::Closed(Ok(())) if lingering => linger(stream).await,
         End::Closed(Ok(())) | End::Late(_) => {}
@@ -119,19 +119,19 @@ async fn take_leave<S: Send + Sync + 'static>(
     }
 }
 
-/// Answers a connection that has no request yet.
-async fn refuse<S: Send + Sync + 'static>(
+/// Sends an error to a connection that has no request yet, and closes it.
+async fn reject<S: Send + Sync + 'static>(
     server: &Server<S>,
     mut stream: TcpStream,
     peer: IpAddr,
-    refusal: RequestError,
+    error: RequestError,
 ) {
     let id = server.kit().ids.fresh();
     let shown = id.clone();
-    let (status, wire) = server.wire_refusal(&Error::from(refusal), id);
+    let (status, wire) = server.wire_error(&Error::from(error), id);
     server.kit().metrics.refused_total.add(1);
     server.kit().log.info(
-        "refused",
+        "rejected",
         &[
             ("request_id", Value::Str(shown.to_str().unwrap_or(""))),
             ("status", Value::Int(status.as_u16().into())),
@@ -143,26 +143,26 @@ async fn refuse<S: Send + Sync + 'static>(
     }
 }
 
-/// Closes our side and reads the other side's rest for a while.
+/// Closes our side, and discards what the client still sends, for at most [`LINGER`].
 async fn linger(mut stream: TcpStream) {
     _ = timeout(LINGER, async {
         _ = stream.shutdown().await;
-        let mut rest = vec![0; 4096]; // an array would be part of every connection's task
+        let mut rest = vec![0; 4096]; // an array would enlarge every connection's task
         while matches!(stream.read(&mut rest).await, Ok(1..)) {}
     })
     .await;
 }
 
-/// How hyper's part of a connection ended.
+/// How hyper's connection ended.
 enum End {
-    /// By itself: closed by the peer, or after an answer that closes.
+    /// By itself: the client closed it, or a response with `Connection: close`.
     Closed(hyper::Result<()>),
-    /// By our clock, in this phase.
+    /// It exceeded a time limit in this phase.
     Late(Phase),
 }
 
-/// Polls a hyper connection until it ends or a wait is over its limit. Once `drain` is there it soon ends where
-/// nothing comes; where something does, the answer closes it.
+/// Polls a hyper connection until it ends or exceeds a time limit. Once `drain` is ready, an idle connection ends soon,
+/// and a response closes its connection.
 async fn drive<S, B>(
     conn: &mut hyper::server::conn::http1::Connection<Io, S>,
     state: &ConnectionState,
@@ -188,7 +188,7 @@ where
             return Poll::Ready(End::Closed(result));
         }
         loop {
-            // The timer is moved only when it must ring earlier, or has rung for a wait that is over.
+            // The timer is reset only if it must fire earlier, or has fired for a wait that is over.
             let Some(deadline) = state.deadline(config, draining) else { return Poll::Pending };
             if deadline < armed {
                 armed = deadline;

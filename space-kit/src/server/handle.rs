@@ -1,4 +1,5 @@
-//! From a parsed request to its answer: checks, routing, CORS, time limit, panics.
+//! From a parsed request to its response: checks, routing, CORS, time limit, panics. `/metrics`, `/openapi.json` and
+//! errors need the service's functions, so they are handled here.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -37,23 +38,23 @@ pub(crate) struct Handler<S: 'static> {
 
 type Finished<S> = Result<Response<Tracked<S>>, Infallible>;
 
-/// The future of an answer; an answer that is there already costs no allocation.
-#[allow(clippy::large_enum_variant)] // a box would be that allocation
-pub(crate) enum Answering<S: Send + Sync + 'static> {
+/// The future of a response. A response that is ready needs no allocation.
+#[allow(clippy::large_enum_variant)] // boxing would be that allocation
+pub(crate) enum Responding<S: Send + Sync + 'static> {
     Ready(Option<Response<Tracked<S>>>),
     Later(Pin<Box<dyn Future<Output = Response<Tracked<S>>> + Send>>),
 }
 
-impl<S: Send + Sync + 'static> Future for Answering<S> {
+impl<S: Send + Sync + 'static> Future for Responding<S> {
     type Output = Finished<S>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished<S>> {
         match &mut *self {
-            Answering::Ready(response) => match response.take() {
+            Responding::Ready(response) => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),
-                None => Poll::Pending, // never polled after it was ready
+                None => Poll::Pending, // a future is not polled after it was ready
             },
-            Answering::Later(future) => future.as_mut().poll(cx).map(Ok),
+            Responding::Later(future) => future.as_mut().poll(cx).map(Ok),
         }
     }
 }
@@ -61,9 +62,9 @@ impl<S: Send + Sync + 'static> Future for Answering<S> {
 impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Handler<S> {
     type Response = Response<Tracked<S>>;
     type Error = Infallible;
-    type Future = Answering<S>;
+    type Future = Responding<S>;
 
-    fn call(&self, request: Request<Incoming>) -> Answering<S> {
+    fn call(&self, request: Request<Incoming>) -> Responding<S> {
         let (head, incoming) = request.into_parts();
         let (server, kit) = (&self.server, self.server.kit());
         let id = kit.ids.of(&head.headers);
@@ -79,18 +80,18 @@ impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Ha
                 let id = track.id.clone();
                 let call =
                     Call { head, body, id, client, running: server.running.clone(), pattern: route.path };
-                catch(&mut track, || answer(server, route, call)).unwrap_or_else(Reply::from)
+                catch(&mut track, || handle(server, route, call)).unwrap_or_else(Reply::from)
             }
-            Err(refusal) => Error::from(refusal).into(),
+            Err(error) => Error::from(error).into(),
         };
         match reply {
-            Reply::Now(answer) => Answering::Ready(Some(finish(answer, origin, track))),
-            Reply::Later(future) => Answering::Later(Box::pin(answer_in_time(future, origin, track))),
+            Reply::Now(answer) => Responding::Ready(Some(finish(answer, origin, track))),
+            Reply::Later(future) => Responding::Later(Box::pin(respond_in_time(future, origin, track))),
         }
     }
 }
 
-/// The row that answers the request, or `None` for OPTIONS, which the table itself answers.
+/// The route of the request, or `None` for OPTIONS, whose response follows from the table.
 fn dispatch<S: Send + Sync + 'static>(
     server: &Server<S>,
     head: &Parts,
@@ -98,7 +99,7 @@ fn dispatch<S: Send + Sync + 'static>(
     track: &mut Track<S>,
 ) -> Result<Option<&'static Route<S>>, RequestError> {
     if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
-        let what = "an HTTP/1.1 request has exactly one Host header (RFC 9112 section 3.2)";
+        let what = "an HTTP/1.1 request must have exactly one Host header (RFC 9112 section 3.2)";
         return Err(RequestError::Malformed(what));
     }
     if head.method == Method::OPTIONS {
@@ -118,19 +119,19 @@ fn dispatch<S: Send + Sync + 'static>(
     Ok(Some(route))
 }
 
-/// What the row gives.
-fn answer<S: Send + Sync>(server: &Server<S>, route: &Route<S>, call: Call<S>) -> Reply {
+/// Runs the route's handler, or the action of the server.
+fn handle<S: Send + Sync>(server: &Server<S>, route: &Route<S>, call: Call<S>) -> Reply {
     match route.action {
         Action::Handler(handler) => handler(call),
         Action::Metrics => match probes::may_read_metrics(&call) {
             Ok(()) => metrics(server).into(),
-            Err(refusal) => Error::from(refusal).into(),
+            Err(error) => Error::from(error).into(),
         },
         Action::OpenApi => respond::json_text(server.service.openapi).into(),
     }
 }
 
-/// The counters of the kit and of the service.
+/// The metrics of the kit and of the service.
 fn metrics<S: Send + Sync>(server: &Server<S>) -> Response<Body> {
     let kit = server.kit();
     let mut text = kit.metrics.render(kit.name, kit.version, env!("KIT_RUSTC"), kit.clock.started_at);
@@ -139,7 +140,7 @@ fn metrics<S: Send + Sync>(server: &Server<S>) -> Response<Body> {
     respond::with(StatusCode::OK, content_type, text)
 }
 
-/// The answer to OPTIONS: a preflight's permissions, or just what the path takes.
+/// The response to OPTIONS: the permissions of a preflight, or only the methods of the path.
 fn options<S: Send + Sync + 'static>(server: &Server<S>, head: &Parts) -> Reply {
     let Some(allow) = route::allow(server.service.routes(), head.uri.path()) else {
         return Error::from(RequestError::NotFound).into();
@@ -153,7 +154,7 @@ fn options<S: Send + Sync + 'static>(server: &Server<S>, head: &Parts) -> Reply 
     response.into()
 }
 
-async fn answer_in_time<S: Send + Sync + 'static>(
+async fn respond_in_time<S: Send + Sync + 'static>(
     mut future: Pin<Box<dyn Future<Output = HandlerResult> + Send>>,
     origin: Option<HeaderValue>,
     mut track: Track<S>,
@@ -170,11 +171,11 @@ async fn answer_in_time<S: Send + Sync + 'static>(
         }
         .into())
     });
-    drop(future); // whatever it still held is let go before the answer leaves
+    drop(future); // releases what it still holds before the response is sent
     finish(answer, origin, track)
 }
 
-/// Runs a piece of a handler; a panic becomes a 500 and is counted.
+/// Runs a step of a handler. A panic becomes a 500 and is counted.
 fn catch<S: Send + Sync, T>(track: &mut Track<S>, run: impl FnOnce() -> T) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
         track.panicked(&*payload);
@@ -182,7 +183,7 @@ fn catch<S: Send + Sync, T>(track: &mut Track<S>, run: impl FnOnce() -> T) -> Re
     })
 }
 
-/// The answer with what every answer has.
+/// Renders an error, and adds the headers that every response has.
 fn finish<S: Send + Sync + 'static>(
     answer: HandlerResult,
     origin: Option<HeaderValue>,
@@ -202,6 +203,6 @@ fn finish<S: Send + Sync + 'static>(
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     track.server.kit().config.cors.apply(origin.as_ref(), headers, track.server.service.expose);
-    track.answered(response.status());
+    track.responded(response.status());
     response.map(|body| Tracked::new(body, track))
 }

@@ -1,4 +1,4 @@
-//! The listening socket: bound by us or handed over, and the notice that it is served.
+//! The listening socket, bound or handed over, and the ready notification.
 
 use std::fmt;
 use std::fs::File;
@@ -10,25 +10,33 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::settings::config::{Config, FIRST_FD};
 
-/// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+/// Connections that may wait to be accepted; the kernel limits it to `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
-/// What the process that started this one handed over.
+/// The descriptors that the parent process handed over.
 pub(crate) struct Handed {
     socket: Option<OwnedFd>,
     ready: Option<File>,
 }
 
 impl Handed {
-    /// Takes the descriptors of `LISTEN_FDS` and `READY_FD`. To be called before anything else is opened:
-    /// a number under which nothing was handed over would else be one of our own.
+    /// Takes the descriptors of `LISTEN_FDS` and `READY_FD`. Must be called before anything else is opened: otherwise a
+    /// number that was not handed over could be one of our own descriptors.
+    ///
+    /// # Errors
+    ///
+    /// If a descriptor is not open.
     pub(crate) fn take(config: &Config) -> Result<Handed, ListenError> {
         let socket = config.listen_fds.then(|| own(FIRST_FD)).transpose().map_err(ListenError::NotHanded)?;
         let ready = config.ready_fd.map(own).transpose().map_err(ListenError::NotWritable)?;
         Ok(Handed { socket, ready: ready.map(File::from) })
     }
 
-    /// The socket handed over, or one bound as configured. The error is a sentence with address and cause.
+    /// The socket that was handed over, or one bound to the configured address.
+    ///
+    /// # Errors
+    ///
+    /// If the socket does not listen, or the address cannot be bound.
     pub(crate) fn bind(&mut self, config: &Config) -> Result<TcpListener, ListenError> {
         match self.socket.take() {
             Some(socket) => adopt(socket).map_err(ListenError::NotHanded),
@@ -37,6 +45,10 @@ impl Handed {
     }
 
     /// Writes one byte to the descriptor of `READY_FD` and closes it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written to.
     pub(crate) fn notify_ready(&mut self) -> Result<(), ListenError> {
         self.ready.take().map_or(Ok(()), |mut ready| ready.write_all(b"\n").map_err(ListenError::NotWritable))
     }
@@ -44,15 +56,15 @@ impl Handed {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?; // a restart need not wait for the last run's closed connections
+    socket.set_reuseaddr(true)?; // a restart does not wait for closed connections of the previous run
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
 fn adopt(socket: OwnedFd) -> io::Result<TcpListener> {
-    let socket = TcpStream::from(socket); // std's name for any TCP socket
+    let socket = TcpStream::from(socket); // std's type for any TCP socket
     socket.set_nonblocking(true)?;
-    // On a socket that listens already this only sets the backlog; on any other one it fails.
+    // On a listening socket this only sets the backlog; on any other it fails.
     TcpSocket::from_std_stream(socket).listen(BACKLOG)
 }
 
@@ -95,12 +107,12 @@ impl fmt::Display for ListenError {
 
 #[allow(unsafe_code)]
 fn own(fd: i32) -> io::Result<OwnedFd> {
-    // SAFETY: a number is passed; the kernel says whether anything is open under it.
+    // SAFETY: only a number is passed; the kernel reports whether it is an open descriptor.
     if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it is open, and not by us: `Handed::take` comes first. The process that started this one says
-    // in LISTEN_FDS or READY_FD that it made `fd` for us; `Config` sees to it that the two differ, and each
-    // is taken once. So there is one owner.
+    // SAFETY: it is open, and we did not open it, because `Handed::take` is called first. The parent process states in
+    // LISTEN_FDS or READY_FD that it opened `fd` for us; `Config` ensures that the two differ, and each is taken once.
+    // So there is one owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

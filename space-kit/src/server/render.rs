@@ -1,5 +1,5 @@
-//! A service and what its requests share, as the server has them: here errors become responses, because rendering
-//! them takes the service's functions.
+//! A service and what its requests share. Errors become responses here, because rendering them needs the service's
+//! functions.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -20,7 +20,7 @@ use crate::service::running::{Clock, Kit, Running};
 use crate::settings::config::Config;
 use crate::web::http_date;
 
-/// A service that runs: its constant description, and what its requests share. One pointer for both, because each
+/// A service that runs: its constant description, and what its requests share. One pointer leads to both, because each
 /// connection and each request holds it.
 pub(crate) struct Server<S: 'static> {
     pub(crate) service: &'static Service<S>,
@@ -50,13 +50,13 @@ impl<S: Send + Sync + 'static> Server<S> {
         Arc::new(Server { service, running: Arc::new(Running { state, kit }) })
     }
 
-    /// An error as the service answers it. The cause stays here.
+    /// The response for an error. Its cause is not sent.
     pub(crate) fn error_response(&self, error: &Error, path: &str) -> Response<Body> {
         self.render(error, path).map(Body::from)
     }
 
-    /// The answer to something that is not a request yet, as bytes for the wire (RFC 9112 section 4).
-    pub(crate) fn wire_refusal(&self, error: &Error, id: HeaderValue) -> (StatusCode, Vec<u8>) {
+    /// The response to a connection that has no request yet, as bytes (RFC 9112 section 4).
+    pub(crate) fn wire_error(&self, error: &Error, id: HeaderValue) -> (StatusCode, Vec<u8>) {
         let mut response = self.render(error, "");
         response.headers_mut().insert(X_REQUEST_ID, id);
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
@@ -116,7 +116,7 @@ mod tests {
     };
 
     #[test]
-    fn a_refusal_has_the_services_status_wherever_it_is_made() {
+    fn a_replaced_status_applies_to_every_error() {
         let unset = |_: &str| None;
         let config = Config::read(&mut Env::new(&unset, &[])).unwrap();
         let server = Server::new(&SERVICE, (), config);
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(server.error_response(&RequestError::NotFound.into(), "/").status(), 404);
 
         let id = HeaderValue::from_static("an-id");
-        let (status, wire) = server.wire_refusal(&RequestError::TooManyConnections(1).into(), id);
+        let (status, wire) = server.wire_error(&RequestError::TooManyConnections(1).into(), id);
         let wire = String::from_utf8(wire).unwrap();
         assert_eq!(status, 429);
         assert!(wire.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{wire}");

@@ -8,17 +8,21 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
 
-/// The signals that end the service. They are held back from now on, and wait in the kernel until they are read: also
-/// for PID 1, which has no default action for them, and also those that came before the first look.
+/// The signals that end the service. They are blocked from the start, and stay pending in the kernel until they are
+/// read. This works for PID 1, which has no default action for them, and for signals that arrive before the first read.
 ///
-/// Not by tokio's own: it makes room for all 65 signals at once, five pages at every start.
+/// tokio's own signal handling is not used, because it allocates for all 65 signals: five pages in each start-up.
 pub(crate) struct Signals(libc::sigset_t);
 
 impl Signals {
-    /// To be called before any other thread is there: each takes over what the one that makes it holds back.
+    /// Blocks the signals. Must be called before any other thread exists, because threads inherit the mask.
+    ///
+    /// # Errors
+    ///
+    /// If the system call fails.
     #[allow(unsafe_code)]
     pub(crate) fn hold() -> io::Result<Signals> {
-        // SAFETY: a set is plain numbers, and each call is given one that lives and is written by nobody else.
+        // SAFETY: a set is plain numbers, and each call gets a live one that nothing else writes to.
         let (held, status) = unsafe {
             let mut set = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);
@@ -29,7 +33,11 @@ impl Signals {
         if status == 0 { Ok(Signals(held)) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Looks at what is held back (signalfd(2)).
+    /// Reads the blocked signals (signalfd(2)).
+    ///
+    /// # Errors
+    ///
+    /// If the system call fails.
     #[allow(unsafe_code)]
     pub(crate) fn watch(&self) -> io::Result<SignalReader> {
         // SAFETY: -1 asks for a new descriptor; the set lives as long as the call.
@@ -37,13 +45,13 @@ impl Signals {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the kernel has just opened it, and nobody else knows of it.
+        // SAFETY: the kernel has just opened it, and nothing else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(SignalReader(Receiver::from_owned_fd_unchecked(fd)?)) // read like a pipe
+        Ok(SignalReader(Receiver::from_owned_fd_unchecked(fd)?)) // it is read like a pipe
     }
 }
 
-/// Tells each signal that comes.
+/// Returns each signal that arrives.
 pub(crate) struct SignalReader(Receiver);
 
 impl SignalReader {
@@ -52,12 +60,12 @@ impl SignalReader {
         let mut info = [0; size_of::<libc::signalfd_siginfo>()];
         match (self.0.read_exact(&mut info).await, info.first_chunk()) {
             (Ok(_), Some(number)) if u32::from_ne_bytes(*number) == libc::SIGINT as u32 => "INT",
-            _ => "TERM", // an end without a signal is no way to go on either
+            _ => "TERM", // the service also ends if signals cannot be read
         }
     }
 }
 
-/// Tells every connection that the drain has begun, and the server when the last one is gone.
+/// Tells every connection that the drain has begun, and the server when the last connection has ended.
 pub(crate) struct Drain(watch::Sender<bool>);
 
 impl Drain {
@@ -70,7 +78,7 @@ impl Drain {
         self.0.send_replace(true);
     }
 
-    /// One connection's end of it; holding it keeps [`Drain::done`] waiting.
+    /// A guard for one connection; [`Drain::done`] waits for it to be dropped.
     pub(crate) fn guard(&self) -> Guard {
         Guard(self.0.subscribe())
     }
@@ -88,7 +96,7 @@ pub(crate) struct Guard(watch::Receiver<bool>);
 impl Guard {
     /// Waits until the drain begins.
     pub(crate) async fn begun(&mut self) {
-        // An error would mean that the server is gone, which ends this connection as well.
+        // An error means that the server has ended, which ends this connection too.
         _ = self.0.wait_for(|draining| *draining).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Follows a request from its head to the end of its answer, however it ends: log line, counters, phase.
+//! Follows a request from its head to the end of its response, however it ends: log line, counters, phase.
 
 use std::any::Any;
 use std::net::IpAddr;
@@ -18,10 +18,10 @@ use crate::observe::log::{Level, Value};
 use crate::server::render::Server;
 use crate::service::body::{Body, BoxError};
 
-/// Logged for a request whose client went away before an answer was ready (nginx's convention).
+/// Logged for a request whose client disconnected before a response was ready (nginx's convention).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// Lives as long as its request. Dropping it ends the request's accounting.
+/// Lives as long as its request. Dropping it logs and counts the request.
 pub(crate) struct Track<S: Send + Sync + 'static> {
     pub(crate) server: Arc<Server<S>>,
     pub(crate) state: Arc<ConnectionState>,
@@ -67,7 +67,7 @@ impl<S: Send + Sync + 'static> Track<S> {
         }
     }
 
-    pub(crate) fn answered(&mut self, status: StatusCode) {
+    pub(crate) fn responded(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 
@@ -97,7 +97,7 @@ impl<S: Send + Sync + 'static> Track<S> {
             ("client", Value::Show(&self.client)),
         ];
         if !self.whole {
-            fields.push(("aborted", Value::Str("the answer was not sent to its end")));
+            fields.push(("aborted", Value::Str("the response was not sent completely")));
         }
         if let Some(cause) = &self.cause {
             fields.push(("cause", Value::Str(cause)));
@@ -125,7 +125,7 @@ impl<S: Send + Sync + 'static> Drop for Track<S> {
 pub(crate) struct Tracked<S: Send + Sync + 'static> {
     body: Body,
     track: Track<S>,
-    /// An error that waits until hyper has flushed what came before it.
+    /// An error that is held back until hyper has flushed the bytes before it.
     failed: Option<BoxError>,
 }
 
@@ -151,7 +151,7 @@ impl<S: Send + Sync + 'static> HttpBody for Tracked<S> {
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *body).poll_frame(cx)));
         let polled = polled.unwrap_or_else(|payload| {
             track.panicked(&*payload);
-            *body = Body::empty(); // a panicked body is never polled again
+            *body = Body::empty(); // a body that panicked is not polled again
             Poll::Ready(Some(Err("the body panicked".into())))
         });
         match polled {
@@ -180,7 +180,7 @@ impl<S: Send + Sync + 'static> HttpBody for Tracked<S> {
     }
 }
 
-/// The message of a panic, where it has one.
+/// The message of a panic, if it has one.
 pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")

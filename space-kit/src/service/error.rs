@@ -111,11 +111,11 @@ pub enum RequestError {
 }
 
 impl From<RequestError> for Error {
-    fn from(refusal: RequestError) -> Error {
+    fn from(error: RequestError) -> Error {
         use RequestError::*;
         let close = |error: Error| error.header(CONNECTION, HeaderValue::from_static("close"));
         let later = |error: Error| error.header(RETRY_AFTER, HeaderValue::from_static("1"));
-        match refusal {
+        match error {
             Malformed(what) => close(Error::new(StatusCode::BAD_REQUEST, "bad_request", what)),
             HeadTooLarge(limit) => close(Error::new(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

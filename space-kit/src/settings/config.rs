@@ -1,4 +1,4 @@
-//! The settings that every service has, and the table of their variables.
+//! The settings of every service, and the table of their variables.
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
@@ -18,43 +18,43 @@ pub mod vars {
         /// Where to listen.
         pub PORT = "7860", "a port from 0 to 65535 (0: any free one)", "port to listen on";
         /// The least severe line that is written.
-        pub LOG_LEVEL = "info", "error, warn, info or debug", "least severe line that is logged; debug shows health checks too";
+        pub LOG_LEVEL = "info", "error, warn, info or debug", "least severe level that is logged; debug includes health checks";
         /// How a line is written.
-        pub LOG_FORMAT = "text on a terminal, else json", "json or text", "form of a log line";
+        pub LOG_FORMAT = "text on a terminal, otherwise json", "json or text", "form of a log line";
         /// Sites whose pages may call the service.
         pub CORS_ORIGINS = "none", "none, *, or origins such as https://site.example, separated by commas", "sites whose pages may call this service";
         /// The longest request body.
         pub MAX_BODY_BYTES = "1MiB", "a size such as 65536, 64KiB or 20MiB", "longest request body (413 beyond it)";
         /// Open connections.
-        pub MAX_CONNECTIONS = "16384", "a whole number above 0", "open connections; more are refused";
+        pub MAX_CONNECTIONS = "16384", "a whole number above 0", "maximum number of open connections; further ones are rejected";
         /// Time for a request's head.
         pub HEADER_TIMEOUT = "10s", "a duration such as 30s or 500ms", "time for a request's head to arrive (408 beyond it)";
-        /// Time for an answer to begin.
-        pub REQUEST_TIMEOUT = "60s", "a duration such as 30s or 500ms", "time for a request's body to arrive and its answer to begin";
-        /// Time that a connection may be silent.
-        pub IDLE_TIMEOUT = "75s", "a duration such as 30s or 500ms", "time a kept-alive connection may be silent, or a reader may stall";
+        /// Time for a response to begin.
+        pub REQUEST_TIMEOUT = "60s", "a duration such as 30s or 500ms", "time for a request's body to arrive and its response to begin";
+        /// Time that a connection may be idle.
+        pub IDLE_TIMEOUT = "75s", "a duration such as 30s or 500ms", "time that a kept-alive connection may be idle, or a client may stop reading a response";
         /// Time to finish after TERM.
-        pub DRAIN_TIMEOUT = "20s", "a duration such as 30s or 500ms", "time that answers under way have to finish after TERM or INT";
+        pub DRAIN_TIMEOUT = "20s", "a duration such as 30s or 500ms", "time for requests in flight to finish after TERM or INT";
         /// Proxies in front.
-        pub TRUSTED_PROXY_HOPS = "1 on a Space, else 0", "a whole number from 0 to 255", "proxies in front whose X-Forwarded-For entries are believed, counted from the right";
-        /// Opens `/metrics` to its bearer.
-        pub METRICS_TOKEN (secret) = "", "at least 16 visible ASCII characters", "bearer token for /metrics; unset: private peers only, and nobody on a Space";
+        pub TRUSTED_PROXY_HOPS = "1 on a Space, otherwise 0", "a whole number from 0 to 255", "number of proxies in front whose X-Forwarded-For entries are trusted, counted from the right";
+        /// Grants access to `/metrics`.
+        pub METRICS_TOKEN (secret) = "", "at least 16 visible ASCII characters", "bearer token for /metrics; if unset, only private addresses may read it, and on a Space it is off";
         /// Socket activation.
-        pub LISTEN_FDS = "", "1", "take the listening socket handed over as file descriptor 3 (systemd's protocol)";
+        pub LISTEN_FDS = "", "1", "use the listening socket that is passed as file descriptor 3 (systemd socket activation)";
         /// Socket activation.
-        pub LISTEN_PID = "", "a process id", "LISTEN_FDS is meant for this process id only";
+        pub LISTEN_PID = "", "a process id", "LISTEN_FDS applies only to the process with this id";
         /// Ready notification.
-        pub READY_FD = "", "a file descriptor from 3 on", "one byte is written to it once connections are accepted";
+        pub READY_FD = "", "a file descriptor from 3 on", "file descriptor that receives one byte when the service accepts connections";
     }
 }
 
-/// The first descriptor that systemd's protocol hands over (sd_listen_fds(3)).
+/// The first descriptor that systemd passes (sd_listen_fds(3)).
 pub(crate) const FIRST_FD: i32 = 3;
 
-/// Set by the platform, on a Hugging Face Space.
+/// The platform sets it on a Hugging Face Space.
 pub(crate) const SPACE_ID: &str = "SPACE_ID";
 
-/// The settings that every service has. Times are durations, sizes are bytes.
+/// The settings of every service. Sizes are in bytes.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // each field is described by its variable's row in [`vars`]
 pub struct Config {
@@ -82,7 +82,7 @@ impl Config {
         Config::read_with(env, &vars::CORS_ORIGINS)
     }
 
-    /// [`Config::read`] with another variable in the place of `CORS_ORIGINS`.
+    /// [`Config::read`] with another variable instead of `CORS_ORIGINS`.
     pub fn read_with(env: &mut Env<'_>, sites: &'static Var) -> Option<Config> {
         let on_space = env.is_set(SPACE_ID);
         let host = env.read(&vars::HOST, parse::address);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_set_gives_the_defaults_of_the_table() {
+    fn unset_variables_have_the_defaults_of_the_table() {
         let config = read(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "0.0.0.0:7860");
         assert_eq!(config.trusted_proxy_hops, 0);
@@ -175,11 +175,11 @@ mod tests {
         let problems = read(&[("PORT", "70000"), ("IDLE_TIMEOUT", "75"), ("METRICS_TOKEN", "tiny")]);
         let problems = problems.unwrap_err();
         assert_eq!(problems.len(), 3);
-        assert!(!problems.concat().contains("tiny"), "a secret was repeated: {problems:?}");
+        assert!(!problems.concat().contains("tiny"), "a problem repeats a secret: {problems:?}");
     }
 
     #[test]
-    fn a_listener_meant_for_another_process_is_not_taken() {
+    fn a_listener_for_another_process_is_not_taken() {
         let other = (std::process::id() + 1).to_string();
         assert!(!read(&[("LISTEN_FDS", "1"), ("LISTEN_PID", &other)]).unwrap().listen_fds);
         let own = std::process::id().to_string();

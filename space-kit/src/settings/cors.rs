@@ -8,7 +8,7 @@ use hyper::header::{
 
 use crate::web::Origin;
 
-/// How long a browser may keep a preflight's answer: two hours, the most that Chromium takes.
+/// How long a browser may cache a preflight's response: two hours, the maximum in Chromium.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
 /// Which sites' pages may call the service.
@@ -42,35 +42,35 @@ impl Cors {
         request.contains_key(ORIGIN) && request.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
     }
 
-    /// Adds what lets a page at `origin` read the answer, if it may.
-    /// `expose` names the answer's headers that the page may read.
-    pub fn apply(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap, expose: &'static str) {
+    /// Adds the headers that let a page at `origin` read the response, if it may. `expose` names the response headers that
+    /// the page may read.
+    pub fn apply(&self, origin: Option<&HeaderValue>, response: &mut HeaderMap, expose: &'static str) {
         if let Cors::Origins(_) = self {
-            answer.append(VARY, HeaderValue::from_static("origin"));
+            response.append(VARY, HeaderValue::from_static("origin"));
         }
         let Some(admitted) = origin.and_then(|origin| self.admit(origin)) else { return };
         if admitted != "*" {
-            answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
-        answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, admitted);
-        answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(expose));
+        response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, admitted);
+        response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(expose));
     }
 
-    /// Adds to a preflight's answer what [`Cors::apply`] does not: `methods` is the path's `Allow`, and the
-    /// requested headers are echoed.
-    pub fn preflight(&self, request: &HeaderMap, answer: &mut HeaderMap, methods: HeaderValue) {
+    /// Adds the headers of a preflight that [`Cors::apply`] does not: `methods` is the path's `Allow`, and the requested
+    /// headers are all allowed.
+    pub fn preflight(&self, request: &HeaderMap, response: &mut HeaderMap, methods: HeaderValue) {
         if request.get(ORIGIN).and_then(|origin| self.admit(origin)).is_none() {
             return;
         }
-        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-        answer.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-        answer.append(VARY, HeaderValue::from_static("access-control-request-headers"));
+        response.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        response.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        response.append(VARY, HeaderValue::from_static("access-control-request-headers"));
         if let Some(headers) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
-            answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
+            response.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
         }
     }
 
-    /// The value for `Access-Control-Allow-Origin`, where there is one.
+    /// The value for `Access-Control-Allow-Origin`, if the origin is allowed.
     fn admit(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         match self {
             Cors::None => None,
@@ -102,7 +102,7 @@ mod tests {
             two,
             Cors::Origins(vec!["https://site.example".to_owned(), "http://localhost:3000".to_owned()])
         );
-        for refused in [
+        for rejected in [
             "site.example",
             "https://a/",
             "ftp://a",
@@ -112,13 +112,13 @@ mod tests {
             "https://:1",
             "null",
         ] {
-            assert_eq!(Cors::parse(refused), None, "{refused}");
+            assert_eq!(Cors::parse(rejected), None, "{rejected}");
         }
     }
 
     #[test]
-    fn an_origin_that_browsers_write_differently_is_refused() {
-        for refused in [
+    fn an_origin_that_browsers_write_differently_is_rejected() {
+        for rejected in [
             "https://site.example:0443",
             "https://site.example:",
             "https://site.example:*",
@@ -132,7 +132,7 @@ mod tests {
             "https://a%2eb.example",
             "https://site.example?",
         ] {
-            assert_eq!(Cors::parse(refused), None, "{refused}");
+            assert_eq!(Cors::parse(rejected), None, "{rejected}");
         }
         for right in [
             "https://my_site.example",
@@ -164,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_origin_learns_nothing_but_vary() {
+    fn a_foreign_origin_gets_only_vary() {
         let cors = Cors::parse("https://site.example").unwrap();
         for origin in ["https://site.example.evil", "https://site.example:444", "http://site.example", "null"]
         {
-            let mut answer = HeaderMap::new();
-            cors.apply(Some(&HeaderValue::from_static(origin)), &mut answer, "x-request-id");
-            assert_eq!(answer.len(), 1, "{origin}: {answer:?}");
+            let mut response = HeaderMap::new();
+            cors.apply(Some(&HeaderValue::from_static(origin)), &mut response, "x-request-id");
+            assert_eq!(response.len(), 1, "{origin}: {response:?}");
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Configuration from the environment: a table of variables, read once through a lookup, every problem kept.
+//! Environment variables: a table describes them, and each is read once through a lookup. All problems are collected.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 
-/// Gives a variable's value by name, from the environment and the file of `--env-file`; tests pass a map.
+/// Returns a variable's value by name, from the environment or the file of `--env-file`; tests pass a map.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
-/// One environment variable. The parser, its error message and `--help` all speak from this row.
+/// One environment variable. The parser, its error message and `--help` all use this row.
 #[derive(Debug)]
 pub struct Var {
     /// The name, such as `PORT`.
@@ -18,11 +18,11 @@ pub struct Var {
     pub accepts: &'static str,
     /// What the variable does, in one line.
     pub meaning: &'static str,
-    /// A secret's value is never repeated in a message.
+    /// Whether the value is a secret, which no message repeats.
     pub secret: bool,
 }
 
-/// Makes a static [`Var`] of each row, and a list of all in the order of `--help`:
+/// Defines a static [`Var`] for each row, and a list of all of them in the order of `--help`:
 ///
 /// ```
 /// space_kit::vars! {
@@ -49,18 +49,18 @@ macro_rules! vars {
 }
 
 impl Var {
-    /// The default where `defaults` may have another one.
+    /// The default, unless `defaults` has another one.
     pub fn default_in(&self, defaults: Defaults) -> &'static str {
         defaults.iter().find(|(name, _)| *name == self.name).map_or(self.default, |(_, default)| default)
     }
 }
 
-/// One variable that could not be used.
+/// A variable whose value cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingError {
     /// The variable's name.
     pub name: &'static str,
-    /// What was given and what is accepted; for a secret without the value.
+    /// The given value, unless it is a secret, and what is accepted.
     pub message: String,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for SettingError {
     }
 }
 
-/// Reads variables and collects what is wrong with them, so that all problems are reported together.
+/// Reads variables and collects their problems, so that all are reported together.
 pub struct Env<'a> {
     lookup: &'a Lookup<'a>,
     defaults: Defaults,
@@ -84,24 +84,24 @@ pub type Defaults = &'static [(&'static str, &'static str)];
 pub type Groups = &'static [(&'static str, &'static [&'static Var])];
 
 impl<'a> Env<'a> {
-    /// A reader over `lookup` with no problems yet; `defaults` go before those of the variables' rows.
+    /// A reader over `lookup`; `defaults` take precedence over those of the variables' rows.
     pub fn new(lookup: &'a Lookup<'a>, defaults: Defaults) -> Self {
         Env { lookup, defaults, problems: Vec::new() }
     }
 
-    /// The value of `var`, or of its default where it is unset or empty.
+    /// The value of `var`, or of its default if it is unset or empty.
     /// `None` means that a problem was recorded.
     pub fn read<T>(&mut self, var: &'static Var, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         self.value(var, &parse, true).flatten()
     }
 
-    /// The value of `var`, or `Some(None)` where it is unset or empty.
+    /// The value of `var`, or `Some(None)` if it is unset or empty.
     /// `None` means that a problem was recorded.
     pub fn optional<T>(&mut self, var: &'static Var, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
         self.value(var, &parse, false)
     }
 
-    /// Both of the above: a copy for each type of value and not for each place that reads one.
+    /// Implements both of the above. Not inlined, so that there is one copy per type of value instead of one per call.
     #[inline(never)]
     fn value<T>(
         &mut self,
@@ -121,7 +121,7 @@ impl<'a> Env<'a> {
         value.map(Some)
     }
 
-    /// The value as text. One copy of it serves every type of value.
+    /// The value as text. Not generic, so that there is one copy for all types of values.
     #[inline(never)]
     fn text(&mut self, var: &'static Var) -> Option<Option<String>> {
         let Some(raw) = (self.lookup)(var.name).filter(|raw| !raw.is_empty()) else { return Some(None) };
@@ -132,17 +132,17 @@ impl<'a> Env<'a> {
         text.map(Some)
     }
 
-    /// Whether a variable that the platform sets is there, such as `SPACE_ID`.
+    /// Whether a variable that the platform sets, such as `SPACE_ID`, is present.
     pub fn is_set(&self, name: &str) -> bool {
         (self.lookup)(name).is_some_and(|value| !value.is_empty())
     }
 
-    /// Records a problem that no single value's parser can see, such as two variables at odds.
+    /// Records a problem that the parser of a single value cannot detect, such as two variables that contradict each other.
     pub fn problem(&mut self, var: &'static Var, message: String) {
         self.problems.push(SettingError { name: var.name, message });
     }
 
-    /// Everything that was wrong, in the order it was read.
+    /// All problems, in the order in which they were found.
     pub fn into_problems(self) -> Vec<SettingError> {
         self.problems
     }
@@ -179,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_kept_and_names_what_was_given_and_what_is_accepted() {
+    fn every_problem_names_the_given_value_and_what_is_accepted() {
         let lookup = |_: &str| Some(OsString::from("hunter2"));
         let mut env = Env::new(&lookup, &[]);
         assert_eq!(env.read(&PORT, port), None);
         assert_eq!(env.optional(&TOKEN, |_| None::<()>), None);
-        let told: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
+        let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            problems,
             [
                 "PORT: \"hunter2\" is not accepted; accepted: a port",
                 "TOKEN: the value given (7 characters, not shown) is not accepted; accepted: 16 characters",

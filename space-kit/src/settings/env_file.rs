@@ -1,8 +1,8 @@
-//! `--env-file FILE`: a `.env` read into a map. What the process environment has wins over it.
+//! `--env-file FILE`: a `.env` file, read into a map. The process environment takes precedence over it.
 //!
-//! `NAME=value` lines, blank lines, `# comments`, an optional `export`. A value in single quotes is taken as
-//! it is, in double quotes with `\n`, `\"`, `\\` and `\$`; both may run over lines. Nothing is substituted.
-//! Our own reader, because a library would not name the line of an error without repeating it, and costs
+//! `NAME=value` lines, blank lines, `# comments`, an optional `export`. A value in single quotes is
+//! literal; in double quotes `\n`, `\"`, `\\` and `\$` are escapes; both may span lines. Variables are not substituted.
+//! This is our own parser, because a library would repeat the line of an error, which may hold a secret, and adds
 //! 10 KB.
 
 use std::collections::BTreeMap;
@@ -41,9 +41,13 @@ pub(crate) fn read(path: &Path) -> Result<Values, EnvFileError> {
     parse(&text).map_err(|line| EnvFileError::Malformed(path.to_owned(), line))
 }
 
-/// The error is the number of the line at which the bad entry begins.
+/// Parses a file's text.
+///
+/// # Errors
+///
+/// The number of the line at which the first malformed entry begins.
 pub(crate) fn parse(text: &str) -> Result<Values, usize> {
-    let whole = text.strip_prefix('\u{feff}').unwrap_or(text); // some editors put a byte order mark first
+    let whole = text.strip_prefix('\u{feff}').unwrap_or(text); // some editors write a byte order mark
     let mut values = Values::new();
     let mut rest = whole;
     while !rest.is_empty() {
@@ -60,7 +64,7 @@ pub(crate) fn parse(text: &str) -> Result<Values, usize> {
     Ok(values)
 }
 
-/// One entry: its name, its value, and the text behind its last line.
+/// One entry: its name, its value, and the text after its last line.
 fn entry(text: &str) -> Option<(&str, String, &str)> {
     let text = text.trim_start();
     let text = text.strip_prefix("export ").map_or(text, str::trim_start);
@@ -89,7 +93,7 @@ fn entry(text: &str) -> Option<(&str, String, &str)> {
     (comment.is_empty() || (comment.starts_with('#') && tail != comment)).then_some((name, value, after))
 }
 
-/// A value up to its closing double quote, and the text behind that.
+/// A value up to its closing double quote, and the text after it.
 fn escaped(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.chars();
@@ -111,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_quotes_and_exports_are_understood() {
+    fn comments_quotes_and_exports_are_parsed() {
         let values = parse("# a comment\nPORT=8000\nexport A='b c' # why\n\nEMPTY=\n").unwrap();
         assert_eq!(values["PORT"], "8000");
         assert_eq!(values["A"], "b c");
@@ -119,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_entry_is_told_by_the_line_it_begins_at() {
+    fn a_malformed_entry_is_reported_with_the_line_at_which_it_begins() {
         for (line, text) in [
             (2, "PORT=8000\nHF_TOKEN hf_secret\n"),
             (3, "# A B\n\nTOKEN=A B\n"),

@@ -1,9 +1,10 @@
-//! Parsers for the values of environment variables. `None` is "not accepted"; the variable's row says what is.
+//! Parsers for the values of environment variables. `None` means that the value is not accepted; the variable's row
+//! says what is.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What is longer may be past the end of the system's clock.
+/// A longer duration could exceed the range of the system's clock.
 const LONGEST: Duration = Duration::from_secs(100 * 31_557_600); // a year has 365.25 days
 
 /// A duration above zero and up to 100 years with its unit, such as `30s`, `500ms` or `1m 30s`.
@@ -11,7 +12,7 @@ pub fn duration(text: &str) -> Option<Duration> {
     duration_or_zero(text).filter(|duration| !duration.is_zero())
 }
 
-/// Like [`duration`], but zero (`0s`, `0`) is accepted too and means "none".
+/// Like [`duration`], but also accepts zero (`0s`, `0`), which means "none".
 pub fn duration_or_zero(text: &str) -> Option<Duration> {
     if let Some(plain) = seconds(text) {
         return Some(plain);
@@ -19,8 +20,8 @@ pub fn duration_or_zero(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok().filter(|duration| *duration <= LONGEST)
 }
 
-/// Up to 9,999 seconds such as `30s`, as most defaults are. A start reads a dozen, and humantime takes 600 instructions
-/// for each.
+/// Up to 9,999 seconds such as `30s`, the form of most defaults. Start-up parses a dozen, and humantime takes 600
+/// instructions for each.
 fn seconds(text: &str) -> Option<Duration> {
     let digits = text.strip_suffix('s').filter(|digits| digits.len() <= 4)?;
     let seconds = digits
@@ -55,7 +56,7 @@ pub fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok()
 }
 
-/// A secret of at least 16 visible ASCII characters, so that it fits a header and cannot be guessed.
+/// A secret of at least 16 visible ASCII characters: it fits a header and cannot be guessed.
 pub fn token(text: &str) -> Option<String> {
     (text.len() >= 16 && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
 }
@@ -65,17 +66,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_need_a_unit_and_more_than_zero() {
+    fn durations_require_a_unit_and_are_above_zero() {
         assert_eq!(duration("30s"), Some(Duration::from_secs(30)));
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
-        for refused in ["", "30", "0s", "-1s", "soon", "1 parsec", "99999999999999999999s", "101y"] {
-            assert_eq!(duration(refused), None, "{refused}");
+        for rejected in ["", "30", "0s", "-1s", "soon", "1 parsec", "99999999999999999999s", "101y"] {
+            assert_eq!(duration(rejected), None, "{rejected}");
         }
         assert_eq!(duration_or_zero("0"), Some(Duration::ZERO));
     }
 
     #[test]
-    fn plain_seconds_are_what_humantime_reads() {
+    fn plain_seconds_parse_as_with_humantime() {
         for text in ["0s", "5s", "007s", "9999s", "10000s", "s", "-1s", "+1s", "1ms", " 1s", "1 s", "१s"] {
             let read = humantime::parse_duration(text).ok();
             assert_eq!(duration_or_zero(text), read, "{text}");
@@ -84,20 +85,20 @@ mod tests {
     }
 
     #[test]
-    fn sizes_know_binary_and_decimal_units() {
+    fn sizes_accept_binary_and_decimal_units() {
         assert_eq!(size("1MiB"), Some(1_048_576));
         assert_eq!(size("1MB"), Some(1_000_000));
         assert_eq!(size("16384"), Some(16_384));
-        for refused in ["", "0", "-1", "many", "1XB", "99999999999999999999"] {
-            assert_eq!(size(refused), None, "{refused}");
+        for rejected in ["", "0", "-1", "many", "1XB", "99999999999999999999"] {
+            assert_eq!(size(rejected), None, "{rejected}");
         }
     }
 
     #[test]
     fn tokens_are_long_and_fit_a_header() {
         assert!(token("0123456789abcdef").is_some());
-        for refused in ["short", "0123456789 abcdef", "0123456789abcdeé"] {
-            assert_eq!(token(refused), None, "{refused}");
+        for rejected in ["short", "0123456789 abcdef", "0123456789abcdeé"] {
+            assert_eq!(token(rejected), None, "{rejected}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Names that were probably meant for another: one letter is missing, too many, wrong, or stands before its neighbour.
+//! Did-you-mean suggestions for misspelled names: one letter is missing, extra, wrong, or swapped with its neighbour.
 
-/// Whether the names differ by such a slip.
+/// Whether the names differ by one such slip.
 pub(crate) fn is_slip_of(name: &str, other: &str) -> bool {
     let (mut one, mut other) = (name.as_bytes(), other.as_bytes());
     while let ([first, rest @ ..], [second, others @ ..]) = (one, other)
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_slip_is_slip_of_and_two_are_not() {
+    fn one_slip_is_recognised_and_two_are_not() {
         for (name, other) in [
             ("TRUSTED_ORGINS", "TRUSTED_ORIGINS"),
             ("API_KEY", "API_KEYS"),

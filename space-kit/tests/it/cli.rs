@@ -15,7 +15,7 @@ fn run(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// A file of this test's own, gone with it.
+/// A file of one test, removed at its end.
 struct EnvFile(PathBuf);
 
 impl EnvFile {
@@ -64,7 +64,7 @@ fn version_names_service_compiler_and_target() {
 }
 
 #[test]
-fn an_argument_that_is_not_known_is_status_64() {
+fn an_unknown_argument_exits_with_64() {
     for args in [&["serve"][..], &["--prot", "80"], &["check", "check"], &["--env-file"], &[""]] {
         let (status, out, err) = run(args, &[]);
         assert_eq!((status, out.as_str()), (Some(64), ""), "{args:?}");
@@ -81,7 +81,7 @@ fn check_validates_and_does_not_listen() {
 }
 
 #[test]
-fn check_names_what_was_probably_meant_for_a_variable() {
+fn check_suggests_the_variable_that_a_misspelled_name_means() {
     let (status, out, _) =
         run(&["check"], &[("GREETIN", "hi"), ("PORTS", "1"), ("PORT", "7860"), ("OTHER", "1")]);
     let told = "probe: the configuration is valid\n  GREETIN is unknown; did you mean GREETING?\n";
@@ -115,14 +115,14 @@ fn healthcheck_is_0_only_for_a_service_that_is_ready() {
 }
 
 #[test]
-fn healthcheck_gives_up_on_a_service_that_does_not_answer() {
+fn healthcheck_fails_for_a_service_that_does_not_respond() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port().to_string();
     assert_eq!(run(&["healthcheck"], &[("PORT", &port)]).0, Some(1));
 }
 
 #[test]
-fn the_environment_goes_before_the_env_file() {
+fn the_environment_takes_precedence_over_the_env_file() {
     let file = EnvFile::new("both", "GREETING='from the file'\nLOG_LEVEL=debug\n");
     let mut command =
         command(&["--env-file", file.path()], &[("GREETING", "from outside"), ("LOG_LEVEL", "")]);
@@ -134,7 +134,7 @@ fn the_environment_goes_before_the_env_file() {
 }
 
 #[test]
-fn a_bad_line_of_the_env_file_is_named_by_number_and_not_repeated() {
+fn a_malformed_line_of_the_env_file_is_reported_by_number_only() {
     for (number, text) in [
         (2, "PORT=8000\nHF_TOKEN hf_secret\n"),
         (
@@ -157,7 +157,7 @@ fn a_bad_line_of_the_env_file_is_named_by_number_and_not_repeated() {
 }
 
 #[test]
-fn an_env_file_that_cannot_be_read_is_named() {
+fn an_unreadable_env_file_is_named() {
     let (status, _, err) = run(&["--env-file", "/nowhere/.env"], &[]);
     assert_eq!(status, Some(64));
     assert!(err.contains("cannot read /nowhere/.env: No such file"), "{err}");
@@ -168,7 +168,7 @@ fn an_env_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_the_first_name() {
+fn a_byte_order_mark_is_not_part_of_the_first_name() {
     let file = EnvFile::new("bom", "\u{feff}PORT=8000\n");
     assert_eq!(run(&["check", "--env-file", file.path()], &[]).0, Some(0));
 }

@@ -1,4 +1,4 @@
-//! How long connections live, and the older and rarer forms of a request.
+//! Lifetimes of connections, and rare forms of requests.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use space_kit::testing::{exchange, read_chunk, read_head, read_reply, rest, send
 use crate::support::{fields, get, post, start};
 
 #[test]
-fn a_connection_that_never_speaks_is_closed_without_a_word() {
+fn a_connection_without_a_request_is_closed_without_a_response() {
     let process = start(&[("HEADER_TIMEOUT", "200ms")]);
     let begun = Instant::now();
     assert_eq!(rest(&mut send(process.address, "")), b"");
@@ -16,7 +16,7 @@ fn a_connection_that_never_speaks_is_closed_without_a_word() {
 }
 
 #[test]
-fn an_idle_time_shorter_than_a_heads_is_kept_to() {
+fn an_idle_timeout_below_the_header_timeout_is_respected() {
     let process = start(&[("IDLE_TIMEOUT", "100ms"), ("HEADER_TIMEOUT", "1h")]);
     let mut stream = send(process.address, get("/hello"));
     assert_eq!(read_reply(&mut stream, false).status, 200);
@@ -24,7 +24,7 @@ fn an_idle_time_shorter_than_a_heads_is_kept_to() {
 }
 
 #[test]
-fn a_kept_alive_connection_is_closed_when_it_was_silent_for_idle_timeout() {
+fn a_kept_alive_connection_is_closed_after_idle_timeout() {
     let process = start(&[("IDLE_TIMEOUT", "1s"), ("HEADER_TIMEOUT", "500ms")]);
     let begun = Instant::now();
     let mut stream = send(process.address, get("/hello"));
@@ -34,10 +34,10 @@ fn a_kept_alive_connection_is_closed_when_it_was_silent_for_idle_timeout() {
 }
 
 #[test]
-fn a_body_that_nobody_read_is_not_taken_for_the_next_head() {
+fn an_unread_body_is_not_parsed_as_the_next_head() {
     let process = start(&[("IDLE_TIMEOUT", "1s"), ("HEADER_TIMEOUT", "500ms")]);
     let mut stream = send(process.address, post("/wait", "content-length: 5") + "01");
-    process.get("/hello"); // answered later than the piece above was read
+    process.get("/hello"); // its response comes after the service read the piece above
     stream.get_mut().write_all(b"234").unwrap();
     assert_eq!(process.request("POST", "/release", &[], "").status, 204);
     assert_eq!(read_reply(&mut stream, false).status, 204);
@@ -45,24 +45,24 @@ fn a_body_that_nobody_read_is_not_taken_for_the_next_head() {
 }
 
 #[test]
-fn a_reader_that_stalls_is_cut_after_idle_timeout() {
+fn a_client_that_stops_reading_is_disconnected_after_idle_timeout() {
     let process = start(&[("IDLE_TIMEOUT", "200ms"), ("HEADER_TIMEOUT", "1h")]);
     let mut stream = send(process.address, get("/endless"));
     let line = fields(&process.log("/endless"));
-    assert_eq!(line["aborted"], "the answer was not sent to its end");
+    assert_eq!(line["aborted"], "the response was not sent completely");
     assert!(line["duration_ms"].as_f64().unwrap() >= 199.0, "{line}");
     assert!(!read_reply(&mut stream, false).whole, "a cut answer does not look whole");
 }
 
 #[test]
-fn a_reader_that_goes_on_is_not_cut_however_long_it_takes() {
+fn a_slow_but_steady_reader_is_not_disconnected() {
     let idle = Duration::from_millis(700);
     let process = start(&[("IDLE_TIMEOUT", "700ms")]);
     let mut stream = send(process.address, get("/endless"));
     assert_eq!(read_head(&mut stream).status, 200);
     let begun = Instant::now();
     while begun.elapsed() < idle * 2 {
-        assert_eq!(process.get("/hello").status, 200); // meanwhile the stream stalls
+        assert_eq!(process.get("/hello").status, 200); // the stream stalls meanwhile
         for _ in 0..10 {
             assert_eq!(read_chunk(&mut stream).map(|chunk| chunk.len()), Some(16 * 1024));
         }
@@ -70,7 +70,7 @@ fn a_reader_that_goes_on_is_not_cut_however_long_it_takes() {
 }
 
 #[test]
-fn a_stream_that_pauses_longer_than_any_timeout_is_not_cut() {
+fn a_stream_may_pause_longer_than_any_timeout() {
     let process =
         start(&[("IDLE_TIMEOUT", "200ms"), ("HEADER_TIMEOUT", "500ms"), ("REQUEST_TIMEOUT", "200ms")]);
     let mut stream = send(process.address, get("/stream"));
@@ -81,7 +81,7 @@ fn a_stream_that_pauses_longer_than_any_timeout_is_not_cut() {
 }
 
 #[test]
-fn a_client_of_http_1_0_needs_no_host_and_gets_an_end_by_closing() {
+fn an_http_1_0_client_needs_no_host_and_its_connection_is_closed() {
     let process = start(&[]);
     let mut stream = send(process.address, "GET /hello HTTP/1.0\r\n\r\n");
     assert_eq!(read_reply(&mut stream, false).text(), "\"hello\"");
@@ -92,7 +92,7 @@ fn a_client_of_http_1_0_needs_no_host_and_gets_an_end_by_closing() {
 }
 
 #[test]
-fn a_client_of_http_1_0_may_ask_to_be_kept() {
+fn an_http_1_0_client_may_ask_for_keep_alive() {
     let process = start(&[]);
     let mut stream = send(process.address, "GET /hello HTTP/1.0\r\nconnection: keep-alive\r\n\r\n");
     let reply = read_reply(&mut stream, false);
@@ -103,7 +103,7 @@ fn a_client_of_http_1_0_may_ask_to_be_kept() {
 }
 
 #[test]
-fn a_client_that_asks_to_close_is_closed_after_its_answer() {
+fn connection_close_is_respected_after_the_response() {
     let process = start(&[]);
     let mut stream = send(process.address, post("/echo", "connection: close\r\ncontent-length: 2") + "hi");
     let reply = read_reply(&mut stream, false);
@@ -112,7 +112,7 @@ fn a_client_that_asks_to_close_is_closed_after_its_answer() {
 }
 
 #[test]
-fn a_chunked_body_with_extensions_and_trailers_is_read() {
+fn a_chunked_body_with_extensions_and_trailers_is_accepted() {
     let process = start(&[]);
     let body = "4;name=value\r\nWiki\r\n5\r\npedia\r\n0\r\ntrailer: x\r\n\r\n";
     let mut stream =

@@ -1,8 +1,8 @@
-//! Pages of other sites: who may call, with what, and who may not.
+//! CORS: which sites' pages may call the service, and with what.
 
 use space_kit::testing::{Process, Reply};
 
-use crate::support::{assert_refused, start};
+use crate::support::{assert_error, start};
 
 const SITE: &str = "https://site.example";
 
@@ -21,7 +21,7 @@ fn cors_headers(reply: &Reply) -> Vec<&str> {
 }
 
 #[test]
-fn without_a_setting_no_other_site_is_told_anything() {
+fn by_default_no_other_site_gets_cors_headers() {
     let process = start(&[]);
     assert_eq!(cors_headers(&preflight(&process, "/echo", SITE)), [""; 0]);
     let reply = process.request("GET", "/hello", &[("origin", SITE)], "");
@@ -62,7 +62,7 @@ fn a_listed_site_may_call_with_credentials() {
 }
 
 #[test]
-fn a_foreign_site_learns_nothing_and_caches_keep_it_apart() {
+fn a_foreign_site_gets_no_cors_headers_and_caches_separate_it() {
     let process = start(&[("CORS_ORIGINS", SITE)]);
     for origin in ["https://site.example.evil", "https://evil.example", "http://site.example", "null"] {
         assert_eq!(cors_headers(&preflight(&process, "/echo", origin)), [""; 0], "{origin}");
@@ -74,7 +74,7 @@ fn a_foreign_site_learns_nothing_and_caches_keep_it_apart() {
 }
 
 #[test]
-fn a_page_can_read_a_refusal_and_its_id() {
+fn a_page_can_read_an_error_and_its_id() {
     let process = start(&[("CORS_ORIGINS", SITE)]);
     for (method, path, status, code) in [
         ("GET", "/nothing", 404, "not_found"),
@@ -83,7 +83,7 @@ fn a_page_can_read_a_refusal_and_its_id() {
         ("GET", "/panic", 500, "internal_error"),
     ] {
         let reply = process.request(method, path, &[("origin", SITE)], "");
-        assert_refused(&reply, status, code);
+        assert_error(&reply, status, code);
         assert_eq!(reply.header("access-control-allow-origin"), SITE, "{path}");
         assert_eq!(reply.header("access-control-expose-headers"), "x-request-id", "{path}");
     }
@@ -93,6 +93,6 @@ fn a_page_can_read_a_refusal_and_its_id() {
 fn a_preflight_for_an_unknown_path_is_a_404_that_the_page_can_read() {
     let process = start(&[("CORS_ORIGINS", "*")]);
     let reply = preflight(&process, "/nothing", SITE);
-    assert_refused(&reply, 404, "not_found");
+    assert_error(&reply, 404, "not_found");
     assert_eq!(reply.header("access-control-allow-origin"), "*");
 }

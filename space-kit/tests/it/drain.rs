@@ -1,4 +1,4 @@
-//! What happens between TERM and the end.
+//! The drain: from TERM to the end of the process.
 
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use space_kit::testing::{Process, Stream, read_chunk, read_head, read_reply, res
 
 use crate::support::{chunk, fields, get, post, probe, start};
 
-/// A stream under way, fed by its own request's body, so that it can be finished while draining.
+/// A stream in flight that its own request's body feeds, so that the test can finish it while the service drains.
 fn relay(process: &Process) -> Stream {
     let mut stream = send(process.address, post("/relay", "transfer-encoding: chunked") + &chunk("before"));
     assert_eq!(read_head(&mut stream).status, 200);
@@ -21,7 +21,7 @@ fn terminate(process: &Process) {
 }
 
 #[test]
-fn a_service_at_rest_ends_at_once_with_status_0() {
+fn an_idle_service_stops_at_once_with_status_0() {
     for signal in ["TERM", "INT"] {
         let process = start(&[("DRAIN_TIMEOUT", "1h")]);
         process.signal(signal);
@@ -34,7 +34,7 @@ fn a_service_at_rest_ends_at_once_with_status_0() {
 }
 
 #[test]
-fn an_idle_connection_does_not_hold_the_end_up() {
+fn an_idle_connection_does_not_delay_the_end() {
     let process = start(&[("DRAIN_TIMEOUT", "1h")]);
     let (mut fresh, mut kept) = (send(process.address, ""), send(process.address, get("/hello")));
     assert_eq!(read_reply(&mut kept, false).status, 200);
@@ -43,7 +43,7 @@ fn an_idle_connection_does_not_hold_the_end_up() {
 }
 
 #[test]
-fn a_stream_under_way_is_finished_before_the_end() {
+fn a_stream_in_flight_is_finished_before_the_end() {
     let process = start(&[("DRAIN_TIMEOUT", "1h")]);
     let mut stream = relay(&process);
     terminate(&process);
@@ -61,7 +61,7 @@ fn a_stream_under_way_is_finished_before_the_end() {
 }
 
 #[test]
-fn a_request_under_way_is_answered_and_its_connection_closed() {
+fn a_request_in_flight_gets_its_response_and_its_connection_is_closed() {
     let process = start(&[("DRAIN_TIMEOUT", "1h")]);
     let mut stream = send(process.address, post("/echo", "expect: 100-continue\r\ncontent-length: 5"));
     assert_eq!(read_reply(&mut stream, false).status, 100, "the handler waits for the body");
@@ -73,11 +73,11 @@ fn a_request_under_way_is_answered_and_its_connection_closed() {
 }
 
 #[test]
-fn what_has_come_before_term_is_answered_whether_it_was_read_or_not() {
+fn requests_that_arrived_before_term_get_responses_even_if_unread() {
     let process = start(&[("DRAIN_TIMEOUT", "1h")]);
     let mut kept = send(process.address, get("/hello"));
     assert_eq!(read_reply(&mut kept, false).status, 200);
-    process.signal("STOP"); // from here on the kernel alone takes what comes
+    process.signal("STOP"); // from here on only the kernel receives
     kept.get_mut().write_all(get("/hello").as_bytes()).unwrap();
     let mut waiting = send(process.address, get("/hello"));
     process.signal("TERM");
@@ -90,16 +90,16 @@ fn what_has_come_before_term_is_answered_whether_it_was_read_or_not() {
 }
 
 #[test]
-fn while_draining_nobody_else_is_taken_and_every_answer_is_its_connections_last() {
+fn a_draining_service_accepts_no_connections_and_closes_each_after_its_response() {
     let process = start(&[("DRAIN_TIMEOUT", "1h")]);
     let mut idle = send(process.address, get("/hello"));
     assert_eq!(read_reply(&mut idle, false).status, 200);
     let (mut hello, mut ready) = (send(process.address, "GET /hel"), send(process.address, "GET /health/re"));
-    let mut held = relay(&process); // answered later than the half heads above were read
+    let mut held = relay(&process); // its response comes after the service read the half heads above
     terminate(&process);
 
     let refused = TcpStream::connect(process.address).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "a proxy asks another replica");
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "so a proxy tries another replica");
     assert_eq!(rest(&mut idle), b"", "a kept-alive connection is closed when nothing comes");
     hello.get_mut().write_all(&get("lo").as_bytes()[4..]).unwrap();
     let answer = read_reply(&mut hello, false);
@@ -113,7 +113,7 @@ fn while_draining_nobody_else_is_taken_and_every_answer_is_its_connections_last(
 }
 
 #[test]
-fn a_stream_that_does_not_end_is_cut_at_drain_timeout() {
+fn an_endless_stream_is_aborted_at_drain_timeout() {
     let process = start(&[("DRAIN_TIMEOUT", "200ms")]);
     let mut stream = relay(&process);
     process.signal("TERM");
@@ -121,14 +121,14 @@ fn a_stream_that_does_not_end_is_cut_at_drain_timeout() {
     let (status, lines) = process.wait();
     assert_eq!(status.code(), Some(0));
     let cut = lines.iter().map(|line| fields(line)).find(|line| line["message"] == "cut off").unwrap();
-    assert_eq!((cut["reason"].as_str(), cut["under_way"].as_u64()), (Some("DRAIN_TIMEOUT is over"), Some(1)));
+    assert_eq!((cut["reason"].as_str(), cut["in_flight"].as_u64()), (Some("DRAIN_TIMEOUT expired"), Some(1)));
     let request = fields(lines.last().unwrap());
     assert_eq!((request["path"].as_str(), request["status"].as_u64()), (Some("/relay"), Some(200)));
-    assert_eq!(request["aborted"], "the answer was not sent to its end");
+    assert_eq!(request["aborted"], "the response was not sent completely");
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_drain_at_once() {
     for second in ["TERM", "INT"] {
         let process = start(&[("DRAIN_TIMEOUT", "1h")]);
         let mut stream = relay(&process);
@@ -136,7 +136,7 @@ fn a_second_signal_ends_it_at_once() {
         process.signal(second);
         let (status, lines) = process.wait();
         assert_eq!(status.code(), Some(0));
-        assert_eq!(fields(&lines[0])["reason"], "a second signal");
+        assert_eq!(fields(&lines[0])["reason"], "second signal");
         assert_eq!(read_chunk(&mut stream), None);
     }
 }

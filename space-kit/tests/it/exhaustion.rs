@@ -1,4 +1,4 @@
-//! No file descriptor left: the service waits, tells so at a bounded rate, and recovers.
+//! Without free file descriptors, the service waits, logs at a bounded rate, and recovers.
 
 use std::io::Write;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn time(line: &str) -> Duration {
 }
 
 #[test]
-fn running_out_of_descriptors_is_survived_without_spinning() {
+fn without_free_descriptors_the_service_waits_without_spinning_and_recovers() {
     let process =
         Process::spawn(command_under("ulimit -n 32;", &[("IDLE_TIMEOUT", "1h"), ("HEADER_TIMEOUT", "1h")]));
     let mut first = send(process.address, get("/hello"));
@@ -34,7 +34,7 @@ fn running_out_of_descriptors_is_survived_without_spinning() {
         let lines = process.log_until("cannot accept");
         let now = time(lines.last().unwrap());
         let apart = now.saturating_sub(last);
-        // Past midnight the clock starts again, and the check with it.
+        // After midnight the time of day restarts at zero.
         assert!(now < last || apart >= Duration::from_millis(240), "two lines within {apart:?}: {lines:#?}");
         assert_eq!(lines.len(), 1, "{lines:#?}");
         last = now;
@@ -50,9 +50,9 @@ fn running_out_of_descriptors_is_survived_without_spinning() {
 }
 
 #[test]
-fn a_limit_of_open_files_below_max_connections_is_told_at_the_start() {
+fn a_limit_of_open_files_below_max_connections_is_logged_at_the_start() {
     for most in ["16384", &u64::MAX.to_string()] {
-        let cannot_listen = ("HOST", "192.0.2.1"); // so that it ends
+        let cannot_listen = ("HOST", "192.0.2.1"); // so that the process ends
         let command = command_under("ulimit -n 64;", &[cannot_listen, ("MAX_CONNECTIONS", most)]);
         let told = String::from_utf8(Process::run(command).stderr).unwrap();
         let line = fields(told.lines().next().unwrap());

@@ -1,4 +1,4 @@
-//! A listening socket handed over, and the notice that it is served.
+//! A listening socket that is handed over, and the ready notification.
 
 use std::io::Read;
 use std::net::{TcpListener, UdpSocket};
@@ -10,7 +10,7 @@ use space_kit::testing::{PATIENCE, Process, read_reply, send};
 
 use crate::support::{command, command_under, get};
 
-/// The probe with `socket` as descriptor 3, and `LISTEN_PID` by systemd's protocol.
+/// The probe with `socket` as descriptor 3 and `LISTEN_PID`, as systemd starts it.
 fn activated(socket: impl Into<OwnedFd>) -> Command {
     let mut command =
         command_under("LISTEN_FDS=1 LISTEN_PID=$$; export LISTEN_FDS LISTEN_PID; exec 3<&0;", &[]);
@@ -19,7 +19,7 @@ fn activated(socket: impl Into<OwnedFd>) -> Command {
 }
 
 #[test]
-fn a_socket_handed_over_keeps_the_connections_that_came_before() {
+fn a_socket_handed_over_keeps_its_waiting_connections() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let mut early = send(address, get("/hello"));
@@ -31,12 +31,16 @@ fn a_socket_handed_over_keeps_the_connections_that_came_before() {
 
     let mut between = send(address, get("/hello"));
     let successor = Process::spawn(activated(socket));
-    assert_eq!(read_reply(&mut between, false).status, 200, "nobody is refused between two processes");
+    assert_eq!(
+        read_reply(&mut between, false).status,
+        200,
+        "no client is rejected between the two processes"
+    );
     assert_eq!(successor.address, address);
 }
 
 #[test]
-fn a_socket_meant_for_another_process_is_left_alone() {
+fn a_socket_for_another_process_is_not_used() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let mut command = command_under("exec 3<&0;", &[("LISTEN_FDS", "1"), ("LISTEN_PID", "1")]);
@@ -45,7 +49,7 @@ fn a_socket_meant_for_another_process_is_left_alone() {
 }
 
 #[test]
-fn a_descriptor_that_does_not_listen_is_told_and_the_exit_status_is_1() {
+fn a_descriptor_that_does_not_listen_is_reported_and_exits_with_1() {
     let accepted = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -57,13 +61,13 @@ fn a_descriptor_that_does_not_listen_is_told_and_the_exit_status_is_1() {
         ("a connection", accepted.0.into()),
     ];
     for (what, descriptor) in cases {
-        refused(activated(descriptor), what);
+        rejected(activated(descriptor), what);
     }
-    refused(command_under("exec 3<&-;", &[("LISTEN_FDS", "1")]), "nothing");
+    rejected(command_under("exec 3<&-;", &[("LISTEN_FDS", "1")]), "nothing");
 }
 
 #[track_caller]
-fn refused(command: Command, what: &str) {
+fn rejected(command: Command, what: &str) {
     let output = Process::run(command);
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{what}: {told}");
@@ -71,7 +75,7 @@ fn refused(command: Command, what: &str) {
 }
 
 #[test]
-fn one_byte_is_written_once_connections_are_accepted() {
+fn one_byte_is_written_when_connections_are_accepted() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut command = command_under("exec 3>&1 >/dev/null;", &[("READY_FD", "3")]);
     command.stdout(writer);
@@ -87,7 +91,7 @@ fn one_byte_is_written_once_connections_are_accepted() {
 }
 
 #[test]
-fn a_ready_descriptor_that_cannot_be_written_is_told() {
+fn a_ready_descriptor_that_cannot_be_written_is_reported() {
     let output = Process::run(command(&[], &[("READY_FD", "999")]));
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));

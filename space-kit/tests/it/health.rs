@@ -1,4 +1,4 @@
-//! Health: fast, open to all, GET and HEAD.
+//! Health endpoints: public, uncached, GET and HEAD.
 
 use crate::support::{fields, start};
 
@@ -15,7 +15,7 @@ fn health_is_open_to_all_and_never_cached() {
 }
 
 #[test]
-fn health_tells_what_runs_and_for_how_long() {
+fn health_reports_the_service_its_version_and_uptime() {
     let health = start(&[]).get("/health").json();
     assert_eq!(health["status"], "ok");
     assert_eq!(
@@ -27,7 +27,7 @@ fn health_tells_what_runs_and_for_how_long() {
 }
 
 #[test]
-fn live_and_ready_say_one_word() {
+fn live_and_ready_return_one_word() {
     let process = start(&[]);
     assert_eq!(process.get("/health/live").text(), r#"{"status":"ok"}"#);
     assert_eq!(process.get("/health/ready").text(), r#"{"status":"ok"}"#);

@@ -1,24 +1,24 @@
-//! Every limit, and that each is a proper answer.
+//! Limits, and the error response of each.
 
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use space_kit::testing::{PATIENCE, Process, Reply, Stream, exchange, read_reply, rest, send};
 
-use crate::support::{assert_refused, chunk, get, post, start};
+use crate::support::{assert_error, chunk, get, post, start};
 
-/// Sends, and wants a refusal after which the connection is closed.
+/// Sends a request, and expects an error after which the connection is closed.
 #[track_caller]
-fn refused(process: &Process, request: impl AsRef<[u8]>, status: u16, code: &str) -> Reply {
+fn rejected(process: &Process, request: impl AsRef<[u8]>, status: u16, code: &str) -> Reply {
     let mut stream = send(process.address, request);
     let reply = read_reply(&mut stream, false);
-    assert_refused(&reply, status, code);
+    assert_error(&reply, status, code);
     assert_eq!(reply.header("connection"), "close");
     assert_eq!(rest(&mut stream), b"", "the connection is closed after one answer");
     reply
 }
 
-/// Writes one byte whenever the answer has not come within 10 ms, and gives the answer.
+/// Writes one byte whenever no response has arrived for 10 ms, and returns the response.
 fn trickle(mut stream: Stream, byte: u8) -> Reply {
     let begun = Instant::now();
     let pace = Some(Duration::from_millis(10));
@@ -27,7 +27,7 @@ fn trickle(mut stream: Stream, byte: u8) -> Reply {
     while let Err(error) = stream.get_mut().read_exact(&mut first) {
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
         assert!(begun.elapsed() < PATIENCE, "trickling keeps the connection alive");
-        _ = stream.get_mut().write_all(&[byte]); // where it is closed by now, the answer tells
+        _ = stream.get_mut().write_all(&[byte]); // may be closed by now: the response shows it
     }
     stream.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
     read_reply(&mut first.chain(&mut stream), false)
@@ -37,13 +37,13 @@ fn trickle(mut stream: Stream, byte: u8) -> Reply {
 fn a_head_longer_than_16_kib_gets_431() {
     let process = start(&[]);
     let long = "x".repeat(17 * 1024);
-    refused(
+    rejected(
         &process,
         format!("GET /hello HTTP/1.1\r\nhost: a\r\nx: {long}\r\n\r\n"),
         431,
         "headers_too_large",
     );
-    refused(&process, get(&format!("/{long}")), 431, "headers_too_large");
+    rejected(&process, get(&format!("/{long}")), 431, "headers_too_large");
     let fits = "x".repeat(15 * 1024);
     let reply = exchange(process.address, format!("GET /hello HTTP/1.1\r\nhost: a\r\nx: {fits}\r\n\r\n"));
     assert_eq!(reply.status, 200);
@@ -54,36 +54,36 @@ fn a_head_with_more_than_100_fields_gets_431() {
     let process = start(&[]);
     let with =
         |fields: usize| format!("GET /hello HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(fields - 1));
-    refused(&process, with(101), 431, "headers_too_large");
+    rejected(&process, with(101), 431, "headers_too_large");
     assert_eq!(exchange(process.address, with(100)).status, 200);
 }
 
 #[test]
-fn a_head_that_comes_byte_by_byte_gets_408_when_its_time_is_over() {
+fn slow_head_gets_408_after_header_timeout() {
     let process = start(&[("HEADER_TIMEOUT", "500ms")]);
     let begun = Instant::now();
     let reply = trickle(send(process.address, "GET /hello HTTP/1.1\r\nx: "), b'y');
-    assert_refused(&reply, 408, "headers_timeout");
+    assert_error(&reply, 408, "headers_timeout");
     assert!(begun.elapsed() >= Duration::from_millis(499), "it had its whole time");
     assert!(reply.text().contains("500ms"), "{}", reply.text());
 }
 
 #[test]
-fn a_late_second_head_gets_408_as_the_first_would() {
+fn a_late_second_head_gets_408_like_the_first() {
     let process = start(&[("HEADER_TIMEOUT", "500ms")]);
     let mut stream = send(process.address, get("/hello"));
     assert_eq!(read_reply(&mut stream, false).status, 200);
     stream.get_mut().write_all(b"GET /hel").unwrap();
-    assert_refused(&read_reply(&mut stream, false), 408, "headers_timeout");
+    assert_error(&read_reply(&mut stream, false), 408, "headers_timeout");
     assert_eq!(rest(&mut stream), b"");
 }
 
 #[test]
-fn a_body_announced_too_long_gets_413_before_it_is_sent() {
+fn a_content_length_above_the_limit_gets_413_before_the_body() {
     let process = start(&[("MAX_BODY_BYTES", "10")]);
-    let reply = refused(&process, post("/echo", "content-length: 11"), 413, "request_too_large");
+    let reply = rejected(&process, post("/echo", "content-length: 11"), 413, "request_too_large");
     assert!(reply.text().contains("10 bytes"), "{}", reply.text());
-    refused(&process, post("/release", "content-length: 18446744073709551000"), 413, "request_too_large");
+    rejected(&process, post("/release", "content-length: 18446744073709551000"), 413, "request_too_large");
     assert_eq!(
         exchange(process.address, post("/echo", "content-length: 10") + "0123456789").text(),
         "0123456789"
@@ -94,13 +94,13 @@ fn a_body_announced_too_long_gets_413_before_it_is_sent() {
 fn a_chunked_body_gets_413_as_soon_as_it_is_too_long() {
     let process = start(&[("MAX_BODY_BYTES", "10")]);
     let chunked = post("/echo", "transfer-encoding: chunked");
-    refused(&process, format!("{chunked}{}{}", chunk("012345"), chunk("6789x")), 413, "request_too_large");
+    rejected(&process, format!("{chunked}{}{}", chunk("012345"), chunk("6789x")), 413, "request_too_large");
     let fits = format!("{chunked}{}{}{}", chunk("012345"), chunk("6789"), chunk(""));
     assert_eq!(exchange(process.address, fits).text(), "0123456789");
 }
 
 #[test]
-fn a_refusal_reaches_a_client_that_is_still_sending() {
+fn an_error_reaches_a_client_that_is_still_sending() {
     let process = start(&[]);
     let long = "x".repeat(4 << 20);
     for (head, status, code) in [
@@ -110,16 +110,16 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
     ] {
         let mut stream = send(process.address, "");
         stream.get_mut().write_all((head + &long).as_bytes()).expect("the rest is taken, not reset");
-        assert_refused(&read_reply(&mut stream, false), status, code);
+        assert_error(&read_reply(&mut stream, false), status, code);
         assert_eq!(rest(&mut stream), b"");
     }
 }
 
 #[test]
-fn a_body_is_asked_for_only_where_it_would_be_taken() {
+fn continue_is_sent_only_if_the_body_would_be_accepted() {
     let process = start(&[("MAX_BODY_BYTES", "10")]);
     let expecting = |length| post("/echo", &format!("expect: 100-continue\r\ncontent-length: {length}"));
-    refused(&process, expecting(11), 413, "request_too_large");
+    rejected(&process, expecting(11), 413, "request_too_large");
     let mut stream = send(process.address, expecting(5));
     assert_eq!(read_reply(&mut stream, false).status, 100);
     stream.get_mut().write_all(b"hello").unwrap();
@@ -127,34 +127,34 @@ fn a_body_is_asked_for_only_where_it_would_be_taken() {
 }
 
 #[test]
-fn an_answer_that_does_not_begin_in_time_is_a_504() {
+fn a_response_that_does_not_begin_in_time_is_a_504() {
     let process = start(&[("REQUEST_TIMEOUT", "100ms")]);
-    refused(&process, get("/hang"), 504, "request_timeout");
+    rejected(&process, get("/hang"), 504, "request_timeout");
 }
 
 #[test]
 fn a_body_that_does_not_arrive_in_time_is_a_408() {
     let process = start(&[("REQUEST_TIMEOUT", "200ms")]);
-    refused(&process, post("/echo", "content-length: 5"), 408, "body_timeout");
+    rejected(&process, post("/echo", "content-length: 5"), 408, "body_timeout");
     let reply = trickle(send(process.address, post("/echo", "content-length: 60000")), b'y');
-    assert_refused(&reply, 408, "body_timeout");
+    assert_error(&reply, 408, "body_timeout");
 }
 
 #[test]
-fn a_body_that_breaks_off_or_is_framed_wrongly_is_a_400() {
+fn a_body_that_breaks_off_or_has_invalid_framing_is_a_400() {
     let process = start(&[]);
     let chunked = post("/echo", "transfer-encoding: chunked");
-    refused(&process, chunked.clone() + "no size\r\n", 400, "body_broken");
-    refused(&process, chunked.clone() + "5\r\nhello, too long", 400, "body_broken");
-    refused(&process, chunked + "fffffffffffffffff\r\n", 400, "body_broken");
+    rejected(&process, chunked.clone() + "no size\r\n", 400, "body_broken");
+    rejected(&process, chunked.clone() + "5\r\nhello, too long", 400, "body_broken");
+    rejected(&process, chunked + "fffffffffffffffff\r\n", 400, "body_broken");
 }
 
 #[test]
-fn a_connection_too_many_is_told_so_and_the_others_go_on() {
+fn a_connection_above_the_limit_gets_an_error_and_the_others_continue() {
     let process = start(&[("MAX_CONNECTIONS", "2")]);
     let (mut one, mut two) = (send(process.address, get("/hello")), send(process.address, ""));
     assert_eq!(read_reply(&mut one, false).status, 200);
-    let reply = refused(&process, "", 503, "too_many_connections");
+    let reply = rejected(&process, "", 503, "too_many_connections");
     assert_eq!(reply.header("retry-after"), "1");
     two.get_mut().write_all(get("/hello").replace("host", "connection: close\r\nhost").as_bytes()).unwrap();
     assert_eq!(read_reply(&mut two, false).status, 200);
@@ -163,12 +163,12 @@ fn a_connection_too_many_is_told_so_and_the_others_go_on() {
 }
 
 #[test]
-fn limits_without_measure_are_no_danger() {
+fn extremely_large_limits_are_harmless() {
     let most = u64::MAX.to_string();
     let process =
         start(&[("MAX_BODY_BYTES", &most), ("MAX_CONNECTIONS", &most), ("IDLE_TIMEOUT", "100years")]);
     let mut stream = send(process.address, post("/echo", "content-length: 9000000000000000000") + "one");
-    process.get("/hello"); // answered later than the piece above was read
+    process.get("/hello"); // its response comes after the service read the piece above
     stream.get_mut().write_all(b"two").unwrap();
     assert_eq!(process.get("/hello").status, 200, "what a client announces is not what is reserved");
 }

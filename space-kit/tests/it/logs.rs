@@ -1,11 +1,11 @@
-//! The log: one JSON object a line, no query, no body, no secret; and the ids that tie it to answers.
+//! The log: one JSON object per line, without queries, bodies and secrets; request ids link lines to responses.
 
 use space_kit::testing::{Process, exchange, read_reply, send};
 
 use crate::support::{command, fields, get, post, start};
 
 #[test]
-fn a_request_is_one_line_with_what_an_operator_asks_for() {
+fn a_request_is_one_line_with_all_fields() {
     let process = start(&[]);
     let reply = process.request("POST", "/echo", &[("x-request-id", "my-id")], "12345");
     let line = process.log("\"request\"");
@@ -50,7 +50,7 @@ fn nothing_of_a_query_a_body_or_a_header_is_logged() {
 }
 
 #[test]
-fn an_answer_sent_to_its_end_is_not_called_aborted() {
+fn a_complete_response_is_not_logged_as_aborted() {
     let process = start(&[]);
     process.request("POST", "/release", &[], "");
     for (method, path) in
@@ -63,10 +63,10 @@ fn an_answer_sent_to_its_end_is_not_called_aborted() {
 }
 
 #[test]
-fn the_cause_of_a_failure_is_for_the_log_alone() {
+fn the_cause_of_a_failure_is_only_in_the_log() {
     let process = start(&[]);
     let reply = process.get("/fail");
-    assert_eq!((reply.status, reply.json()["message"].as_str()), (502, Some("the upstream did not answer")));
+    assert_eq!((reply.status, reply.json()["message"].as_str()), (502, Some("the upstream did not respond")));
     assert!(!reply.text().contains("hf_x"), "{}", reply.text());
     let line = fields(&process.log("/fail"));
     assert_eq!(
@@ -93,7 +93,7 @@ fn a_path_cannot_forge_a_line_or_a_field() {
 }
 
 #[test]
-fn a_sane_request_id_is_kept_and_another_one_replaced() {
+fn a_valid_request_id_is_kept_and_an_invalid_one_replaced() {
     let process = start(&[]);
     let id = |sent: &str| {
         process.request("GET", "/hello", &[("x-request-id", sent)], "").header("x-request-id").to_owned()
@@ -112,7 +112,7 @@ fn a_sane_request_id_is_kept_and_another_one_replaced() {
 }
 
 #[test]
-fn every_answer_has_an_id_that_its_log_line_has_too() {
+fn every_response_has_the_id_of_its_log_line() {
     let process = start(&[("LOG_LEVEL", "debug"), ("HEADER_TIMEOUT", "500ms"), ("MAX_CONNECTIONS", "1")]);
     for request in [
         get("/hello"),
@@ -165,7 +165,7 @@ fn an_entry_that_is_not_ascii_does_not_shift_the_count() {
 }
 
 #[test]
-fn a_text_line_is_one_line_for_people() {
+fn the_text_format_is_one_readable_line() {
     let process = Process::run(command(&[], &[("LOG_FORMAT", "text"), ("HOST", "192.0.2.1")]));
     let told = String::from_utf8(process.stderr).unwrap();
     assert_eq!(told.lines().count(), 1, "{told}");

@@ -1,12 +1,12 @@
-//! The kit as a service would use it: the example `probe` as a process, over real sockets.
+//! The kit as a service uses it: the example `probe` as a process, over real sockets.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)] // a test fails by panicking
 
 mod cli;
 mod connections;
 mod cors;
+mod disconnect;
 mod drain;
 mod exhaustion;
-mod gone;
 mod handover;
 mod health;
 mod limits;

@@ -1,4 +1,4 @@
-//! What is no proper request, and what is one all the same.
+//! Malformed requests, and unusual but valid ones.
 
 use std::net::Shutdown;
 
@@ -9,10 +9,10 @@ use proptest::test_runner::{Config, TestRunner};
 use proptest::{prop_assert, prop_oneof};
 use space_kit::testing::{exchange, read_reply, rest, send};
 
-use crate::support::{assert_refused, chunk, get, metric, post, start};
+use crate::support::{assert_error, chunk, get, metric, post, start};
 
 #[test]
-fn what_is_no_request_gets_a_400_and_a_closed_connection() {
+fn a_malformed_request_gets_a_400_and_a_closed_connection() {
     let process = start(&[]);
     let cases: &[(&str, &[u8])] = &[
         ("a TLS hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
@@ -42,7 +42,7 @@ fn what_is_no_request_gets_a_400_and_a_closed_connection() {
         let mut stream = send(process.address, request);
         let reply = read_reply(&mut stream, false);
         assert_eq!(reply.status, 400, "{what}: {}", reply.text());
-        assert_refused(&reply, 400, "bad_request");
+        assert_error(&reply, 400, "bad_request");
         assert_eq!(reply.header("connection"), "close", "{what}");
         assert_eq!(rest(&mut stream), b"", "{what}: the connection is closed");
     }
@@ -50,7 +50,7 @@ fn what_is_no_request_gets_a_400_and_a_closed_connection() {
 }
 
 #[test]
-fn a_body_whose_end_is_in_doubt_gets_a_400() {
+fn a_body_with_ambiguous_length_gets_a_400() {
     let process = start(&[]);
     for framing in [
         "content-length: five",
@@ -70,16 +70,16 @@ fn a_body_whose_end_is_in_doubt_gets_a_400() {
         let mut stream = send(process.address, post("/echo", framing) + "hello!");
         let reply = read_reply(&mut stream, false);
         assert_eq!(reply.status, 400, "{framing}: {}", reply.text());
-        assert_refused(&reply, 400, "bad_request");
+        assert_error(&reply, 400, "bad_request");
         assert_eq!(rest(&mut stream), b"", "{framing}: the connection is closed");
     }
     let old = "POST /echo HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
-    assert_refused(&exchange(process.address, old), 400, "bad_request");
+    assert_error(&exchange(process.address, old), 400, "bad_request");
 }
 
-/// RFC 9112 section 6.3: the chunks count, and nothing behind them is trusted.
+/// RFC 9112 section 6.3: chunked framing takes precedence, and the connection is closed.
 #[test]
-fn a_body_with_both_framings_is_read_by_its_chunks_and_is_the_last() {
+fn a_body_with_both_framings_is_read_as_chunked_and_ends_the_connection() {
     let process = start(&[]);
     let (length, chunked) = ("content-length: 4", "transfer-encoding: chunked");
     for both in [format!("{length}\r\n{chunked}"), format!("{chunked}\r\n{length}")] {
@@ -93,7 +93,7 @@ fn a_body_with_both_framings_is_read_by_its_chunks_and_is_the_last() {
 }
 
 #[test]
-fn what_is_odd_but_valid_is_answered() {
+fn unusual_but_valid_requests_are_served() {
     let process = start(&[]);
     for request in [
         "GET /hello HTTP/1.1\nhost: a\n\n",
@@ -111,7 +111,7 @@ fn what_is_odd_but_valid_is_answered() {
     }
 }
 
-/// Pieces of requests, put together at random: most are wrong somewhere, and some are right.
+/// Random sequences of pieces of requests: most are malformed, some are valid.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let known = [
         "GET /hello HTTP/1.1\r\n",
@@ -147,7 +147,7 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn whatever_is_sent_the_service_says_http_or_nothing_and_lives() {
+fn whatever_is_sent_the_service_responds_with_http_or_nothing_and_survives() {
     let process = start(&[]);
     let config = Config { cases: 500, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&pieces(), |bytes| {

@@ -1,4 +1,4 @@
-//! What connections take, and what is left of it when they are gone.
+//! The memory of connections, and how much of it is returned after they end.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use space_kit::testing::{Process, read_reply, send};
 
 use crate::support::{get, metric, start};
 
-/// Bytes of the process's own, not of its file.
+/// The process's anonymous memory in bytes, without its file.
 fn taken(process: &Process) -> usize {
     let path = format!("/proc/{}/smaps_rollup", process.id());
     let text = fs::read_to_string(path).expect("the process runs");
@@ -16,7 +16,7 @@ fn taken(process: &Process) -> usize {
 }
 
 #[test]
-fn an_idle_connection_takes_less_than_16_kib_and_most_of_it_goes_back() {
+fn an_idle_connection_uses_less_than_16_kib_and_most_of_it_is_returned() {
     const MANY: usize = 800;
     let process = start(&[]);
     let before = taken(&process);

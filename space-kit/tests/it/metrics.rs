@@ -1,10 +1,10 @@
-//! `/metrics`: who may read it, what it tells, and that its size is bounded.
+//! `/metrics`: access, contents and bounded size.
 
 use std::collections::BTreeSet;
 
 use space_kit::testing::{Process, read_reply, send};
 
-use crate::support::{assert_refused, get, metric, start};
+use crate::support::{assert_error, get, metric, start};
 
 const TOKEN: &str = "a-token-of-enough-length";
 
@@ -13,7 +13,7 @@ fn with(process: &Process, header: (&str, &str)) -> u16 {
 }
 
 #[test]
-fn with_a_token_only_its_bearer_may_read() {
+fn with_a_token_only_its_bearer_may_read_metrics() {
     let process = start(&[("METRICS_TOKEN", TOKEN), ("SPACE_ID", "me/app")]);
     let reply = process.request("GET", "/metrics", &[("authorization", &format!("Bearer {TOKEN}"))], "");
     assert_eq!(
@@ -22,15 +22,15 @@ fn with_a_token_only_its_bearer_may_read() {
     );
     for wrong in ["", "Bearer", "Bearer ", "Bearer a-token-of-enough-lengti", "Bearer a-token", TOKEN] {
         let reply = process.request("GET", "/metrics", &[("authorization", wrong)], "");
-        assert_refused(&reply, 401, "unauthorized");
+        assert_error(&reply, 401, "unauthorized");
         assert_eq!(reply.header("www-authenticate"), "Bearer");
     }
     assert_eq!(with(&process, ("authorization", &format!("Bearer {TOKEN}x"))), 401);
-    assert_refused(&process.get("/metrics"), 401, "unauthorized");
+    assert_error(&process.get("/metrics"), 401, "unauthorized");
 }
 
 #[test]
-fn without_a_token_it_is_there_for_private_peers_only() {
+fn without_a_token_only_private_addresses_may_read_metrics() {
     let process = start(&[]);
     assert_eq!(process.get("/metrics").status, 200);
     for header in ["x-forwarded-for", "forwarded"] {
@@ -46,9 +46,9 @@ fn without_a_token_it_is_there_for_private_peers_only() {
 }
 
 #[test]
-fn on_a_space_without_a_token_it_is_not_there() {
+fn on_a_space_without_a_token_metrics_are_off() {
     let process = start(&[("SPACE_ID", "me/app")]);
-    assert_refused(&process.get("/metrics"), 404, "not_found");
+    assert_error(&process.get("/metrics"), 404, "not_found");
     assert_eq!(with(&process, ("x-forwarded-for", "10.0.0.1")), 404);
 }
 
@@ -81,7 +81,7 @@ fn requests_are_counted_by_route_and_class() {
 }
 
 #[test]
-fn connections_answered_before_a_request_are_counted_apart() {
+fn rejected_connections_are_counted_separately() {
     let process = start(&[]);
     read_reply(&mut send(process.address, "garbage\r\n\r\n"), false);
     assert_eq!(metric(&process.get("/metrics").text(), "http_refused_connections_total"), 1);

@@ -1,10 +1,10 @@
-//! A panic ends its request and nothing else.
+//! A panic ends only its request.
 
 use std::io::Write;
 
 use space_kit::testing::{read_chunk, read_head, read_reply, rest, send};
 
-use crate::support::{assert_refused, fields, get, metric, start};
+use crate::support::{assert_error, fields, get, metric, start};
 
 #[test]
 fn a_panic_is_one_500_while_another_request_streams_on() {
@@ -13,7 +13,7 @@ fn a_panic_is_one_500_while_another_request_streams_on() {
     assert_eq!(read_head(&mut stream).status, 200);
     assert_eq!(read_chunk(&mut stream).unwrap(), b"first\n");
     for path in ["/panic", "/panic/later"] {
-        assert_refused(&process.get(path), 500, "internal_error");
+        assert_error(&process.get(path), 500, "internal_error");
     }
     assert!(!process.get("/panic/body").whole);
     assert_eq!(process.request("POST", "/release", &[], "").status, 204);
@@ -25,7 +25,7 @@ fn a_panic_is_one_500_while_another_request_streams_on() {
 }
 
 #[test]
-fn the_connection_of_a_panic_before_the_answer_goes_on() {
+fn a_panic_before_the_response_keeps_its_connection() {
     let process = start(&[]);
     let mut stream = send(process.address, "");
     for path in ["/panic", "/panic/later"] {
@@ -37,7 +37,7 @@ fn the_connection_of_a_panic_before_the_answer_goes_on() {
 }
 
 #[test]
-fn a_panic_in_the_body_sends_what_was_made_and_cuts_the_connection() {
+fn a_panic_in_the_body_sends_the_produced_part_and_aborts_the_connection() {
     let process = start(&[]);
     let mut stream = send(process.address, get("/panic/body"));
     let reply = read_reply(&mut stream, false);
@@ -45,11 +45,11 @@ fn a_panic_in_the_body_sends_what_was_made_and_cuts_the_connection() {
     assert_eq!(rest(&mut stream), b"");
     let line = fields(&process.log("/panic/body"));
     assert_eq!(line["cause"], "panic: in the body");
-    assert_eq!(line["aborted"], "the answer was not sent to its end");
+    assert_eq!(line["aborted"], "the response was not sent completely");
 }
 
 #[test]
-fn the_operator_learns_place_and_cause_and_the_client_neither() {
+fn place_and_cause_of_a_panic_are_only_in_the_log() {
     let process = start(&[]);
     let reply = process.get("/panic");
     assert!(!reply.text().contains("at once"), "{}", reply.text());

@@ -1,12 +1,12 @@
-//! What follows from the route table: 404, 405 with `Allow`, HEAD, OPTIONS, placeholders.
+//! Routing: 404, 405 with `Allow`, HEAD, OPTIONS, placeholders.
 
 use std::collections::BTreeSet;
 
 use space_kit::testing::{Reply, exchange, read_reply, send};
 
-use crate::support::{assert_refused, get, start};
+use crate::support::{assert_error, get, start};
 
-/// A GET request for each kind of answer.
+/// A GET request for each kind of response.
 const GETS: [&str; 10] = [
     "/hello",
     "/hello/you",
@@ -21,11 +21,11 @@ const GETS: [&str; 10] = [
 ];
 
 #[test]
-fn an_unknown_path_is_a_404_whatever_the_method() {
+fn an_unknown_path_is_a_404_for_every_method() {
     let process = start(&[]);
     for path in ["/", "/hell", "/hello/", "/hello/a/b", "//hello", "/HELLO", "/health/", "/hello%2Fyou"] {
         for method in ["GET", "POST", "OPTIONS", "BREW"] {
-            assert_refused(&process.request(method, path, &[], ""), 404, "not_found");
+            assert_error(&process.request(method, path, &[], ""), 404, "not_found");
         }
     }
 }
@@ -45,7 +45,7 @@ fn another_method_is_a_405_that_lists_the_accepted_ones() {
         let reply = process.request(method, path, &[], "");
         assert_eq!((reply.status, reply.header("allow")), (405, allow), "{method} {path}");
         if method != "HEAD" {
-            assert_refused(&reply, 405, "method_not_allowed");
+            assert_error(&reply, 405, "method_not_allowed");
             assert!(reply.text().contains(allow), "{}", reply.text());
         }
     }
@@ -79,8 +79,8 @@ fn head_is_get_without_the_body() {
         assert_eq!(head.status, got.status, "{path}");
         let differs = |name: &str| match name {
             "date" | "x-request-id" => true,
-            "transfer-encoding" => path == "/stream", // may be left out (RFC 9110 section 9.3.2)
-            "content-length" => path == "/metrics",   // grown by the request before
+            "transfer-encoding" => path == "/stream", // may be omitted (RFC 9110 section 9.3.2)
+            "content-length" => path == "/metrics",   // the previous request made it longer
             _ => false,
         };
         let fields = |reply: Reply| -> Vec<_> {
@@ -91,7 +91,7 @@ fn head_is_get_without_the_body() {
 }
 
 #[test]
-fn a_placeholder_is_one_segment_as_it_was_sent() {
+fn a_placeholder_is_one_segment_still_encoded() {
     let process = start(&[]);
     for (path, name) in [("/hello/you", "you"), ("/hello/%2F%00", "%2F%00"), ("/hello/a?b/c", "a")] {
         assert_eq!(process.get(path).json(), name, "{path}");
@@ -101,13 +101,13 @@ fn a_placeholder_is_one_segment_as_it_was_sent() {
 }
 
 #[test]
-fn a_tunnel_is_not_opened() {
+fn connect_is_rejected() {
     let reply = exchange(start(&[]).address, "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n");
-    assert_refused(&reply, 404, "not_found");
+    assert_error(&reply, 404, "not_found");
 }
 
 #[test]
-fn no_answer_has_a_header_that_nobody_decided_on() {
+fn responses_have_only_the_listed_headers() {
     let process = start(&[("CORS_ORIGINS", "https://site.example")]);
     let mut replies: Vec<Reply> = GETS.iter().map(|path| process.request("HEAD", path, &[], "")).collect();
     let origin = ("origin", "https://site.example");

@@ -1,4 +1,4 @@
-//! Ten thousand clients that dawdle, and one that is served.
+//! Ten thousand slow clients, and one that is served meanwhile.
 
 use std::net::TcpStream;
 
@@ -8,7 +8,7 @@ use crate::support::{get, metric, start};
 
 const SLOW: usize = 10_000;
 
-/// The sockets of [`SLOW`] clients, and what the tests beside this one need.
+/// The sockets of [`SLOW`] clients, and of the tests that run at the same time.
 const OPEN_FILES: u64 = SLOW as u64 + 1_000;
 
 #[test]

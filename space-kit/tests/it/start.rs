@@ -1,4 +1,4 @@
-//! From the configuration to the first accepted connection.
+//! Start-up: from the configuration to the first accepted connection.
 
 use std::net::TcpListener;
 use std::process::Output;
@@ -13,7 +13,7 @@ fn run(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn all_configuration_errors_are_told_at_once() {
+fn all_configuration_errors_are_reported_together() {
     let wrong = [
         ("HOST", "localhost"),
         ("PORT", "70000"),
@@ -30,7 +30,7 @@ fn all_configuration_errors_are_told_at_once() {
         ("LISTEN_FDS", "2"),
         ("LISTEN_PID", "me"),
         ("READY_FD", "2"),
-        ("GREETING", "more than twenty characters"), // the service's own
+        ("GREETING", "more than twenty characters"), // the service's own variable
     ];
     for args in [&[][..], &["check"], &["healthcheck"]] {
         let (status, told) = run(args, &wrong);
@@ -85,8 +85,8 @@ fn a_taken_port_is_named_and_the_exit_status_is_1() {
 }
 
 #[test]
-fn an_address_that_this_machine_has_not_is_named() {
-    let (status, told) = run(&[], &[("HOST", "192.0.2.1")]); // kept for documentation (RFC 5737)
+fn an_address_that_this_machine_does_not_have_is_named() {
+    let (status, told) = run(&[], &[("HOST", "192.0.2.1")]); // reserved for documentation (RFC 5737)
     assert_eq!(status, Some(1));
     assert!(told.contains("this machine has no address 192.0.2.1"), "{told}");
 }

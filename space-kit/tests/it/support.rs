@@ -1,4 +1,4 @@
-//! What the tests share: the probe as a process, requests as text, refusals and log lines.
+//! Helpers of the tests: the probe as a process, requests as text, errors and log lines.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,7 +14,7 @@ pub(crate) fn probe() -> PathBuf {
         let named = PathBuf::from(named);
         assert!(
             named.is_absolute() && named.exists(),
-            "PROBE: {} is no absolute path of a file",
+            "PROBE: {} is not the absolute path of a file",
             named.display()
         );
         return named;
@@ -31,14 +31,14 @@ pub(crate) fn start(env: &[(&str, &str)]) -> Process {
     Process::start(probe(), env)
 }
 
-/// The probe with arguments, not started yet.
+/// A command for the probe with arguments.
 pub(crate) fn command(args: &[&str], env: &[(&str, &str)]) -> Command {
     let mut command = Process::command(probe(), env);
     command.args(args);
     command
 }
 
-/// The probe under a shell, which prepares descriptors or limits and then becomes it.
+/// The probe started by a shell, which prepares descriptors or limits and then executes it.
 pub(crate) fn command_under(shell: &str, env: &[(&str, &str)]) -> Command {
     let mut command = Process::command("/bin/sh", env);
     command.args(["-c", &format!("{shell} exec \"$0\"")]).arg(probe());
@@ -71,9 +71,9 @@ pub(crate) fn metric(text: &str, name: &str) -> u64 {
     line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in\n{text}"))
 }
 
-/// Fails unless the answer is a refusal as the probe renders it, with what every refusal has.
+/// Fails unless the response is an error that the probe rendered, with the headers of every error.
 #[track_caller]
-pub(crate) fn assert_refused(reply: &Reply, status: u16, code: &str) {
+pub(crate) fn assert_error(reply: &Reply, status: u16, code: &str) {
     assert_eq!(reply.status, status, "{}", reply.text());
     assert_eq!(reply.header("content-type"), "application/json");
     assert_eq!(reply.header("cache-control"), "no-store");

@@ -1,5 +1,5 @@
-// The app in the browser tests: the unmodified Better Auth client, and a popup with a bearer token in short.
-// site.test.mjs runs the manual's own lines for that.
+// The app of the browser tests: the unmodified Better Auth client, and a short version of popup and bearer token.
+// site.test.mjs tests the manual's version.
 import { createAuthClient } from "better-auth/client"
 import { oauthPopupClient } from "better-auth/client/plugins"
 

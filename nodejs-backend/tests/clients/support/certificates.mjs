@@ -1,4 +1,4 @@
-// A certificate authority that lives for one test run, and a certificate of its for the test's hosts.
+// A certificate authority for one test run, and its certificate for the hosts of the tests. Both are deleted at the end.
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

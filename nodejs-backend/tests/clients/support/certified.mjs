@@ -1,5 +1,5 @@
-// `oidc-provider`, a certified OpenID provider. Over http every visitor is Ann and agrees to everything; over https
-// visitors sign in and agree on the provider's own pages.
+// `oidc-provider`, a certified OpenID provider. Over http it signs every visitor in as Ann at once; over https visitors
+// sign in and consent on the provider's own pages.
 import { once } from "node:events"
 import http from "node:http"
 import https from "node:https"
@@ -8,7 +8,7 @@ import { client } from "./service.mjs"
 
 const ann = { sub: "65f0c0ffee", name: "Ann Example", preferred_username: "ann", picture: "https://cdn.example/ann.png", email: "ann@mail.example", email_verified: true }
 
-/** `redirectUris`: where this provider may send a browser back to. With `tls` it speaks https, as localhost. */
+/** `redirectUris` are the registered redirect URIs. With `tls` the provider speaks https, as localhost. */
 export async function certified(redirectUris, tls) {
   const server = tls ? https.createServer(tls) : http.createServer()
   server.listen(0, "127.0.0.1")

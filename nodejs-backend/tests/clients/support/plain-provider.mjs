@@ -1,5 +1,5 @@
-// A provider over https without cookies and pages: it agrees at once, so that what a browser's rules for cookies do
-// to a sign-in is seen on nodejs-backend's side alone.
+// A provider over https that consents at once, without cookies and pages, so that the browser's cookie rules affect only
+// nodejs-backend.
 import { createHash, randomUUID } from "node:crypto"
 import { once } from "node:events"
 import https from "node:https"

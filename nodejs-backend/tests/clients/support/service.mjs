@@ -1,4 +1,4 @@
-// nodejs-backend as a process, behind a small proxy: the proxy's address stays while processes come and go.
+// nodejs-backend as a process behind a small proxy, whose address stays the same when the process restarts.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import http from "node:http"
@@ -6,7 +6,7 @@ import https from "node:https"
 import readline from "node:readline"
 
 export const program = process.env.NODEJS_BACKEND
-if (!program) throw new Error("NODEJS_BACKEND names no program")
+if (!program) throw new Error("set NODEJS_BACKEND to the path of the program")
 
 export const client = { id: "the-client", secret: "a-client-secret-of-0123456789-abcdefghij" }
 export const secrets = ["q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA=", "Z1y2X3w4V5u6T7s8R9q0P1o2N3m4L5k6J7i8H9g0F1e="]
@@ -23,7 +23,7 @@ export async function start(env, file = program) {
       const found = line.includes('"listening"') && JSON.parse(line).address
       if (found) resolve(Number(found.split(":").at(-1)))
     })
-    child.once("exit", () => reject(new Error(`the service ended:\n${log.join("\n")}`)))
+    child.once("exit", () => reject(new Error(`the service exited:\n${log.join("\n")}`)))
   })
   const stop = async () => {
     if (child.exitCode !== null) return
@@ -33,8 +33,8 @@ export async function start(env, file = program) {
   return { port, log, child, stop }
 }
 
-/** A reverse proxy on a port of its own; `target.port` may change at any time. With `tls`, it speaks https. `pages`
-    are its own, by path. */
+/** A reverse proxy; `target.port` may change at any time. With `tls` it speaks https. It serves `pages` itself, by
+    path. */
 export async function proxy(tls, pages = {}) {
   const target = {}
   const forward = (request, response) => {
@@ -53,7 +53,7 @@ export async function proxy(tls, pages = {}) {
   return { target, port: server.address().port, stop: () => { server.closeAllConnections(); server.close() } }
 }
 
-/** What every set-up with one provider has. */
+/** The variables of a service with one provider. */
 export const settings = (url, issuer, more = {}) => ({
   AUTH_URL: url, AUTH_SECRET: secrets[0], OAUTH_CLIENT_ID: client.id, OAUTH_CLIENT_SECRET: client.secret,
   OPENID_PROVIDER_URL: issuer, SIGN_IN_RATE: "1000/s", ...more,

@@ -1,9 +1,9 @@
-// A site of its own, and the app that it shows.
+// A static site, and the app that it serves.
 import { once } from "node:events"
 import https from "node:https"
 import { build } from "esbuild"
 
-/** The app as one page. */
+/** The app bundled into one page. */
 export async function bundled() {
   const { outputFiles: [bundle] } = await build({ entryPoints: [new URL("app.mjs", import.meta.url).pathname], bundle: true, format: "esm", write: false })
   return `<!doctype html><title>app</title><script type="module">${bundle.text.replaceAll("</script", "<\\/script")}</script>`

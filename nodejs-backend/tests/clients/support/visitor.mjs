@@ -1,4 +1,4 @@
-// A visitor without a browser: cookies by host, and redirects followed one by one.
+// A visitor without a browser: it keeps cookies by host and follows redirects one by one.
 export class Visitor {
   #cookies = new Map()
 
@@ -19,16 +19,16 @@ export class Visitor {
     return response
   }
 
-  /** Goes to an address and on to wherever it leads, until a path in `stop`; gives the last address. */
+  /** Follows the redirects of an address until `stop` accepts one; returns the last address. */
   async follow(address, stop) {
     for (let step = 0; step < 20; step++) {
       if (stop(new URL(address))) return address
       const response = await this.fetch(address)
       const next = response.headers.get("location")
-      if (!next) throw new Error(`${address} answered ${response.status} and leads nowhere: ${await response.text()}`)
+      if (!next) throw new Error(`${address} returned ${response.status} without a location: ${await response.text()}`)
       address = new URL(next, address).href
     }
-    throw new Error("a circle of redirects")
+    throw new Error("more than 20 redirects")
   }
 
   cookies(host) { return [...(this.#cookies.get(host) ?? new Map())] }

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
-/// A source over a fetch that counts its calls, waits for a permit and then gives what `answer` makes.
+/// A source over a fetch that counts its calls, waits for a permit and then returns what `answer` creates.
 struct Bench {
     source: Arc<KeySource>,
     calls: Arc<AtomicUsize>,
@@ -67,7 +67,7 @@ async fn a_hundred_requests_share_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_away_does_not_end_the_fetch() {
+async fn a_disconnect_does_not_cancel_the_fetch() {
     let bench = bench(at_address(), |_, _| keys());
     let (source, now) = (bench.source.clone(), bench.start);
     let gone = tokio::spawn(async move { source.keys(now).await });
@@ -91,7 +91,7 @@ async fn without_cached_keys_an_unreachable_issuer_is_an_error_with_the_time_to_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_that_never_ends_is_given_up() {
+async fn a_fetch_that_never_ends_is_aborted() {
     let bench = bench(at_address(), |_, _| keys());
     let error = bench.source.keys(bench.start).await.unwrap_err();
     assert_eq!(error.cause, LoadError::Timeout(LIMIT));
@@ -101,7 +101,7 @@ async fn a_fetch_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_panics_leaves_nobody_waiting() {
+async fn a_fetch_that_panics_ends_the_wait() {
     let bench = bench(at_address(), |call, _| if call == 0 { panic!("on purpose") } else { keys() });
     bench.gate.add_permits(9);
     let error = bench.source.keys(bench.start).await.unwrap_err();
@@ -124,7 +124,7 @@ async fn a_stale_set_is_used_without_waiting_and_kept_when_the_refresh_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_kid_fetches_once_for_all_and_then_cools_down() {
+async fn an_unknown_kid_causes_one_shared_fetch_and_then_a_cooldown() {
     let bench = bench(at_address(), |_, _| keys());
     bench.gate.add_permits(9);
     let old = bench.source.keys(bench.start).await.unwrap();
@@ -138,7 +138,7 @@ async fn an_unknown_kid_fetches_once_for_all_and_then_cools_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn discovery_leads_to_the_keys_or_says_why_not() {
+async fn discovery_finds_the_keys_or_reports_why_not() {
     let found = bench(Location::Issuer("https://id.example".to_owned()), |_, url| match url {
         "https://id.example/.well-known/openid-configuration" => {
             document(r#"{"issuer":"https://id.example","jwks_uri":"https://keys.example"}"#)

@@ -1,4 +1,4 @@
-//! Tokens that are cut, changed, spelled otherwise or too long.
+//! Tokens that are truncated, changed, too long, or spelled in another way.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::jwt::error::MAX_TOKEN;
 
 #[test]
-fn a_flipped_bit_anywhere_is_refused() {
+fn a_flipped_bit_anywhere_is_rejected() {
     for signer in signers() {
         let (_, keys, token) = honest(signer);
         for at in 0..token.len() {
@@ -21,7 +21,7 @@ fn a_flipped_bit_anywhere_is_refused() {
 }
 
 #[test]
-fn a_truncated_token_is_refused_at_any_length() {
+fn a_truncated_token_is_rejected_at_any_length() {
     for signer in signers() {
         let (_, keys, token) = honest(signer);
         for length in 0..token.len() {
@@ -59,7 +59,7 @@ fn a_token_has_three_parts() {
 }
 
 #[test]
-fn padding_and_other_spellings_of_base64_are_refused() {
+fn padding_and_other_spellings_of_base64_are_rejected() {
     let (signer, keys, token) = honest(Signer::ed25519());
     for at in 0..3 {
         let part = token.split('.').nth(at).unwrap();
@@ -94,7 +94,7 @@ fn padding_and_other_spellings_of_base64_are_refused() {
 }
 
 #[test]
-fn a_name_that_stands_twice_is_refused() {
+fn a_repeated_name_is_rejected() {
     let (signer, keys, _) = honest(Signer::ed25519());
     let (header, claims) = (r#"{"alg":"EdDSA","kid":"a"}"#, claims().to_string());
     let rest = claims.trim_start_matches('{');
@@ -125,7 +125,7 @@ fn header_and_claims_are_json_objects() {
 }
 
 #[test]
-fn a_huge_token_is_refused_unread() {
+fn a_huge_token_is_rejected_unread() {
     let (signer, keys, _) = honest(Signer::ed25519());
     let mut large = claims();
     large["note"] = json!("x".repeat(11_500));

@@ -11,8 +11,8 @@ use rustls::crypto::{ActiveKeyExchange, GetRandomFailed, SharedSecret, Supported
 use rustls::pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 use rustls::{Error, NamedGroup, PeerMisbehaved};
 
-/// Whether `signature`, r and s in 32 bytes each (RFC 7518 section 3.4), is this point's of `message` with
-/// SHA-256. The point is uncompressed: 4, x, y.
+/// Whether `signature`, r and s in 32 bytes each (RFC 7518 section 3.4), is a valid signature of `message` with SHA-256
+/// by the key with this point. The point is uncompressed: 4, x, y.
 pub(crate) fn is_signed(point: &[u8], message: &[u8], signature: &[u8]) -> bool {
     Signature::from_slice(signature)
         .is_ok_and(|signature| verify(point, message, &signature, &digest::SHA256))
@@ -23,7 +23,7 @@ fn verify(point: &[u8], message: &[u8], signature: &Signature, hash: &'static Al
     key.verify_prehash(digest(hash, message).as_ref(), signature).is_ok()
 }
 
-/// ECDSA with P-256 and SHA-256, as certificates and TLS have it: the signature in DER.
+/// ECDSA with P-256 and SHA-256 for certificates and TLS, whose signatures are in DER.
 #[derive(Debug)]
 pub(super) struct Sha256;
 
@@ -55,7 +55,7 @@ signatures! {
     Sha384: &digest::SHA384, alg_id::ECDSA_SHA384;
 }
 
-/// The group of a key exchange.
+/// The key exchange group.
 #[derive(Debug)]
 pub(super) struct Secp256r1;
 
@@ -64,7 +64,7 @@ impl SupportedKxGroup for Secp256r1 {
         let secret = loop {
             let mut bytes = [0; 32];
             SystemRandom::new().fill(&mut bytes).map_err(|_| GetRandomFailed)?;
-            // One in 2^32 is zero or not below the group's order.
+            // About one in 2^32 is zero or not below the group's order.
             if let Ok(secret) = SecretKey::from_slice(&bytes) {
                 break secret;
             }

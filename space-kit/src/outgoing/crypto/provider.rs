@@ -1,6 +1,6 @@
-//! The cryptography of TLS, and no more of it than public servers need: AES-GCM, X25519 and P-256, and every
-//! signature that certificates have. It is ring's, but for P-256: ring's own has a table of 150 KB, for a speed
-//! that a client with kept connections does not need.
+//! The cryptography of TLS, only as much as public servers need: AES-GCM, X25519 and P-256, and all signatures of
+//! certificates. It is ring's except for P-256, because ring's P-256 has a table of 150 KB for a speed that a client with
+//! kept-alive connections does not need.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use webpki::ring as alg;
 
 use super::p256;
 
-/// What TLS is made of.
+/// The algorithms of TLS.
 pub(crate) fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
@@ -50,7 +50,7 @@ static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
         alg::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
         alg::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
     ],
-    // In TLS 1.2 the curve is not fixed by the scheme (RFC 8446 section 4.2.3).
+    // In TLS 1.2 the scheme does not determine the curve (RFC 8446 section 4.2.3).
     mapping: &[
         (Scheme::ECDSA_NISTP384_SHA384, &[alg::ECDSA_P384_SHA384, &p256::Sha384]),
         (Scheme::ECDSA_NISTP256_SHA256, &[&p256::Sha256, alg::ECDSA_P384_SHA256]),
@@ -73,7 +73,7 @@ impl SecureRandom for Parts {
     }
 }
 
-/// Clients here have no certificate of their own.
+/// Our clients have no certificates.
 impl KeyProvider for Parts {
     fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
         Err(Error::General("there are no private keys here".to_owned()))

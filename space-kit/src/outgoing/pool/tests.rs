@@ -1,4 +1,4 @@
-//! What is kept, for how long, and how often a request goes out.
+//! Which connections are kept, for how long, and how often a request is sent.
 
 use super::*;
 use crate::outgoing::{Limits, Url, collect, fetch};
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{pause, timeout};
 
 #[tokio::test]
-async fn a_connection_that_nobody_uses_is_closed_after_a_minute() {
+async fn an_idle_connection_is_closed_after_a_minute() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let origin = Url::parse(&url).unwrap().origin;
@@ -24,7 +24,7 @@ async fn a_connection_that_nobody_uses_is_closed_after_a_minute() {
     let (mut stream, answer) =
         tokio::join!(server, fetch(&pool, &origin, Request::new(Bytes::new()), limits));
     assert_eq!(answer.unwrap().status(), 200);
-    pause(); // the clock moves on whenever nothing else does
+    pause(); // tokio advances the clock when all tasks are idle
     let start = Instant::now();
     assert_eq!(timeout(10 * MAX_AGE, stream.read(&mut [0])).await.unwrap().unwrap(), 0);
     let took = start.elapsed();
@@ -32,8 +32,8 @@ async fn a_connection_that_nobody_uses_is_closed_after_a_minute() {
     assert!(pool.lock().is_empty());
 }
 
-/// A server whose connections answer their first request and drop the second, once it was read. The first two
-/// answers wait for each other.
+/// A server whose connections respond to their first request, and close after they read the second. The first two
+/// responses wait for each other.
 fn server() -> (Url, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
@@ -79,16 +79,16 @@ async fn ask(pool: &Pool, url: &Url, closes: bool) -> Bytes {
 }
 
 #[tokio::test]
-async fn a_request_on_a_dead_connection_goes_out_once_more_and_on_a_new_one() {
+async fn a_request_on_a_closed_connection_is_sent_once_more_on_a_new_one() {
     let (pool, (url, count)) = (Pool::default(), server());
     tokio::join!(ask(&pool, &url, false), ask(&pool, &url, false));
-    assert_eq!(pool.lock()[0].1.len(), 2, "two are kept, and dead as soon as they are used");
+    assert_eq!(pool.lock()[0].1.len(), 2, "two are kept, and close when they are used");
     assert_eq!(ask(&pool, &url, false).await, "ok");
     assert_eq!(count.load(Ordering::SeqCst), 4);
 }
 
 #[tokio::test]
-async fn a_request_that_closes_its_connection_goes_over_one_of_its_own() {
+async fn a_request_with_connection_close_uses_a_new_connection() {
     let (pool, (url, count)) = (Pool::default(), server());
     tokio::join!(ask(&pool, &url, false), ask(&pool, &url, false));
     assert_eq!(ask(&pool, &url, true).await, "ok");
