@@ -5,7 +5,7 @@ use space_kit::respond::to_json;
 use space_kit::{Bytes, Error, HeaderMap, StatusCode};
 
 /// The body of an error. Better Auth writes codes in upper case.
-pub(crate) fn render(error: &Error, _: &mut HeaderMap) -> Bytes {
+pub(crate) fn render(error: &Error, _: &str, _: &mut HeaderMap) -> Bytes {
     to_json(&json!({"message": error.message, "code": error.code.to_ascii_uppercase()})).into()
 }
 
@@ -26,7 +26,8 @@ mod tests {
     #[test]
     fn an_error_has_a_message_and_an_upper_case_code() {
         let error = Error::new(StatusCode::NOT_FOUND, "not_found", "no such path");
-        let body: serde_json::Value = serde_json::from_slice(&render(&error, &mut HeaderMap::new())).unwrap();
+        let body: serde_json::Value =
+            serde_json::from_slice(&render(&error, "", &mut HeaderMap::new())).unwrap();
         assert_eq!(body, json!({"message": "no such path", "code": "NOT_FOUND"}));
     }
 }

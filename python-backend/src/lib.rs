@@ -42,7 +42,7 @@ pub static SERVICE: Service<State> = Service {
     openapi: include_str!("../../specs/001-huggingface-backends/contracts/python-backend.json"),
     // On 503, some clients retry at once and forever. On 429 they wait as long as Retry-After says.
     statuses: &[(StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS)],
-    render: errors::openai::render,
+    render: errors::render,
     metrics: state::render_metrics,
     expose: "x-request-id, x-error-message, retry-after, retry-after-ms, x-ratelimit-limit-requests, \
              x-ratelimit-remaining-requests, x-ratelimit-reset-requests, ratelimit, ratelimit-policy, \

@@ -49,7 +49,7 @@ static SERVICE: Service<State> = Service {
     ],
     openapi: r#"{"openapi":"3.1.0"}"#,
     statuses: &[],
-    render: |error, _: &mut HeaderMap| {
+    render: |error, _: &str, _: &mut HeaderMap| {
         serde_json::json!({"code": error.code, "message": error.message, "param": error.param})
             .to_string()
             .into()

@@ -17,6 +17,7 @@ use crate::state::State;
 use crate::upstream::{Expect, UpstreamGroup, UpstreamRequest, path_and_query, without_pin};
 use crate::usage::UsageRecord;
 use crate::wire::chat_body::{Changes, ChatBody};
+use crate::wire::dialect::Dialect;
 use crate::wire::headers;
 
 /// Headers in which OpenAI's clients send how long they wait for a response, or for its next bytes, in
@@ -108,6 +109,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         headers: headers::to_upstream(&call.head.headers),
         body: body.with(changes).into_bytes(),
         model_without_pin: without_pin(&model).filter(|_| group.knows_pins()).map(str::to_owned),
+        adds_options: streamed && body.adds_options(),
         expect: if streamed { Expect::Events } else { Expect::Whole },
         deadline: state.clock.instant() + patience(&call, group, streamed),
     };
@@ -117,7 +119,8 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
     let base64 = kind == Inference::Embedding && body.encoding_format.as_deref() == Some("base64");
     let (group, choices) = (group.clone(), body.choices);
     drop((text, body));
-    let exchange = Exchange { group, request, usage, slot, reservation, hide_usage, choices };
+    let dialect = Dialect::Chat;
+    let exchange = Exchange { group, request, dialect, usage, slot, reservation, hide_usage, choices };
     match streamed {
         true => stream::respond(exchange, state.clock).await,
         false => whole::respond(exchange, base64).await,

@@ -61,6 +61,7 @@ async fn fetch(call: &Call<State>, group: &UpstreamGroup) -> Result<Bytes, Error
         headers: headers::to_upstream(&call.head.headers),
         body: Bytes::new(),
         model_without_pin: None,
+        adds_options: false,
         expect: Expect::Whole,
         deadline: call.state.clock.instant() + group.timeouts().total,
     };

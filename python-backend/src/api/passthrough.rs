@@ -1,6 +1,7 @@
 //! Every other path under `/v1`: passed to the upstream and back unchanged.
 
 use bytes::Bytes;
+use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use space_kit::{Call, Error, HandlerResult, StatusCode};
@@ -8,11 +9,12 @@ use space_kit::{Call, Error, HandlerResult, StatusCode};
 use crate::catalogue::DEMO_MODEL;
 use crate::demo;
 use crate::request::{Admitted, Exchange, admission, body};
-use crate::response::passthrough;
+use crate::response::{passthrough, stream};
 use crate::state::State;
 use crate::upstream::{Expect, UpstreamRequest, path_and_query};
 use crate::usage::UsageRecord;
 use crate::wire::chat_body::ChatBody;
+use crate::wire::dialect::Dialect;
 use crate::wire::headers;
 
 /// Paths whose requests or responses the gateway reads. Other spellings of them are rejected.
@@ -40,7 +42,9 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
     let (text, reservation) = body::read(call, running.kit.config.max_body_bytes).await?;
-    let (body, model) = checked(state, text)?;
+    let (body, model, streams) = checked(state, text)?;
+    let dialect = Dialect::of(&path);
+    let streamed = streams && dialect != Dialect::Other && call.head.method == Method::POST;
     let slot = state.limits.slots.acquire().await?;
     let mut headers = headers::to_upstream(&call.head.headers);
     if body.is_empty() {
@@ -52,15 +56,20 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         headers,
         body,
         model_without_pin: None,
-        expect: Expect::Head,
+        adds_options: false,
+        expect: if streamed { Expect::Events } else { Expect::Head },
         deadline: state.clock.instant() + group.timeouts().total,
     };
     let model = if model.is_empty() { "unknown" } else { model.as_str() };
     let caller = &admitted.caller.label;
     let usage = UsageRecord::new(state.usage.clone(), running.kit.log, call.id.clone(), caller, model);
     let group = group.clone();
-    let exchange = Exchange { group, request, usage, slot, reservation, hide_usage: false, choices: 1 };
-    passthrough::respond(exchange, &path, state.clock).await
+    let exchange =
+        Exchange { group, request, dialect, usage, slot, reservation, hide_usage: false, choices: 1 };
+    match streamed {
+        true => stream::respond(exchange, state.clock).await,
+        false => passthrough::respond(exchange, state.clock).await,
+    }
 }
 
 /// The path below `/v1`. It is rejected if another reader could resolve it to another path: the upstream's
@@ -93,10 +102,10 @@ fn is_plain(code: &str) -> bool {
     byte.is_none_or(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '/' | '\\'))
 }
 
-/// The body with the model of its alias, and the name that the caller used.
-fn checked(state: &State, text: Bytes) -> Result<(Bytes, String), Error> {
+/// The body with the model of its alias, the name that the caller used, and whether the caller wants a stream.
+fn checked(state: &State, text: Bytes) -> Result<(Bytes, String, bool), Error> {
     if text.is_empty() {
-        return Ok((text, String::new()));
+        return Ok((text, String::new(), false));
     }
     let is_json = text.trim_ascii_start().starts_with(b"{");
     if !is_json && state.catalogue.is_limited() {
@@ -104,26 +113,20 @@ fn checked(state: &State, text: Bytes) -> Result<(Bytes, String), Error> {
         return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
     }
     if !is_json {
-        return Ok((text, String::new()));
+        return Ok((text, String::new(), false));
     }
     let body = ChatBody::read(text.clone())?;
     let asked = body.model.as_deref().or(state.catalogue.default_model());
     if asked.is_none() && !state.catalogue.is_limited() {
-        return Ok((text, String::new()));
+        return Ok((text, String::new(), body.stream));
     }
     let model = state.catalogue.resolve(asked)?;
     let asked = asked.unwrap_or_default().to_owned();
     if model == DEMO_MODEL && !state.catalogue.is_alias(&asked) {
         return Err(demo::only_chats(""));
     }
-    Ok((
-        if body.model.as_deref() == Some(model.as_str()) {
-            text
-        } else {
-            body.with_model(&model).into_bytes()
-        },
-        asked,
-    ))
+    let same = body.model.as_deref() == Some(model.as_str());
+    Ok((if same { text } else { body.with_model(&model).into_bytes() }, asked, body.stream))
 }
 
 #[cfg(test)]

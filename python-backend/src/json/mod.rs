@@ -1,6 +1,7 @@
 //! JSON text (RFC 8259) without a tree: checked, searched and edited in place.
 
 mod error;
+mod mend;
 mod scan;
 mod splice;
 mod text;
@@ -9,6 +10,7 @@ mod text;
 pub(crate) mod samples;
 
 pub(crate) use error::ScanError;
+pub(crate) use mend::mended;
 pub(crate) use scan::{Member, Members, items_in, last_members_in, members, members_in, string};
 pub(crate) use splice::{Pieces, Splice, quoted};
 pub(crate) use text::{Span, check_utf8};

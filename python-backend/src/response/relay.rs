@@ -8,18 +8,21 @@ use space_kit::outgoing::collect;
 use space_kit::{BoxError, Error, Sender, task};
 use tokio::time::{timeout, timeout_at};
 
+use super::terminal_event::TerminalEventFinder;
 use crate::clock::Clock;
 use crate::errors;
 use crate::errors::upstream::{bad_gateway, timed_out};
+use crate::json;
 use crate::upstream::{EventStream, Timeouts, UpstreamGroup};
-use crate::usage::UsageRecord;
+use crate::usage::{self, UsageRecord};
 use crate::wire::choices::Choices;
+use crate::wire::dialect::Dialect;
 use crate::wire::sse::{Event, Rest, Scanner};
 use crate::wire::{chunk, sse};
 
-/// Time for what may follow the last event of a response, such as `[DONE]`. Some upstreams send nothing and
-/// keep the connection open.
-pub(super) const FINISH: Duration = Duration::from_secs(2);
+/// Time for what may follow the terminal event of a response, such as `[DONE]`, or the last choice of an upstream
+/// that is known to send nothing more and to keep the connection open.
+const FINISH: Duration = Duration::from_secs(2);
 
 /// How much may follow `[DONE]`, in bytes.
 const MAX_REST: usize = 64 << 10;
@@ -32,7 +35,9 @@ pub(super) struct Relay<'a> {
     pub(super) deadline: Instant,
     /// The gateway requested the usage and the client did not: the chunk with the usage is not forwarded.
     pub(super) hide_usage: bool,
+    pub(super) dialect: Dialect,
     pub(super) choices: Choices,
+    pub(super) terminal: TerminalEventFinder,
     pub(super) usage: &'a mut UsageRecord,
     pub(super) clock: Clock,
 }
@@ -46,14 +51,17 @@ impl Relay<'_> {
     pub(super) async fn run(&mut self, sender: &mut Sender, stream: EventStream) -> Result<(), BoxError> {
         let Err(mut error) = self.forward(sender, stream).await else { return Ok(()) };
         self.group.hide_keys(&mut error);
-        sender.send(sse::data_event(&errors::openai::body(&error))).await;
+        sender.send(self.dialect.error_event(&error)).await;
         Err(error.into_reason().into())
     }
 
     async fn forward(&mut self, sender: &mut Sender, stream: EventStream) -> Result<(), Error> {
-        let EventStream { mut body, mut scanner, first, .. } = stream;
+        let EventStream { mut body, mut scanner, first, habits, .. } = stream;
         let mut out = Vec::new();
-        let mut done = self.event(first, &mut out)?;
+        let mut done = match first {
+            Some(first) => self.event(first, &mut out)?,
+            None => false,
+        };
         // When the last event arrived, and when something was last sent. An upstream's comments change
         // neither.
         let (mut received, mut sent) = (self.clock.instant(), self.clock.instant());
@@ -67,16 +75,17 @@ impl Relay<'_> {
                 received = self.clock.instant();
             }
             if done {
+                habits.record_done();
                 // Read the end of the framing, so that the connection can be used again.
                 task::spawn(async move {
                     _ = timeout(Duration::from_secs(1), collect(body, MAX_REST)).await;
                 });
                 break;
             }
-            let (finished, between) = (self.choices.have_ended(), self.timeouts.between_events);
-            // A client that requested the usage must get it, and some upstreams take their time to count.
-            let is_complete = finished && (self.hide_usage || self.usage.reported.is_some());
-            let patience = if is_complete { FINISH.min(between) } else { between };
+            let (finished, between) = (self.has_stopped(), self.timeouts.between_events);
+            // A `finish_reason` is no proof of the end: more choices, tool calls or the usage may follow.
+            let is_over = self.terminal.has_found() || finished && habits.leaves_streams_open();
+            let patience = if is_over { FINISH.min(between) } else { between };
             let until = self.deadline.min(received + patience);
             match timeout_at(until.min(sent + self.timeouts.heartbeat).into(), body.frame()).await {
                 Ok(Some(Ok(frame))) => {
@@ -92,20 +101,27 @@ impl Relay<'_> {
                     break;
                 }
                 Err(_) if self.clock.instant() < until => {
-                    sender.send(sse::HEARTBEAT).await;
+                    sender.send(self.dialect.heartbeat()).await;
                     sent = self.clock.instant();
                 }
-                Err(_) if finished => break,
+                Err(_) if finished => {
+                    if !is_over {
+                        habits.record_open_end();
+                    }
+                    break;
+                }
                 Err(_) if until == self.deadline => {
                     return Err(timed_out("the response took longer than the time limit"));
                 }
                 Err(_) => return Err(timed_out("the upstream stopped sending events")),
             }
         }
-        if !done && !self.choices.have_ended() {
-            return Err(broken(&"it ended without a finish_reason or [DONE]"));
+        if !done && !self.has_stopped() {
+            return Err(broken(&"it ended before its last event"));
         }
-        out.extend_from_slice(sse::DONE.as_bytes());
+        if self.dialect == Dialect::Chat {
+            out.extend_from_slice(sse::DONE.as_bytes());
+        }
         sender.send(out).await;
         Ok(())
     }
@@ -120,15 +136,57 @@ impl Relay<'_> {
         Ok(any)
     }
 
+    /// Whether the response may be complete.
+    fn has_stopped(&self) -> bool {
+        match self.dialect {
+            Dialect::Chat => self.choices.have_ended(),
+            _ => self.terminal.has_stopped(),
+        }
+    }
+
     /// Records, cleans and forwards one event. Returns whether it is `[DONE]`.
     fn event(&mut self, event: Event, out: &mut Vec<u8>) -> Result<bool, Error> {
+        if self.dialect == Dialect::Chat {
+            return self.chunk(event, out);
+        }
+        if !self.terminal.check(&event) {
+            return self.unreadable(event, out);
+        }
+        usage::update(&event.data, &mut self.usage.reported);
+        sse::write(&event, out);
+        Ok(chunk::is_done(&event.data))
+    }
+
+    /// Forwards an event whose data is not a JSON object. It is no end, so the stream goes on.
+    #[cold]
+    fn unreadable(&mut self, mut event: Event, out: &mut Vec<u8>) -> Result<bool, Error> {
+        if let Some(data) = json::mended(&event.data) {
+            return self.event(Event { data, ..event }, out);
+        }
+        let text = event.data.trim_ascii();
+        if text.starts_with(b"<") {
+            return Err(bad_gateway("the upstream sent a web page in the middle of the response"));
+        }
+        // A word such as `ping` keeps the stream alive. As a comment it does that for every client.
+        if text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+            out.extend([b": ", text, b"\n\n"].concat());
+            return Ok(false);
+        }
+        event.data = event.data.slice_ref(text);
+        sse::write(&event, out);
+        Ok(false)
+    }
+
+    fn chunk(&mut self, event: Event, out: &mut Vec<u8>) -> Result<bool, Error> {
         if chunk::is_done(&event.data) {
             return Ok(true);
         }
         if event.is_error() {
             return Err(errors::upstream::from_event(&event.data));
         }
-        let chunk = chunk::inspect(&event.data, &mut self.choices).map_err(|error| broken(&error))?;
+        let Ok(chunk) = chunk::inspect(&event.data, &mut self.choices) else {
+            return self.unreadable(event, out);
+        };
         if chunk.error {
             return Err(errors::upstream::from_event(&event.data));
         }

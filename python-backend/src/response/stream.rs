@@ -9,12 +9,13 @@ use space_kit::{Body, BoxError, Error, HandlerResult, Response, Sender};
 use tokio::time::timeout;
 
 use super::relay::Relay;
+use super::terminal_event::TerminalEventFinder;
 use crate::clock::Clock;
-use crate::errors;
 use crate::errors::upstream::bad_gateway;
 use crate::request::Exchange;
 use crate::upstream::{Answer, EventStream, Timeouts};
 use crate::wire::choices::Choices;
+use crate::wire::dialect::Dialect;
 use crate::wire::{headers, sse};
 
 type Opening = Pin<Box<dyn Future<Output = (Exchange, Result<EventStream, Error>)> + Send>>;
@@ -25,7 +26,7 @@ type Opening = Pin<Box<dyn Future<Output = (Exchange, Result<EventStream, Error>
 ///
 /// The upstream's error, if it arrives within one heartbeat. A later error is an event in the stream.
 pub(crate) async fn respond(exchange: Exchange, clock: Clock) -> HandlerResult {
-    let timeouts = exchange.group.timeouts();
+    let (timeouts, dialect) = (exchange.group.timeouts(), exchange.dialect);
     let mut opening: Opening = Box::pin(open(exchange));
     let mut response = Response::new(Body::empty());
     let begun = match timeout(timeouts.heartbeat, &mut opening).await {
@@ -37,7 +38,7 @@ pub(crate) async fn respond(exchange: Exchange, clock: Clock) -> HandlerResult {
         Err(_) => Begun::Opening(opening),
     };
     sse::set_headers(response.headers_mut());
-    *response.body_mut() = Body::produce(move |sender| relay(sender, begun, timeouts, clock));
+    *response.body_mut() = Body::produce(move |sender| relay(sender, begun, dialect, timeouts, clock));
     Ok(response)
 }
 
@@ -57,31 +58,54 @@ async fn open(mut exchange: Exchange) -> (Exchange, Result<EventStream, Error>) 
     (exchange, stream)
 }
 
-async fn relay(mut sender: Sender, begun: Begun, timeouts: Timeouts, clock: Clock) -> Result<(), BoxError> {
-    let (exchange, mut stream) = match begun {
+async fn relay(
+    mut sender: Sender,
+    begun: Begun,
+    dialect: Dialect,
+    timeouts: Timeouts,
+    clock: Clock,
+) -> Result<(), BoxError> {
+    let (exchange, stream) = match begun {
         Begun::Open(open) => *open,
         Begun::Opening(mut opening) => {
-            sender.send(sse::HEARTBEAT).await;
+            sender.send(dialect.heartbeat()).await;
             let (exchange, stream) = loop {
                 match timeout(timeouts.heartbeat, &mut opening).await {
                     Ok(opened) => break opened,
-                    Err(_) => sender.send(sse::HEARTBEAT).await,
+                    Err(_) => sender.send(dialect.heartbeat()).await,
                 }
             };
             match stream {
                 Ok(stream) => (exchange, stream),
                 Err(error) => {
-                    sender.send(sse::data_event(&errors::openai::body(&error))).await;
+                    sender.send(dialect.error_event(&error)).await;
                     return Err(error.into_reason().into());
                 }
             }
         }
     };
-    let Exchange { group, mut usage, slot: _slot, request, reservation, hide_usage, choices } = exchange;
-    let deadline = request.deadline;
+    forward(&mut sender, exchange, stream, clock).await
+}
+
+/// Forwards a stream that has begun.
+///
+/// # Errors
+///
+/// If the stream fails. The error has been sent as an event, and aborts the connection.
+pub(super) async fn forward(
+    sender: &mut Sender,
+    exchange: Exchange,
+    mut stream: EventStream,
+    clock: Clock,
+) -> Result<(), BoxError> {
+    let Exchange { group, mut usage, slot: _slot, request, dialect, reservation, hide_usage, choices } =
+        exchange;
+    let (timeouts, deadline) = (group.timeouts(), request.deadline);
     drop((request, reservation, std::mem::take(&mut stream.headers))); // they hold the buffers they were read into
     let choices = Choices::new(choices);
+    let terminal = TerminalEventFinder::new(dialect);
+    let usage = &mut usage;
     let mut relay =
-        Relay { group: &group, timeouts, deadline, hide_usage, choices, usage: &mut usage, clock };
-    relay.run(&mut sender, stream).await
+        Relay { group: &group, timeouts, deadline, hide_usage, dialect, choices, terminal, usage, clock };
+    relay.run(sender, stream).await
 }

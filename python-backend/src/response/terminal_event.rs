@@ -1,49 +1,59 @@
 //! The terminal event of a stream of `/v1/responses` or `/v1/messages` (OpenAI API reference, "Streaming
-//! events"; Anthropic API, "Streaming messages").
+//! events"; Anthropic API, "Streaming messages"), in each form that upstreams use.
 
-use crate::json;
+use crate::json::{self, Members};
+use crate::wire::chunk;
+use crate::wire::dialect::Dialect;
 use crate::wire::sse::Event;
 
 /// Finds the terminal event of one stream.
 #[derive(Debug)]
 pub(super) struct TerminalEventFinder {
     last: &'static [&'static str],
-    error: &'static str,
     found: bool,
+    stopped: bool,
 }
 
 impl TerminalEventFinder {
-    /// A finder for a path below `/v1`, if its streams have known terminal events.
-    pub(super) fn of(path: &str) -> Option<TerminalEventFinder> {
-        let (last, error): (&[&str], _) = match path {
-            "/responses" => (
-                &[
-                    "response.completed",
-                    "response.failed",
-                    "response.incomplete",
-                    "response.cancelled",
-                    "error",
-                ],
-                r#"{"type":"error","code":"upstream_error","message":"the upstream broke off in the middle of the response","param":null}"#,
-            ),
-            "/messages" => (
-                &["message_stop", "error"],
-                r#"{"type":"error","error":{"type":"api_error","message":"the upstream broke off in the middle of the response"}}"#,
-            ),
-            _ => return None,
+    /// A finder for the streams of this API.
+    pub(super) fn new(dialect: Dialect) -> TerminalEventFinder {
+        let last: &[&str] = match dialect {
+            Dialect::Responses => &[
+                "response.completed",
+                "response.done", // the Realtime API's, which some upstreams send here
+                "response.failed",
+                "response.incomplete",
+                "response.cancelled",
+                "error",
+            ],
+            Dialect::Messages => &["message_stop", "error"],
+            Dialect::Chat | Dialect::Other => &[],
         };
-        Some(TerminalEventFinder { last, error, found: false })
+        TerminalEventFinder { last, found: false, stopped: false }
     }
 
-    /// Checks an event. Its kind is its name, or the `type` of its data.
-    pub(super) fn check(&mut self, event: &Event) {
-        let is_last = |kind: &str| self.last.contains(&kind);
-        let typed = || {
-            let members = json::last_members_in(&event.data, &(0..event.data.len()), ["type"]).ok()?;
-            let raw = event.data.get(members.get("type")?.value.clone())?;
-            Some(is_last(&json::string(raw)?))
-        };
-        self.found |= event.name.as_deref().is_some_and(is_last) || typed() == Some(true);
+    /// Checks an event. Its kind is its name, or the `type` of its data. False if the data is neither a JSON
+    /// object nor `[DONE]`.
+    pub(super) fn check(&mut self, event: &Event) -> bool {
+        let data = &event.data;
+        self.found |= chunk::is_done(data);
+        let name = event.name.as_deref().unwrap_or_default();
+        self.found |= self.last.contains(&name);
+        let whole = 0..data.len();
+        let members =
+            json::check_utf8(data).and_then(|()| json::last_members_in(data, &whole, ["type", "delta"]));
+        let Ok(members) = members else { return self.found };
+        let kind = raw(data, &members, "type").and_then(json::string);
+        self.found |= kind.as_deref().is_some_and(|kind| self.last.contains(&kind));
+        // The last event but one of a message: nothing but `message_stop` can follow.
+        if name == "message_delta" || kind.as_deref() == Some("message_delta") {
+            let delta = members
+                .get("delta")
+                .and_then(|delta| json::last_members_in(data, &delta.value, ["stop_reason"]).ok());
+            let reason = delta.as_ref().and_then(|delta| raw(data, delta, "stop_reason"));
+            self.stopped |= reason.is_some_and(|reason| reason != b"null");
+        }
+        true
     }
 
     /// Whether the terminal event has arrived.
@@ -51,10 +61,14 @@ impl TerminalEventFinder {
         self.found
     }
 
-    /// An error event for a stream that broke off, in the stream's own form.
-    pub(super) fn error_event(&self) -> String {
-        format!("event: error\ndata: {}\n\n", self.error)
+    /// Whether the response is complete, so that the stream may end.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.found || self.stopped
     }
+}
+
+fn raw<'a, const N: usize>(data: &'a [u8], members: &Members<N>, name: &str) -> Option<&'a [u8]> {
+    data.get(members.get(name)?.value.clone())
 }
 
 #[cfg(test)]
@@ -67,19 +81,31 @@ mod tests {
 
     #[test]
     fn a_terminal_event_is_found_by_its_name_or_type() {
-        for (path, name, data) in [
-            ("/responses", Some("response.completed"), "{}"),
-            ("/responses", None, r#"{"type":"response.failed"}"#),
-            ("/responses", None, r#"{"Type":1,"type":"x","type":"response.failed"}"#),
-            ("/messages", Some("message_stop"), r#"{"type":"message_stop"}"#),
-            ("/messages", Some("error"), "{}"),
+        for (dialect, name, data) in [
+            (Dialect::Responses, Some("response.completed"), "{}"),
+            (Dialect::Responses, None, r#"{"type":"response.failed"}"#),
+            (Dialect::Responses, None, r#"{"Type":1,"type":"x","type":"response.failed"}"#),
+            (Dialect::Responses, Some("response.done"), "{}"),
+            (Dialect::Responses, None, "[DONE]"),
+            (Dialect::Messages, Some("message_stop"), r#"{"type":"message_stop"}"#),
+            (Dialect::Messages, Some("error"), "{}"),
+            (Dialect::Messages, None, "[DONE]"),
         ] {
-            let mut finder = TerminalEventFinder::of(path).unwrap();
-            finder.check(&event(Some("response.output_text.delta"), r#"{"type":"message_start"}"#));
-            assert!(!finder.has_found(), "{path}");
-            finder.check(&event(name, data));
-            assert!(finder.has_found(), "{path} {data}");
+            let mut finder = TerminalEventFinder::new(dialect);
+            assert!(finder.check(&event(Some("response.output_text.delta"), r#"{"type":"message_start"}"#)));
+            assert!(!finder.has_found(), "{dialect:?}");
+            assert!(finder.check(&event(name, data)));
+            assert!(finder.has_found() && finder.has_stopped(), "{dialect:?} {data}");
         }
-        assert!(TerminalEventFinder::of("/files").is_none());
+        assert!(!TerminalEventFinder::new(Dialect::Other).check(&event(None, "ping")));
+    }
+
+    #[test]
+    fn a_stop_reason_completes_a_message() {
+        let mut finder = TerminalEventFinder::new(Dialect::Messages);
+        finder.check(&event(None, r#"{"type":"message_delta","delta":{"stop_reason":null}}"#));
+        assert!(!finder.has_stopped());
+        finder.check(&event(None, r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#));
+        assert!(finder.has_stopped() && !finder.has_found());
     }
 }

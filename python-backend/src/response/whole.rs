@@ -1,6 +1,7 @@
 //! A whole response, which is sent when it is complete.
 
-use space_kit::{Body, HandlerResult, Response};
+use hyper::header::CONTENT_TYPE;
+use space_kit::{Body, HandlerResult, Response, respond};
 
 use super::embeddings;
 use crate::errors::upstream::bad_gateway;
@@ -24,5 +25,6 @@ pub(crate) async fn respond(mut exchange: Exchange, base64: bool) -> HandlerResu
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = answer.head.status;
     *response.headers_mut() = headers::to_client(&answer.head.headers);
+    response.headers_mut().insert(CONTENT_TYPE, respond::JSON); // some upstreams omit it
     Ok(response)
 }

@@ -1,11 +1,14 @@
 //! What an upstream returned when an attempt succeeded.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hyper::Response;
 use hyper::header::HeaderMap;
 use hyper::http::response::Parts;
 use space_kit::outgoing::PooledBody;
 
+use super::habits::Habits;
 use crate::usage::Usage;
 use crate::wire::sse::{Event, Scanner};
 
@@ -24,7 +27,9 @@ pub(crate) struct EventStream {
     pub(crate) headers: HeaderMap,
     pub(crate) body: PooledBody,
     pub(crate) scanner: Scanner,
-    pub(crate) first: Event,
+    pub(crate) first: Option<Event>,
+    /// Of the upstream it is from.
+    pub(crate) habits: Arc<Habits>,
 }
 
 /// A whole response: a JSON object that is not an error.

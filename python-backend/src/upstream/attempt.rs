@@ -1,11 +1,13 @@
 //! One attempt at one upstream. Its response is read only as far as needed to know that the attempt
 //! succeeded.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
 use space_kit::Error;
@@ -15,14 +17,16 @@ use tokio::time::timeout_at;
 use super::address::Upstream;
 use super::answer::{Answer, EventStream, WholeAnswer};
 use super::failover::AttemptErrorKind;
+use super::habits::Habits;
 use super::request::{Expect, UpstreamRequest};
 use super::retry_after::retry_after;
 use super::wake;
 use crate::clock::Clock;
 use crate::errors;
-use crate::wire::chat_body::with_model;
+use crate::json;
+use crate::wire::chat_body::{with_model, without_options};
 use crate::wire::chunk;
-use crate::wire::headers::{is_event_stream, upstream_request_id};
+use crate::wire::headers::{is_compressed, is_event_stream, upstream_request_id};
 use crate::wire::sse::{Event, Rest, Scanner};
 
 /// The longest event of a stream that is forwarded, in bytes.
@@ -43,6 +47,8 @@ pub(super) struct Attempt<'a> {
     pub(super) bill_to: Option<&'a HeaderValue>,
     /// Send the model's name without its provider's pin.
     pub(super) without_pin: bool,
+    /// What is known of the upstream.
+    pub(super) habits: &'a Arc<Habits>,
     pub(super) clock: Clock,
 }
 
@@ -57,7 +63,25 @@ pub(super) struct AttemptError {
 impl Attempt<'_> {
     /// Runs the attempt, until this time at the latest.
     pub(super) async fn run(&self, until: Instant) -> Result<Answer, AttemptError> {
-        timeout_at(until.into(), self.send()).await.unwrap_or_else(|_| Err(silent(self.upstream)))
+        timeout_at(until.into(), self.adapted()).await.unwrap_or_else(|_| Err(silent(self.upstream)))
+    }
+
+    /// Some upstreams reject the `stream_options` that the gateway adds: they get the request once more without,
+    /// and no later request has them.
+    async fn adapted(&self) -> Result<Answer, AttemptError> {
+        loop {
+            let adds_options = self.adds_options();
+            match self.send().await {
+                Err(AttemptError { error, .. }) if adds_options && names_options(&error) => {
+                    self.habits.rejects_usage.store(true, Relaxed);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn adds_options(&self) -> bool {
+        self.request.adds_options && !self.habits.rejects_usage.load(Relaxed)
     }
 
     async fn send(&self) -> Result<Answer, AttemptError> {
@@ -70,14 +94,18 @@ impl Attempt<'_> {
             let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
             return Err(self.error_response(&head, &body, &self.request.path));
         }
-        if expect != Expect::Head && headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity")
-        {
-            return Err(broken(format!("{upstream:?} used a content coding that was not requested")));
+        if expect != Expect::Head && is_compressed(headers) {
+            return Err(unfit(
+                upstream,
+                "the upstream compressed its response, although the request forbids it",
+            ));
         }
         let is_events = is_event_stream(headers);
         match expect {
             Expect::Head => Ok(Answer::Head(response)),
-            Expect::Events if is_events => first_event(response, upstream).await.map(Answer::Events),
+            Expect::Events if is_events => {
+                first_event(response, upstream, self.habits).await.map(Answer::Events)
+            }
             Expect::Whole if is_events => {
                 Err(unfit(upstream, "the upstream streamed, but the request was for a whole response"))
             }
@@ -96,14 +124,19 @@ impl Attempt<'_> {
 
     fn http_request(&self) -> Request<Bytes> {
         let UpstreamRequest { method, path, headers, body, model_without_pin, .. } = self.request;
-        let mut request = Request::new(match model_without_pin.as_deref().filter(|_| self.without_pin) {
+        let mut body = match model_without_pin.as_deref().filter(|_| self.without_pin) {
             Some(model) => with_model(body, model), // the body is copied only in this case
             None => body.clone(),
-        });
+        };
+        if self.request.adds_options && !self.adds_options() {
+            body = without_options(&body);
+        }
+        let mut request = Request::new(body);
         *request.method_mut() = method.clone();
         let target = [self.upstream.base.as_str(), path].concat();
         *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
         *request.headers_mut() = headers.clone();
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(authorization) = &self.upstream.authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
@@ -116,8 +149,15 @@ impl Attempt<'_> {
     async fn whole(&self, response: Response<PooledBody>) -> Result<WholeAnswer, AttemptError> {
         let (head, body) = response.into_parts();
         let body = collect(body, MAX_WHOLE_BYTES).await;
-        let body = body.map_err(|cause| broken(format!("{:?} {cause}", self.upstream)))?;
-        match chunk::inspect_whole(&body) {
+        let mut body = body.map_err(|cause| broken(format!("{:?} {cause}", self.upstream)))?;
+        let mut chunk = chunk::inspect_whole(&body);
+        if chunk.is_err()
+            && let Some(mended) = json::mended(&body)
+        {
+            chunk = chunk::inspect_whole(&mended);
+            body = if chunk.is_ok() { mended } else { body };
+        }
+        match chunk {
             Ok(chunk) if chunk.error => Err(error_in_success(&head.headers, &body)),
             Ok(chunk) => Ok(WholeAnswer { head, body, usage: chunk.usage }),
             Err(_) => Err(self.error_response(&head, &body, "")),
@@ -143,12 +183,13 @@ impl Attempt<'_> {
 async fn first_event(
     response: Response<PooledBody>,
     upstream: &Upstream,
+    habits: &Arc<Habits>,
 ) -> Result<EventStream, AttemptError> {
     let (head, mut body) = response.into_parts();
     let mut scanner = Scanner::new(MAX_EVENT_BYTES);
     loop {
         if let Some(first) = scanner.next_event() {
-            return begin(head.headers, body, scanner, first);
+            return begin(head.headers, body, scanner, first, habits.clone());
         }
         match body.frame().await {
             Some(Ok(frame)) => {
@@ -157,7 +198,7 @@ async fn first_event(
             }
             Some(Err(error)) => return Err(broken(format!("{upstream:?} broke off: {error}"))),
             None => match scanner.finish() {
-                Rest::Event(first) => return begin(head.headers, body, scanner, first),
+                Rest::Event(first) => return begin(head.headers, body, scanner, first, habits.clone()),
                 _ => return Err(broken(format!("{upstream:?} ended a stream before its first event"))),
             },
         }
@@ -170,12 +211,19 @@ fn begin(
     body: PooledBody,
     scanner: Scanner,
     first: Event,
+    habits: Arc<Habits>,
 ) -> Result<EventStream, AttemptError> {
     let is_error = first.is_error() || chunk::inspect_whole(&first.data).is_ok_and(|chunk| chunk.error);
     if is_error {
         return Err(error_in_success(&headers, &first.data));
     }
-    Ok(EventStream { headers, body, scanner, first })
+    Ok(EventStream { headers, body, scanner, first: Some(first), habits })
+}
+
+/// Whether an error is about `stream_options`.
+fn names_options(error: &Error) -> bool {
+    let named = |text: &str| text.contains("stream_options") || text.contains("include_usage");
+    named(&error.message) || error.param.as_deref().is_some_and(named)
 }
 
 /// An error in a response whose status is a success.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::address::Upstream;
 use super::attempt_counts::AttemptCounts;
 use super::breaker::Breaker;
+use super::habits::Habits;
 use super::wake::Waker;
 
 /// One upstream and its health.
@@ -13,6 +14,7 @@ pub(super) struct Endpoint {
     pub(super) breaker: Breaker,
     pub(super) waker: Waker,
     pub(super) counts: AttemptCounts,
+    pub(super) habits: Arc<Habits>,
 }
 
 impl Endpoint {
@@ -23,6 +25,7 @@ impl Endpoint {
             breaker: Breaker::default(),
             waker: Waker::default(),
             counts: AttemptCounts::default(),
+            habits: Arc::default(),
         }
     }
 }

@@ -141,6 +141,7 @@ impl UpstreamGroup {
                     pool,
                     bill_to: bill_to.as_ref(),
                     without_pin,
+                    habits: &endpoint.habits,
                     clock: *clock,
                 };
                 attempt.run(until).await

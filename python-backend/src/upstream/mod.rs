@@ -10,6 +10,7 @@ mod endpoint;
 mod failover;
 mod group;
 mod groups;
+mod habits;
 mod request;
 mod retry_after;
 mod timeouts;

@@ -18,6 +18,8 @@ pub(crate) struct UpstreamRequest {
     pub(crate) body: Bytes,
     /// The model in `body` without its provider's pin, if it has one.
     pub(crate) model_without_pin: Option<String>,
+    /// The gateway added `stream_options` to `body`.
+    pub(crate) adds_options: bool,
     pub(crate) expect: Expect,
     /// For the whole response, all attempts together.
     pub(crate) deadline: Instant,
@@ -27,7 +29,7 @@ pub(crate) struct UpstreamRequest {
 /// succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expect {
-    /// Events of a chat or a completion: read up to the first event.
+    /// Events of a checked stream: read up to the first event.
     Events,
     /// A JSON response: read to its end.
     Whole,

@@ -118,6 +118,11 @@ impl ChatBody {
         }
     }
 
+    /// Whether requesting the usage adds `stream_options`, which the client did not send.
+    pub(crate) fn adds_options(&self) -> bool {
+        self.options.is_none()
+    }
+
     /// The body with another model.
     pub(crate) fn with_model(&self, model: &str) -> Pieces {
         self.with(Changes { model: Some(model), ..Changes::default() })
@@ -128,6 +133,14 @@ impl ChatBody {
 pub(crate) fn with_model(text: &Bytes, model: &str) -> Bytes {
     let body = ChatBody::read(text.clone());
     body.map_or_else(|_| text.clone(), |body| body.with_model(model).into_bytes())
+}
+
+/// A body without `stream_options`.
+pub(crate) fn without_options(text: &Bytes) -> Bytes {
+    let Ok(members) = json::members(text, [OPTIONS]) else { return text.clone() };
+    let mut splice = Splice::default();
+    splice.reshape(&members, &[OPTIONS], &[]);
+    splice.apply(text).into_bytes()
 }
 
 fn options(text: &[u8], place: &Span) -> Result<Members<1>, Error> {

@@ -14,7 +14,7 @@ pub(crate) struct Chunk {
     pub(crate) has_content: bool,
     /// `usage`, if it is an object.
     pub(crate) usage: Option<Usage>,
-    /// `choices` is present and empty. With `usage`, this is the chunk that `include_usage` asks for.
+    /// `choices` is empty, null or missing. With `usage`, this is the chunk that `include_usage` asks for.
     pub(crate) choices_empty: bool,
     /// It is an error: it has `error` in any form, or vLLM's older `"object": "error"`.
     pub(crate) error: bool,
@@ -41,8 +41,9 @@ pub(crate) fn is_done(data: &[u8]) -> bool {
 /// If the data is not a JSON object.
 pub(crate) fn inspect(data: &[u8], choices: &mut Choices) -> Result<Chunk, ScanError> {
     let (top, mut chunk) = read(data)?;
-    if let Some((place, raw)) = member(data, &top, "choices").filter(|(_, raw)| raw.starts_with(b"[")) {
-        chunk.choices_empty = !filled(raw);
+    let list = member(data, &top, "choices");
+    chunk.choices_empty = list.is_none_or(|(_, raw)| !filled(raw));
+    if let Some((place, _)) = list.filter(|(_, raw)| raw.starts_with(b"[")) {
         let (mut failure, mut at) = (None, 0);
         json::items_in(data, place, &mut |item| {
             failure = failure.take().or(choice(data, &item, at, choices, &mut chunk).err());
@@ -100,13 +101,14 @@ fn choice(
     }
     let choice = json::last_members_in(data, place, CHOICE)?;
     let ends = member(data, &choice, "finish_reason").is_some_and(|(_, raw)| filled(raw));
-    choices.record(number(data, &choice, "index").unwrap_or(at), ends);
-    chunk.has_content |= member(data, &choice, "text").is_some_and(|(_, raw)| filled(raw));
+    let mut has_content = member(data, &choice, "text").is_some_and(|(_, raw)| filled(raw));
     if let Some((place, _)) = member(data, &choice, "delta").filter(|(_, raw)| raw.starts_with(b"{")) {
         let delta = json::last_members_in(data, place, DELTA)?;
-        chunk.has_content |=
+        has_content |=
             DELTA.iter().any(|name| member(data, &delta, name).is_some_and(|(_, raw)| filled(raw)));
     }
+    choices.record(number(data, &choice, "index").unwrap_or(at), ends, has_content);
+    chunk.has_content |= has_content;
     Ok(())
 }
 

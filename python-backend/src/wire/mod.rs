@@ -3,5 +3,6 @@
 pub(crate) mod chat_body;
 pub(crate) mod choices;
 pub(crate) mod chunk;
+pub(crate) mod dialect;
 pub(crate) mod headers;
 pub(crate) mod sse;

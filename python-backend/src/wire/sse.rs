@@ -192,19 +192,22 @@ impl Scanner {
     }
 }
 
-/// Appends an event, so that several events can be sent in one write.
+/// Appends an event, so that several events can be sent in one write. JSON is one line, because some clients read
+/// only one; a line feed in it is white space.
 pub(crate) fn write(event: &Event, out: &mut Vec<u8>) {
     if let Some(name) = &event.name {
         out.extend_from_slice(b"event: ");
         out.extend_from_slice(name.as_bytes());
         out.push(b'\n');
     }
+    let between: &[u8] = if event.data.starts_with(b"{") { b" " } else { b"\ndata: " };
+    let mut before: &[u8] = b"data: ";
     for line in event.data.split(|&b| b == b'\n') {
-        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(before);
         out.extend_from_slice(line);
-        out.push(b'\n');
+        before = between;
     }
-    out.push(b'\n');
+    out.extend_from_slice(b"\n\n");
 }
 
 #[cfg(test)]

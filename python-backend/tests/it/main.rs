@@ -4,6 +4,7 @@
 mod access;
 mod demo_chat;
 mod demo_stream;
+mod dialects;
 mod disconnect;
 mod documents;
 mod failover;
@@ -12,6 +13,7 @@ mod forward;
 mod limits;
 mod models;
 mod page;
+mod stream_content;
 mod stream_end;
 mod streaming;
 mod support;

@@ -63,12 +63,12 @@ fn a_finished_response_ends_even_if_the_upstream_keeps_the_socket_open() {
         chunk(stream, STOP);
         until_closed(stream)
     });
-    assert_clean(&chat(&before(&fake, &[]), &streamed()), "hello");
+    assert_clean(&chat(&before(&fake, &[("EVENT_TIMEOUT", "500ms")]), &streamed()), "hello");
     assert_eq!(fake.closed(), 0);
 }
 
 /// An upstream that streams the first part and, after a message on the channel, the rest.
-fn in_two_parts(parts: [&'static [&'static str]; 2]) -> (Fake, Sender<()>) {
+pub(crate) fn in_two_parts(parts: [&'static [&'static str]; 2]) -> (Fake, Sender<()>) {
     let (go_on, may_go_on) = channel();
     let may_go_on = Mutex::new(may_go_on);
     let fake = Fake::start(move |_, stream| {
@@ -96,6 +96,25 @@ fn after_three_heartbeats(service: &Process, body: &Value, go_on: Sender<()>) ->
     }
     text
 }
+
+#[test]
+fn a_finish_reason_is_no_proof_of_the_end() {
+    let (fake, go_on) = in_two_parts([&[HELLO, STOP], &[TOOL, STOP, "data: [DONE]\n\n"]]);
+    let service = before(&fake, &[("HEARTBEAT", "1s")]);
+    let text = after_three_heartbeats(&service, &streamed(), go_on);
+    assert!(text.contains(TOOL) && text.ends_with("data: [DONE]\n\n"), "{text}");
+}
+
+#[test]
+fn content_after_a_finish_reason_needs_another_one() {
+    assert_clean(
+        &through(&[HELLO.as_bytes(), STOP.as_bytes(), HELLO.as_bytes(), STOP.as_bytes()]),
+        "hellohello",
+    );
+    assert_cut(&through(&[HELLO.as_bytes(), STOP.as_bytes(), TOOL.as_bytes()]), "upstream_error");
+}
+
+const TOOL: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":1}]}}]}\n\n";
 
 const SECOND: &str = "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"too\"}}]}\n\n";
 

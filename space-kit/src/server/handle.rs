@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body as _, Incoming};
+use hyper::ext::ReasonPhrase;
 use hyper::header::{ALLOW, CONNECTION, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -190,8 +191,11 @@ fn finish<S: Send + Sync + 'static>(
 ) -> Response<Tracked<S>> {
     let mut response = answer.unwrap_or_else(|mut error| {
         track.cause = track.cause.take().or_else(|| error.cause.take());
-        track.server.error_response(&error)
+        track.server.error_response(&error, track.uri.path())
     });
+    if response.status().canonical_reason().is_none() {
+        response.extensions_mut().insert(ReasonPhrase::from_static(b"")); // hyper would write <none>
+    }
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, track.id.clone());
     headers.insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);

@@ -51,13 +51,13 @@ impl<S: Send + Sync + 'static> Server<S> {
     }
 
     /// The response for an error. Its cause is not sent.
-    pub(crate) fn error_response(&self, error: &Error) -> Response<Body> {
-        self.render(error).map(Body::from)
+    pub(crate) fn error_response(&self, error: &Error, path: &str) -> Response<Body> {
+        self.render(error, path).map(Body::from)
     }
 
     /// The response to a connection that has no request yet, as bytes (RFC 9112 section 4).
     pub(crate) fn wire_error(&self, error: &Error, id: HeaderValue) -> (StatusCode, Vec<u8>) {
-        let mut response = self.render(error);
+        let mut response = self.render(error, "");
         response.headers_mut().insert(X_REQUEST_ID, id);
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
         let (status, length) = (response.status(), response.body().len());
@@ -74,7 +74,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         (status, wire)
     }
 
-    fn render(&self, error: &Error) -> Response<Bytes> {
+    fn render(&self, error: &Error, path: &str) -> Response<Bytes> {
         let instead = self.service.statuses.iter().find(|(from, _)| *from == error.status);
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = instead.map_or(error.status, |(_, to)| *to);
@@ -84,7 +84,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         for (name, value) in &error.headers {
             headers.append(name, value.clone());
         }
-        let body = (self.service.render)(error, headers);
+        let body = (self.service.render)(error, path, headers);
         *response.body_mut() = body;
         response
     }
@@ -107,7 +107,7 @@ mod tests {
         routes: &[],
         openapi: "{}",
         statuses: &[(StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS)],
-        render: |error, headers| {
+        render: |error, _, headers| {
             headers.insert("x-code", HeaderValue::from_static(error.code));
             Bytes::from_static(b"{}")
         },
@@ -120,10 +120,10 @@ mod tests {
         let unset = |_: &str| None;
         let config = Config::read(&mut Env::new(&unset, &[])).unwrap();
         let server = Server::new(&SERVICE, (), config);
-        let answer = server.error_response(&RequestError::TooManyConnections(1).into());
+        let answer = server.error_response(&RequestError::TooManyConnections(1).into(), "/");
         assert_eq!(answer.status(), 429);
         assert_eq!(answer.headers()["x-code"], "too_many_connections");
-        assert_eq!(server.error_response(&RequestError::NotFound.into()).status(), 404);
+        assert_eq!(server.error_response(&RequestError::NotFound.into(), "/").status(), 404);
 
         let id = HeaderValue::from_static("an-id");
         let (status, wire) = server.wire_error(&RequestError::TooManyConnections(1).into(), id);

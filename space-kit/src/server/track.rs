@@ -31,7 +31,7 @@ pub(crate) struct Track<S: Send + Sync + 'static> {
     pub(crate) probe: bool,
     pub(crate) cause: Option<String>,
     method: Method,
-    uri: Uri,
+    pub(crate) uri: Uri,
     started: Instant,
     status: Option<StatusCode>,
     sent: u64,

@@ -34,8 +34,9 @@ pub struct Service<S: 'static> {
     pub openapi: &'static str,
     /// Statuses that this service replaces: each pair is the kit's status and the service's.
     pub statuses: &'static [(StatusCode, StatusCode)],
-    /// Returns the JSON body of an error, and adds headers that belong to it.
-    pub render: fn(&Error, &mut HeaderMap) -> Bytes,
+    /// Returns the JSON body of an error for the path of its request, which is empty if there is none, and adds
+    /// headers that belong to it.
+    pub render: fn(&Error, &str, &mut HeaderMap) -> Bytes,
     /// Appends the service's own metrics in the Prometheus text format (version 0.0.4).
     pub metrics: fn(&S, &mut String),
     /// The response headers that pages on other sites may read, separated by commas.

@@ -95,10 +95,11 @@ fn by_tree(chunk: &Value) -> (Vec<(u64, bool)>, bool, bool, Option<Usage>) {
         Value::Object(fields) => !fields.is_empty(),
         _ => true,
     };
+    let content_of =
+        |choice: &Value| full(&choice["text"]) || DELTA.iter().any(|name| full(&choice["delta"][*name]));
     let choices = chunk["choices"].as_array();
     let any = |test: &dyn Fn(&Value) -> bool| choices.is_some_and(|choices| choices.iter().any(test));
-    let content =
-        any(&|choice| full(&choice["text"]) || DELTA.iter().any(|name| full(&choice["delta"][*name])));
+    let content = any(&content_of);
     let usage = chunk["usage"].as_object().map(|usage| {
         let count = |name: &str| usage.get(name).and_then(Value::as_u64);
         Usage {
@@ -111,11 +112,11 @@ fn by_tree(chunk: &Value) -> (Vec<(u64, bool)>, bool, bool, Option<Usage>) {
     for (at, choice) in choices.into_iter().flatten().enumerate().filter(|(_, choice)| choice.is_object()) {
         let index = choice["index"].as_u64().unwrap_or(at as u64);
         match ends.iter_mut().find(|(known, _)| *known == index) {
-            Some((_, ended)) => *ended |= full(&choice["finish_reason"]),
+            Some((_, ended)) => *ended = full(&choice["finish_reason"]) || (*ended && !content_of(choice)),
             None => ends.push((index, full(&choice["finish_reason"]))),
         }
     }
-    (ends, content, choices.is_some_and(Vec::is_empty), usage)
+    (ends, content, !full(&chunk["choices"]), usage)
 }
 
 fn value() -> impl Strategy<Value = Value> {

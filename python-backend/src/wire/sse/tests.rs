@@ -184,7 +184,13 @@ proptest! {
             .map(|(name, data)| Event { name, data: data.into() }).collect();
         let mut text = Vec::new();
         sent.iter().for_each(|event| write(event, &mut text));
-        prop_assert_eq!(scan(10_000, [&text[..]]), (sent, false, Rest::Nothing));
+        // JSON is written as one line.
+        let line = |data: &[u8]| data.iter().map(|&b| if b == b'\n' { b' ' } else { b }).collect();
+        let read: Vec<_> = sent.into_iter().map(|event| match event.data.starts_with(b"{") {
+            true => Event { data: line(&event.data), ..event },
+            false => event,
+        }).collect();
+        prop_assert_eq!(scan(10_000, [&text[..]]), (read, false, Rest::Nothing));
     }
 
     #[test]
