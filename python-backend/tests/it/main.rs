@@ -9,6 +9,7 @@ mod documents;
 mod failover;
 mod fake;
 mod forward;
+mod forwarded_headers;
 mod limits;
 mod models;
 mod page;
