@@ -11,6 +11,7 @@ mod fake;
 mod forward;
 mod forwarded_headers;
 mod limits;
+mod model_ids;
 mod models;
 mod page;
 mod stream_end;
