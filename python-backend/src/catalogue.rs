@@ -18,6 +18,8 @@ pub(crate) struct Catalogue {
     aliases: Vec<(String, String)>,
     /// For requests that name no model.
     default: Option<String>,
+    /// The demo model is in lists.
+    lists_demo: bool,
 }
 
 /// Why a catalogue cannot be used.
@@ -51,7 +53,9 @@ impl Catalogue {
         aliases: Vec<(String, String)>,
         default: Option<String>,
     ) -> Result<Catalogue, CatalogueError> {
-        let catalogue = Catalogue { allowed, aliases, default };
+        let is_demo = |name: &String| name == DEMO_MODEL;
+        let lists_demo = default.iter().chain(&allowed).any(is_demo);
+        let catalogue = Catalogue { allowed, aliases, default, lists_demo };
         let duplicate = |(at, (alias, _)): &(usize, &(String, String))| {
             catalogue.aliases.iter().position(|(first, _)| first == alias) != Some(*at)
         };
@@ -112,10 +116,30 @@ impl Catalogue {
             || self.allowed.iter().any(|allowed| allowed == name || allowed == bare)
     }
 
-    /// The names that are known to be available, for messages and lists.
-    pub(crate) fn names(&self) -> Vec<&str> {
+    /// Whether a model is available here, whatever the upstreams list.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        name == DEMO_MODEL || self.is_alias(name) || self.is_limited() && self.allows(name)
+    }
+
+    /// Adds the demo model to lists: nothing else is served.
+    pub(crate) fn list_demo(&mut self) {
+        self.lists_demo = true;
+    }
+
+    /// Whether lists end with the demo model.
+    pub(crate) fn lists_demo(&self) -> bool {
+        self.lists_demo && !self.is_alias(DEMO_MODEL)
+    }
+
+    /// The operator's names, without the demo model.
+    pub(crate) fn own_names(&self) -> impl Iterator<Item = &str> {
         let aliases = self.aliases.iter().map(|(alias, _)| alias.as_str());
-        aliases.chain(self.allowed.iter().map(String::as_str)).chain([DEMO_MODEL]).collect()
+        aliases.chain(self.allowed.iter().map(String::as_str).filter(|name| *name != DEMO_MODEL))
+    }
+
+    /// The names that are known to be available, for messages.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.own_names().chain(self.lists_demo().then_some(DEMO_MODEL)).collect()
     }
 }
 
@@ -137,6 +161,7 @@ mod tests {
                 .map(|(a, b)| (a.into(), b.into()))
                 .into(),
             default: Some("fast".to_owned()),
+            lists_demo: true,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::json::{self, quoted};
 use crate::request::admission;
 use crate::state::State;
 use crate::upstream::{Answer, Expect, UpstreamGroup, UpstreamRequest};
-use crate::wire::headers;
+use crate::wire::{headers, model_path};
 
 /// Responds with the operator's names and, unless `MODELS` limits them, the upstream's models.
 ///
@@ -30,7 +30,7 @@ pub(crate) async fn list(call: Call<State>) -> HandlerResult {
 
 async fn available(call: &Call<State>) -> Result<String, Error> {
     let state = &call.state;
-    let mut data: Vec<String> = state.catalogue.names().into_iter().map(entry).collect();
+    let mut data: Vec<String> = state.catalogue.own_names().map(entry).collect();
     if let Some(group) = state.upstreams.main().filter(|_| !state.catalogue.is_limited()) {
         let _slot = state.limits.slots.acquire().await?;
         match fetch(call, group).await {
@@ -40,6 +40,8 @@ async fn available(call: &Call<State>) -> Result<String, Error> {
             Err(error) => return Err(error),
         }
     }
+    // Last, because some clients take the first model of the list.
+    data.extend(state.catalogue.lists_demo().then(|| entry(DEMO_MODEL)));
     Ok(list_of(&data))
 }
 
@@ -78,11 +80,13 @@ async fn fetch(call: &Call<State>, group: &UpstreamGroup) -> Result<Bytes, Error
 /// An error of admission, 404 if the model is not available, or the upstream's error.
 pub(crate) async fn retrieve(call: Call<State>) -> HandlerResult {
     let state = &call.state;
-    let name = call.param("model").unwrap_or_default().to_owned();
+    let Some(name) = call.param("model").and_then(model_path::decode) else {
+        return passthrough::pass(call).await; // it says what is wrong with the path
+    };
     if name == DEMO_MODEL && !state.access.is_configured() {
         return Ok(json_response(entry(DEMO_MODEL)));
     }
-    let is_known = state.catalogue.names().contains(&name.as_str());
+    let is_known = state.catalogue.knows(&name);
     if !is_known && state.upstreams.main().is_some() && !state.catalogue.is_limited() {
         return passthrough::pass(call).await;
     }

@@ -15,7 +15,7 @@ use crate::upstream::{Expect, UpstreamRequest, path_and_query};
 use crate::usage::UsageRecord;
 use crate::wire::chat_body::ChatBody;
 use crate::wire::dialect::Dialect;
-use crate::wire::headers;
+use crate::wire::{headers, model_path};
 
 /// Paths whose requests or responses the gateway reads. Other spellings of them are rejected.
 const READ_PATHS: &[&str] =
@@ -72,26 +72,61 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     }
 }
 
+/// The path that the client meant if its base URL ends in `/v1/v1` or in an endpoint's path. `path` is in lower case.
+fn repeated(path: &str) -> Option<&str> {
+    let mut rest = path;
+    while let Some(after) =
+        rest.strip_prefix("/v1").filter(|after| after.is_empty() || after.starts_with('/'))
+    {
+        rest = after;
+    }
+    let is_read = |after: &&str| READ_PATHS.contains(after);
+    let after = READ_PATHS
+        .iter()
+        .filter(|path| **path != "/models")
+        .find_map(|path| rest.strip_prefix(path).filter(is_read));
+    after.or((rest.len() < path.len()).then_some(rest))
+}
+
 /// The path below `/v1`. It is rejected if another reader could resolve it to another path: the upstream's
 /// key is sent with it, and a request that the gateway must read must not bypass it under another spelling.
 fn path(head: &Parts) -> Result<String, Error> {
     let path = head.uri.path();
     let below = path.strip_prefix("/v1").unwrap_or(path);
-    let escapes = below.split('/').any(|segment| matches!(segment, "." | ".."));
-    if escapes || below.contains('\\') || below.split('%').skip(1).any(is_plain) {
-        let message = "the path has . or .. segments, or percent-encodes a character that needs no encoding: send it unencoded";
-        return Err(Error::new(StatusCode::BAD_REQUEST, "invalid_path", message));
-    }
     let mut usual = String::new();
     for segment in below.split('/').filter(|segment| !segment.is_empty()) {
         usual.extend(["/", segment]);
     }
-    usual.make_ascii_lowercase();
-    if usual != below && READ_PATHS.contains(&usual.as_str()) {
-        let message = format!("no route has this path; use /v1{usual}");
-        return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
+    let lower = usual.to_ascii_lowercase();
+    let unknown = |path: &str| {
+        let message = format!("no route has this path; use /v1{path}");
+        Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message))
+    };
+    if let Some(rest) = repeated(&lower) {
+        let is_read = READ_PATHS.contains(&rest);
+        return unknown(if is_read {
+            rest
+        } else {
+            usual.get(lower.len() - rest.len()..).unwrap_or_default()
+        });
+    }
+    if let Some(id) = below.strip_prefix("/models/").filter(|id| !id.is_empty()) {
+        let name = model_path::decode(id).ok_or_else(invalid_path)?;
+        return Ok(format!("/models/{}", model_path::encode(&name)));
+    }
+    let escapes = below.split('/').any(|segment| matches!(segment, "." | ".."));
+    if escapes || below.contains('\\') || below.split('%').skip(1).any(is_plain) {
+        return Err(invalid_path());
+    }
+    if lower != below && READ_PATHS.contains(&lower.as_str()) {
+        return unknown(&lower);
     }
     Ok(below.to_owned())
+}
+
+fn invalid_path() -> Error {
+    let message = "the path has empty, . or .. segments, or percent-encodes a character that needs no encoding: send it unencoded";
+    Error::new(StatusCode::BAD_REQUEST, "invalid_path", message)
 }
 
 /// Whether the text after a % is not a code, or is the code of a character that needs no encoding (RFC 3986,

@@ -26,11 +26,14 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let limits = limits::read(env, kit);
     let catalogue = models::read(env);
     let demo_delay = env.read(&vars::DEMO_DELAY, parse::duration_or_zero);
-    let (Some(upstreams), Some(access), Some(limits), Some(catalogue), Some(demo_delay)) =
+    let (Some(upstreams), Some(access), Some(limits), Some(mut catalogue), Some(demo_delay)) =
         (upstreams, access, limits, catalogue, demo_delay)
     else {
         return None; // one exit, because each one drops all that was read: less code
     };
+    if upstreams.main().is_none() {
+        catalogue.list_demo();
+    }
     if let Some(warning) = access.warning() {
         Log::new(kit.log_level, kit.log_format).warn(warning, &[]);
     }

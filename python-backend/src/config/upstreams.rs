@@ -82,6 +82,16 @@ fn list(
         return None;
     }
     let upstreams: Vec<Upstream> = given.into_iter().flatten().collect();
+    if let Some((at, end)) =
+        upstreams.iter().map(Upstream::endpoint_at_end).enumerate().find_map(|(at, end)| Some((at, end?)))
+    {
+        let number = at + 1;
+        let problem = format!(
+            "address {number} ends in {end}, but a base URL usually ends in /v1: the gateway adds the rest"
+        );
+        env.problem(urls, problem);
+        return None;
+    }
     let Some(list) = keys_given else {
         return Some(upstreams.into_iter().map(|one| with_token(one, token)).collect());
     };
@@ -160,6 +170,25 @@ mod tests {
             ),
         ] {
             assert_eq!(read_with(set).err().as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_address_of_an_endpoint_is_named() {
+        let read = |url: &str| read_with(&[("UPSTREAM_URL", &format!("https://a/v1,{url}"))]).err();
+        for (url, end) in [
+            ("https://a/v1/chat/completions/", "/chat/completions"),
+            ("https://a/openai/chat/completions", "/chat/completions"),
+            ("https://a/v1/messages", "/v1/messages"),
+            ("https://a/v1/v1", "/v1/v1"),
+        ] {
+            let expected = format!(
+                "UPSTREAM_URL: address 2 ends in {end}, but a base URL usually ends in /v1: the gateway adds the rest"
+            );
+            assert_eq!(read(url), Some(expected));
+        }
+        for base in ["https://a/models", "https://a/embeddings", "https://a", "https://a/api/v1"] {
+            assert_eq!(read(base), None, "{base}");
         }
     }
 

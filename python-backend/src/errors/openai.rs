@@ -27,7 +27,8 @@ pub(crate) fn render(error: &Error, headers: &mut HeaderMap) -> Bytes {
     headers.insert(X_ERROR_MESSAGE, header_text(code_and_message(error).1));
     if let Some(seconds) = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
     {
-        headers.insert(RETRY_AFTER_MS, HeaderValue::from(seconds.saturating_mul(1000)));
+        // The upstream's is kept, because it is more precise.
+        headers.entry(RETRY_AFTER_MS).or_insert_with(|| HeaderValue::from(seconds.saturating_mul(1000)));
     }
     body(error).into()
 }

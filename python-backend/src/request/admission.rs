@@ -1,6 +1,7 @@
 //! Admission: who a request is from, and whether it is within the rate limit.
 
-use space_kit::{Call, Error, HandlerResult, HeaderName, HeaderValue};
+use space_kit::header::{ACCEPT_ENCODING, CONTENT_ENCODING, UPGRADE};
+use space_kit::{Call, Error, HandlerResult, HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::access::{Caller, Credentials};
 use crate::limits::rate_headers;
@@ -48,6 +49,7 @@ pub(crate) fn admit_to_demo(call: &Call<State>) -> Result<Admitted, Error> {
 }
 
 fn count(call: &Call<State>, caller: Caller) -> Result<Admitted, Error> {
+    check_form(&call.head.headers)?;
     let Some(limiter) = &call.state.limiter else {
         return Ok(Admitted { caller, rate_headers: Vec::new() });
     };
@@ -56,4 +58,21 @@ fn count(call: &Call<State>, caller: Caller) -> Result<Admitted, Error> {
         return Err(rate_headers::rejected(&verdict));
     }
     Ok(Admitted { caller, rate_headers: rate_headers::headers(&verdict).into() })
+}
+
+/// Rejects what the gateway cannot forward: compressed bodies, because it reads the model in them, and WebSockets,
+/// which would look like a plain GET to the upstream.
+fn check_form(headers: &HeaderMap) -> Result<(), Error> {
+    let is = |value: &HeaderValue, text: &str| value.as_bytes().eq_ignore_ascii_case(text.as_bytes());
+    if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !is(coding, "identity")) {
+        let message = "the request body is compressed (content-encoding): send it uncompressed";
+        let error = Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message);
+        return Err(error.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    }
+    if headers.get(UPGRADE).is_some_and(|protocol| is(protocol, "websocket")) {
+        let message =
+            "WebSockets are not supported here: send the request over HTTP, with \"stream\": true for events";
+        return Err(Error::new(StatusCode::UPGRADE_REQUIRED, "websocket_not_supported", message));
+    }
+    Ok(())
 }

@@ -13,6 +13,18 @@ use space_kit::outgoing::{Origin, Url};
 const HUGGING_FACE: [&str; 2] = ["router.huggingface.co", ENDPOINTS];
 const ENDPOINTS: &str = "endpoints.huggingface.cloud";
 
+/// Ends of addresses that are no base URL. A base may end in `/models` or `/embeddings` at some providers, but not
+/// after `/v1`.
+const ENDPOINT_PATHS: [&str; 7] = [
+    "/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/messages",
+    "/v1/models",
+    "/v1/responses",
+    "/v1/v1",
+];
+
 /// One OpenAI-compatible API. Its key is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Upstream {
@@ -62,6 +74,11 @@ impl Upstream {
         error.message = hide(&error.message).into();
         error.param = error.param.as_deref().map(|param| hide(param).into());
         error.cause = error.cause.as_deref().map(hide);
+    }
+
+    /// The end of the address if it is an endpoint's and not a base URL.
+    pub(crate) fn endpoint_at_end(&self) -> Option<&'static str> {
+        ENDPOINT_PATHS.into_iter().find(|path| self.base.ends_with(path))
     }
 
     /// Whether it gets a Hugging Face token by default: it is one of their hosts, reached over TLS.

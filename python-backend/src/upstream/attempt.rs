@@ -26,7 +26,7 @@ use crate::errors;
 use crate::json;
 use crate::wire::chat_body::{with_model, without_options};
 use crate::wire::chunk;
-use crate::wire::headers::{is_compressed, is_event_stream, upstream_request_id};
+use crate::wire::headers::{is_compressed, is_event_stream, to_client_with_error};
 use crate::wire::sse::{Event, Rest, Scanner};
 
 /// The longest event of a stream that is forwarded, in bytes.
@@ -173,7 +173,7 @@ impl Attempt<'_> {
         let is_unusual_base = head.status == StatusCode::NOT_FOUND && !upstream.base.ends_with("/v1");
         let hint = if is_unusual_base { "; base URLs usually end in /v1" } else { "" };
         let mut error = error.cause(format!("{upstream:?}{path} answered {}{hint}", head.status));
-        error.headers.extend(upstream_request_id(&head.headers));
+        error.headers.extend(to_client_with_error(&head.headers));
         let asleep = wake::asleep(upstream, head.status, &head.headers, body);
         AttemptError { kind: asleep.unwrap_or(AttemptErrorKind::Status(error.status, wait)), error }
     }
@@ -229,7 +229,7 @@ fn names_options(error: &Error) -> bool {
 /// An error in a response whose status is a success.
 fn error_in_success(headers: &HeaderMap, data: &[u8]) -> AttemptError {
     let mut error = errors::upstream::from_event(data);
-    error.headers.extend(upstream_request_id(headers));
+    error.headers.extend(to_client_with_error(headers));
     AttemptError { kind: AttemptErrorKind::Status(error.status, None), error }
 }
 

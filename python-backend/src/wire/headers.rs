@@ -1,6 +1,6 @@
-//! The headers that are forwarded in each direction. Both lists are allow-lists: a deny-list would have to
-//! name every header that carries a credential, selects an account, sets state in a browser or steers a
-//! proxy.
+//! The headers that are forwarded in each direction: those that upstreams and clients are known to read, and all
+//! others except what may be a credential, selects an account, concerns one connection, sets state in a browser or
+//! steers a proxy. The words of a name decide, so that a new header works and a new credential does not leak.
 
 use std::time::Duration;
 
@@ -9,54 +9,99 @@ use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, Heade
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
-/// Request headers for the upstream. The gateway sets `Host`, `Content-Length`, `Authorization` and billing
-/// itself. `Accept-Encoding` is not forwarded, because the gateway reads the responses.
-const REQUEST: &[&str] = &[
-    "accept",
-    "anthropic-beta",
-    "anthropic-version",
-    "content-encoding",
-    "content-language",
-    "content-type",
-    "idempotency-key",
-    "openai-beta",
-    "traceparent",
-    "tracestate",
-    "user-agent",
-    "x-amzn-trace-id",
-    "x-client-request-id",
+/// Request headers that are forwarded although a word in their names is denied, and those of most requests.
+const REQUEST: &[&str] = &["accept", "content-type", "idempotency-key", "user-agent", "x-idempotency-key"];
+
+/// The same for responses.
+const RESPONSE: &[&str] = &["content-type", "server-timing"];
+
+/// Prefixes of such response headers: rate limits.
+const RESPONSE_PREFIXES: &[&str] = &["anthropic-ratelimit-", "ratelimit", "x-ratelimit-"];
+
+/// Beginnings of names that are not forwarded in either direction.
+const DENIED: &[&str] = &[
+    "accept-encoding", // the gateway reads the responses
+    "connection",
+    "content-length",
+    "forwarded",
+    "if-modified-since", // a 304 is no response that the gateway can pass on
+    "if-none-match",
+    "openai-organization",
+    "openai-project",
+    "referer",
+    "x-content-type-options",
+    "x-powered-by",
+    "x-scale-up-timeout",
 ];
 
-/// Response headers for the client: how to read the body, when to retry, and the id for support requests.
-const RESPONSE: &[&str] = &[
-    "cache-control",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "content-type",
-    "request-id",
-    "retry-after",
-    "retry-after-ms",
-    "server-timing",
-    "x-error-message",
-    "x-should-retry",
+/// Words of names that are not forwarded in either direction, in the order of their frequency.
+const DENIED_WORDS: &[&str] = &[
+    "host",
+    "stainless", // the gateway acts on them
+    "sec",
+    "origin",
+    "forwarded",
+    "date",
+    "server",
+    "access",
+    "hf",
+    "proxy",
+    "cf",
+    "ip",
+    "via",
+    "te",
+    "trailer",
+    "transfer",
+    "upgrade",
+    "expect",
+    "alive",
+    "account",
+    "tenant",
+    "user",
+    "email",
+    "principal",
+    "bill",
+    "original",
+    "rewrite",
+    "override",
+    "url",
+    "uri",
+    "amz",
+    "security",
+    "accel",
+    "alt",
+    "clear",
+    "cross",
+    "frame",
+    "link",
+    "location",
+    "nel",
+    "policy",
+    "refresh",
+    "report",
+    "reporting",
+    "sourcemap",
+    "upstream",
+    "vary",
 ];
+
+/// Beginnings and ends of words that mean a credential, such as `apikey` and `authorization`.
+const CREDENTIALS: &[&str] =
+    &["auth", "cookie", "credential", "jwt", "key", "passw", "secret", "signature", "token"];
+
+/// Headers that describe the body of an upstream's error, which the gateway replaces, or that the gateway sets on
+/// its own errors.
+const NOT_ON_ERRORS: &[&str] = &["cache-control", "etag", "last-modified", "retry-after", "x-error-message"];
 
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
-/// Prefixes of further response headers: rate limits, and where and how long the model ran.
-const RESPONSE_PREFIXES: &[&str] = &[
-    "anthropic-ratelimit-",
-    "openai-processing-",
-    "ratelimit",
-    "x-compute-",
-    "x-inference-",
-    "x-ratelimit-",
-];
-
-/// The headers of a client's request that are forwarded to the upstream.
+/// The headers of a client's request that are forwarded to the upstream. The gateway sets `Host`,
+/// `Content-Length`, `Authorization` and billing itself.
 pub(crate) fn to_upstream(headers: &HeaderMap) -> HeaderMap {
-    filtered(headers, |name| REQUEST.contains(&name.as_str()).then(|| name.clone()))
+    filtered(headers, |name| {
+        let text = name.as_str();
+        (REQUEST.contains(&text) || *name != X_REQUEST_ID && !is_denied(text)).then(|| name.clone())
+    })
 }
 
 /// The headers of an upstream's response that are forwarded to the client. The upstream's `x-request-id`
@@ -67,15 +112,25 @@ pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
             return Some(X_UPSTREAM_REQUEST_ID);
         }
         let text = name.as_str();
-        let wanted =
+        let is_known =
             RESPONSE.contains(&text) || RESPONSE_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
-        wanted.then(|| name.clone())
+        (is_known || !is_denied(text)).then(|| name.clone())
     })
 }
 
-/// The upstream's id of the request, as a header for an error response.
-pub(crate) fn upstream_request_id(headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
-    Some((X_UPSTREAM_REQUEST_ID, headers.get(X_REQUEST_ID)?.clone()))
+/// The headers of an upstream's response for an error that the gateway writes: rate limits, ids and advice.
+pub(crate) fn to_client_with_error(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let kept = to_client(headers);
+    let is_of_body = |name: &str| name.starts_with("content-") || NOT_ON_ERRORS.contains(&name);
+    let fields = kept.iter().filter(|(name, _)| !is_of_body(name.as_str()));
+    fields.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn is_denied(name: &str) -> bool {
+    let is_credential =
+        |word: &str| CREDENTIALS.iter().any(|part| word.starts_with(part) || word.ends_with(part));
+    let is_word_denied = |word: &str| DENIED_WORDS.contains(&word) || is_credential(word);
+    DENIED.iter().any(|start| name.starts_with(start)) || name.split(['-', '_']).any(is_word_denied)
 }
 
 /// Whether a response is a stream of events.
@@ -100,7 +155,7 @@ fn filtered(headers: &HeaderMap, rename: impl Fn(&HeaderName) -> Option<HeaderNa
 }
 
 /// Whether `Connection` names the header, so that it must not be forwarded (RFC 9110, section 7.6.1). The
-/// headers that are always hop-by-hop are in neither list.
+/// headers that are always hop-by-hop are denied.
 fn is_hop_by_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
     let named =
         headers.get_all(CONNECTION).into_iter().flat_map(|value| value.as_bytes().split(|&b| b == b','));

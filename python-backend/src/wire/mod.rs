@@ -5,4 +5,5 @@ pub(crate) mod choices;
 pub(crate) mod chunk;
 pub(crate) mod dialect;
 pub(crate) mod headers;
+pub(crate) mod model_path;
 pub(crate) mod sse;

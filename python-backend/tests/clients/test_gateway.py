@@ -81,7 +81,7 @@ class GatewayClients(unittest.TestCase):
         cls.upstream.server_close()
 
     def test_openai_lists_the_upstreams_models_chats_and_streams(self):
-        self.assertEqual([model.id for model in self.openai.models.list()], ["demo", "org/model"])
+        self.assertEqual([model.id for model in self.openai.models.list()], ["org/model"])
         answer = self.openai.chat.completions.create(**CHAT)
         self.assertEqual(answer.choices[0].message.content, "".join(WORDS))
         chunks = self.openai.chat.completions.create(**CHAT, stream=True)

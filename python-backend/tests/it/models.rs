@@ -32,7 +32,7 @@ fn models_have_aliases_an_allow_list_and_a_default() {
     let listed = service.get("/v1/models").json();
     let ids: Vec<&str> =
         listed["data"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["fast", "org/model", "demo"]);
+    assert_eq!(ids, ["fast", "org/model"]);
     assert_eq!(service.get("/v1/models/org/model").status, 200);
     assert_eq!(service.get("/v1/models/org/other").status, 404);
     assert_eq!(fake.count(), 4);
@@ -45,8 +45,8 @@ fn the_upstreams_models_are_listed_with_the_aliases() {
     let listed = service.get("/v1/models").json();
     let ids: Vec<&str> =
         listed["data"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["fast", "demo", "org/big"]);
-    assert_eq!(listed["data"][2]["pricing"]["input"], 0.1);
+    assert_eq!(ids, ["fast", "org/big"]);
+    assert_eq!(listed["data"][1]["pricing"]["input"], 0.1);
     assert_eq!(fake.next().line(), "GET /v1/models HTTP/1.1");
 }
 
@@ -98,7 +98,7 @@ fn the_list_works_without_an_upstreams_list_and_takes_a_slot() {
     let service = before(&fake, &[("MODEL_ALIASES", "fast=org/big")]);
     let reply = service.get("/v1/models");
     let ids: Vec<_> = reply.json()["data"].as_array().unwrap().iter().map(|m| m["id"].clone()).collect();
-    assert_eq!((reply.status, ids), (200, vec![json!("fast"), json!("demo")]));
+    assert_eq!((reply.status, ids), (200, vec![json!("fast")]));
     let silent = Fake::start(|_, stream| until_closed(stream));
     let env = [("MAX_CONCURRENT", "1"), ("QUEUE_LENGTH", "0")];
     let service = before(&silent, &env);
