@@ -54,11 +54,11 @@ fn headers_that_an_upstream_may_need_are_forwarded() {
         "x_api_key",
         "sec-fetch-mode",
         "x-stainless-os",
-        "accept-encoding",
         "x-csrf-token",
         "x-http-method-override",
     ];
-    let sent: Vec<(&str, &str)> = wanted.iter().chain(&dropped).map(|name| (*name, "v")).collect();
+    let sent: Vec<(&str, &str)> =
+        wanted.iter().chain(&dropped).chain(&["accept-encoding"]).map(|name| (*name, "v")).collect();
     assert_eq!(service.request("POST", CHAT, &sent, &question(json!({})).to_string()).status, 200);
     assert_eq!(service.request("POST", "/v1/responses", &sent, r#"{"model":"m"}"#).status, 200);
     for _ in 0..2 {
@@ -69,6 +69,7 @@ fn headers_that_an_upstream_may_need_are_forwarded() {
         for name in dropped {
             assert_eq!(seen.header(name), "", "{name}");
         }
+        assert_eq!(seen.header("accept-encoding"), "identity", "the gateway reads the response");
     }
 }
 
@@ -155,7 +156,10 @@ fn a_compressed_request_is_rejected_on_every_path() {
     for path in [CHAT, "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages", "/v1/audio/x"] {
         for coding in ["gzip", "br", "identity, zstd"] {
             let reply = service.request("POST", path, &[("content-encoding", coding)], "\u{1f}x");
-            assert_eq!(error_of(&reply), (415, "unsupported_media_type".to_owned()), "{path} {coding}");
+            assert_eq!(reply.status, 415, "{path} {coding}");
+            if path != "/v1/messages" {
+                assert_eq!(error_of(&reply).1, "unsupported_media_type", "{path} {coding}"); // Anthropic's form has no code
+            }
             assert!(reply.text().contains("compressed"), "{}", reply.text());
         }
     }
