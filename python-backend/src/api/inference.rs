@@ -109,6 +109,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         body: body.with(changes).into_bytes(),
         model_without_pin: without_pin(&model).filter(|_| group.knows_pins()).map(str::to_owned),
         expect: if streamed { Expect::Events } else { Expect::Whole },
+        repeatable: true,
         deadline: state.clock.instant() + patience(&call, group, streamed),
     };
     let usage =

@@ -62,6 +62,7 @@ async fn fetch(call: &Call<State>, group: &UpstreamGroup) -> Result<Bytes, Error
         body: Bytes::new(),
         model_without_pin: None,
         expect: Expect::Whole,
+        repeatable: true,
         deadline: call.state.clock.instant() + group.timeouts().total,
     };
     match group.send(&request).await? {

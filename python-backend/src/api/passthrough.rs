@@ -1,6 +1,7 @@
 //! Every other path under `/v1`: passed to the upstream and back unchanged.
 
 use bytes::Bytes;
+use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use space_kit::{Call, Error, HandlerResult, StatusCode};
@@ -18,6 +19,10 @@ use crate::wire::headers;
 /// Paths whose requests or responses the gateway reads. Other spellings of them are rejected.
 const READ_PATHS: &[&str] =
     &["/chat/completions", "/completions", "/embeddings", "/messages", "/models", "/responses"];
+
+/// Paths of inference, whose requests are sent again after a failure, like a chat's. Every other POST, and
+/// every DELETE, may create, bill or delete something, so it is sent again only if it was not processed.
+const REPEATABLE: &[&str] = &["/messages", "/messages/count_tokens", "/responses"];
 
 /// Passes a request to the upstream.
 ///
@@ -46,6 +51,8 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     if body.is_empty() {
         headers.remove(CONTENT_TYPE);
     }
+    let method = &call.head.method;
+    let repeatable = matches!(*method, Method::GET | Method::HEAD) || REPEATABLE.contains(&path.as_str());
     let request = UpstreamRequest {
         method: call.head.method.clone(),
         path: path_and_query(&path, call.head.uri.query()),
@@ -53,6 +60,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         body,
         model_without_pin: None,
         expect: Expect::Head,
+        repeatable,
         deadline: state.clock.instant() + group.timeouts().total,
     };
     let model = if model.is_empty() { "unknown" } else { model.as_str() };

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
 use space_kit::Error;
-use space_kit::outgoing::{Pool, PooledBody, collect};
+use space_kit::outgoing::{OutgoingError, Pool, PooledBody, collect};
 use tokio::time::timeout_at;
 
 use super::address::Upstream;
@@ -43,6 +43,8 @@ pub(super) struct Attempt<'a> {
     pub(super) bill_to: Option<&'a HeaderValue>,
     /// Send the model's name without its provider's pin.
     pub(super) without_pin: bool,
+    /// Do not send it again if a kept connection breaks before the response.
+    pub(super) sent_once: bool,
     pub(super) clock: Clock,
 }
 
@@ -63,7 +65,15 @@ impl Attempt<'_> {
     async fn send(&self) -> Result<Answer, AttemptError> {
         let (upstream, expect) = (self.upstream, self.request.expect);
         let response = self.pool.send(&upstream.origin, &|| self.http_request()).await;
-        let response = response.map_err(|error| broken(error.to_string()))?;
+        let response = response.map_err(|error| {
+            let kind = match &error {
+                OutgoingError::Connect { .. } | OutgoingError::ConnectTimeout { .. } => {
+                    AttemptErrorKind::Unreachable
+                }
+                _ => AttemptErrorKind::Broken,
+            };
+            AttemptError { kind, ..broken(error) }
+        })?;
         let headers = response.headers();
         if !response.status().is_success() {
             let (head, body) = response.into_parts();
@@ -104,6 +114,10 @@ impl Attempt<'_> {
         let target = [self.upstream.base.as_str(), path].concat();
         *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
         *request.headers_mut() = headers.clone();
+        // On a connection of its own, the request is sent once.
+        if self.sent_once {
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(authorization) = &self.upstream.authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
@@ -135,7 +149,9 @@ impl Attempt<'_> {
         let mut error = error.cause(format!("{upstream:?}{path} answered {}{hint}", head.status));
         error.headers.extend(upstream_request_id(&head.headers));
         let asleep = wake::asleep(upstream, head.status, &head.headers, body);
-        AttemptError { kind: asleep.unwrap_or(AttemptErrorKind::Status(error.status, wait)), error }
+        let is_error = head.status.is_client_error() || head.status.is_server_error();
+        let status = if is_error { head.status } else { error.status };
+        AttemptError { kind: asleep.unwrap_or(AttemptErrorKind::Status(status, wait)), error }
     }
 }
 

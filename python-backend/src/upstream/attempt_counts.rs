@@ -29,7 +29,9 @@ impl AttemptCounts {
     pub(super) fn add(&self, failure: Option<AttemptErrorKind>) {
         let name = match failure {
             None => "answered",
-            Some(AttemptErrorKind::Broken | AttemptErrorKind::Unfit) => "broken",
+            Some(AttemptErrorKind::Unreachable | AttemptErrorKind::Broken | AttemptErrorKind::Unfit) => {
+                "broken"
+            }
             Some(AttemptErrorKind::Silent) => "silent",
             Some(AttemptErrorKind::Asleep(_)) => "asleep",
             Some(AttemptErrorKind::Skipped) => "skipped",

@@ -26,7 +26,9 @@ pub(super) struct Candidate {
 /// Why an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AttemptErrorKind {
-    /// No connection, or it broke before the response could be forwarded.
+    /// No connection, so nothing was sent.
+    Unreachable,
+    /// The connection broke before the response could be forwarded.
     Broken,
     /// Nothing arrived in time.
     Silent,
@@ -52,6 +54,18 @@ impl AttemptErrorKind {
             _ => true,
         }
     }
+
+    /// Whether the upstream certainly did not process the request.
+    fn is_refusal(self) -> bool {
+        match self {
+            AttemptErrorKind::Unreachable | AttemptErrorKind::Asleep(_) | AttemptErrorKind::Skipped => true,
+            AttemptErrorKind::Status(status, wait) => {
+                status == StatusCode::TOO_MANY_REQUESTS
+                    || status == StatusCode::SERVICE_UNAVAILABLE && wait.is_some()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What to do next.
@@ -72,6 +86,8 @@ pub(super) enum Step {
 pub(super) struct Failover {
     /// Per endpoint: whether the model's name has a pin that it understands.
     pinned: Vec<bool>,
+    /// Whether the request may be sent again after an upstream may have processed it.
+    repeatable: bool,
     round: u32,
     queue: VecDeque<Candidate>,
     /// Per endpoint: false after it was silent or unfit.
@@ -87,8 +103,9 @@ pub(super) struct Failover {
 impl Failover {
     /// Failover among one endpoint per item of `pinned`, which tells whether the model's name has a
     /// provider's pin that the endpoint understands.
-    pub(super) fn new(pinned: Vec<bool>) -> Failover {
+    pub(super) fn new(pinned: Vec<bool>, repeatable: bool) -> Failover {
         let mut failover = Failover {
+            repeatable,
             round: 0,
             queue: VecDeque::new(),
             usable: vec![true; pinned.len()],
@@ -145,7 +162,7 @@ impl Failover {
             }
             _ => {}
         }
-        error.is_temporary()
+        error.is_temporary() && (self.repeatable || error.is_refusal())
     }
 
     /// Whether every endpoint has been tried once.
@@ -194,7 +211,7 @@ mod tests {
 
     #[test]
     fn endpoints_are_tried_in_order_for_three_rounds() {
-        let (tried, pauses) = run(Failover::new(vec![false; 2]), |_| AttemptErrorKind::Broken);
+        let (tried, pauses) = run(Failover::new(vec![false; 2], true), |_| AttemptErrorKind::Broken);
         assert_eq!(tried, [(0, false), (1, false)].repeat(3));
         assert_eq!(pauses, [Duration::from_millis(500), Duration::from_secs(1)]);
     }
@@ -203,7 +220,8 @@ mod tests {
     fn a_fault_of_the_request_or_the_account_is_final() {
         for status in [400, 401, 402, 403, 404, 413, 422] {
             let status = StatusCode::from_u16(status).unwrap();
-            let (tried, _) = run(Failover::new(vec![true; 2]), |_| AttemptErrorKind::Status(status, None));
+            let (tried, _) =
+                run(Failover::new(vec![true; 2], true), |_| AttemptErrorKind::Status(status, None));
             assert_eq!(tried, [(0, false)], "{status}");
         }
     }
@@ -211,17 +229,17 @@ mod tests {
     #[test]
     fn a_silent_or_unfit_endpoint_is_not_tried_again() {
         for outcome in [AttemptErrorKind::Silent, AttemptErrorKind::Unfit] {
-            let (tried, _) = run(Failover::new(vec![false; 2]), |candidate| {
+            let (tried, _) = run(Failover::new(vec![false; 2], true), |candidate| {
                 if candidate.endpoint == 0 { outcome } else { AttemptErrorKind::Broken }
             });
             assert_eq!(tried, [(0, false), (1, false), (1, false), (1, false)]);
-            assert_eq!(run(Failover::new(vec![false; 1]), |_| outcome).0, [(0, false)]);
+            assert_eq!(run(Failover::new(vec![false; 1], true), |_| outcome).0, [(0, false)]);
         }
     }
 
     #[test]
     fn a_pin_is_dropped_at_the_same_endpoint_first() {
-        let (tried, _) = run(Failover::new(vec![true; 2]), |_| BUSY);
+        let (tried, _) = run(Failover::new(vec![true; 2], true), |_| BUSY);
         assert_eq!(tried[..4], [(0, false), (0, true), (1, false), (1, true)]);
     }
 
@@ -232,14 +250,14 @@ mod tests {
                 AttemptErrorKind::Status(StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(seconds)))
             }
         };
-        let (_, pauses) = run(Failover::new(vec![false; 1]), after(7));
+        let (_, pauses) = run(Failover::new(vec![false; 1], true), after(7));
         assert_eq!(pauses, [Duration::from_secs(7); 2]);
-        assert_eq!(run(Failover::new(vec![false; 1]), after(16)).0.len(), 1);
+        assert_eq!(run(Failover::new(vec![false; 1], true), after(16)).0.len(), 1);
     }
 
     #[test]
     fn an_endpoint_is_woken_only_if_no_other_answers() {
-        let (tried, _) = run(Failover::new(vec![false; 2]), |candidate| {
+        let (tried, _) = run(Failover::new(vec![false; 2], true), |candidate| {
             if candidate.endpoint == 0 {
                 AttemptErrorKind::Asleep(None)
             } else {
@@ -247,14 +265,14 @@ mod tests {
             }
         });
         assert_eq!(tried, [(0, false), (1, false)]);
-        let (tried, _) = run(Failover::new(vec![false; 1]), |_| AttemptErrorKind::Asleep(None));
+        let (tried, _) = run(Failover::new(vec![false; 1], true), |_| AttemptErrorKind::Asleep(None));
         assert_eq!(tried[..3], [(0, false), (100, false), (0, false)]);
     }
 
     #[test]
     fn a_loading_model_is_waited_for_without_a_limit_on_attempts() {
         let pause = Some(Duration::from_secs(1));
-        let mut failover = Failover::new(vec![false; 1]);
+        let mut failover = Failover::new(vec![false; 1], true);
         for _ in 0..100 {
             let Step::Try(candidate) = failover.next(|| 1.0) else { panic!("a try") };
             assert!(failover.record(candidate, AttemptErrorKind::Asleep(pause)));
@@ -264,6 +282,23 @@ mod tests {
 
     #[test]
     fn only_open_breakers_end_it_at_once() {
-        assert_eq!(run(Failover::new(vec![false; 3]), |_| AttemptErrorKind::Skipped).0.len(), 3);
+        assert_eq!(run(Failover::new(vec![false; 3], true), |_| AttemptErrorKind::Skipped).0.len(), 3);
+    }
+
+    #[test]
+    fn what_cannot_be_repeated_is_tried_again_only_after_a_refusal() {
+        let wait = Some(Duration::from_secs(1));
+        for (kind, tries) in [
+            (AttemptErrorKind::Broken, 1),
+            (AttemptErrorKind::Silent, 1),
+            (AttemptErrorKind::Unfit, 1),
+            (AttemptErrorKind::Status(StatusCode::INTERNAL_SERVER_ERROR, wait), 1),
+            (AttemptErrorKind::Status(StatusCode::SERVICE_UNAVAILABLE, None), 1),
+            (AttemptErrorKind::Status(StatusCode::SERVICE_UNAVAILABLE, wait), 3),
+            (AttemptErrorKind::Unreachable, 3),
+            (BUSY, 3),
+        ] {
+            assert_eq!(run(Failover::new(vec![false; 1], false), |_| kind).0.len(), tries, "{kind:?}");
+        }
     }
 }

@@ -67,7 +67,7 @@ impl UpstreamGroup {
         let clock = self.settings.clock;
         let has_pin = request.model_without_pin.is_some();
         let pinned = |endpoint: &Endpoint| has_pin && endpoint.upstream.is_hugging_face();
-        let mut failover = Failover::new(self.endpoints.iter().map(pinned).collect());
+        let mut failover = Failover::new(self.endpoints.iter().map(pinned).collect(), request.repeatable);
         let (mut last, mut wake_until, mut lead) = (None, None, None);
         loop {
             let step = failover.next(self.settings.random);
@@ -141,6 +141,7 @@ impl UpstreamGroup {
                     pool,
                     bill_to: bill_to.as_ref(),
                     without_pin,
+                    sent_once: !request.repeatable || failover.repeats(),
                     clock: *clock,
                 };
                 attempt.run(until).await
@@ -161,9 +162,12 @@ impl UpstreamGroup {
             Some(AttemptErrorKind::Asleep(_)) => None,
             // The client may set a short deadline, so reaching it shows nothing about the upstream.
             Some(AttemptErrorKind::Silent) if now >= request.deadline => None,
-            Some(AttemptErrorKind::Broken | AttemptErrorKind::Silent | AttemptErrorKind::Unfit) => {
-                Some(false)
-            }
+            Some(
+                AttemptErrorKind::Unreachable
+                | AttemptErrorKind::Broken
+                | AttemptErrorKind::Silent
+                | AttemptErrorKind::Unfit,
+            ) => Some(false),
             Some(AttemptErrorKind::Status(status, _)) => Some(!status.is_server_error()),
             None => Some(true),
         };

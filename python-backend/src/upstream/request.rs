@@ -19,6 +19,9 @@ pub(crate) struct UpstreamRequest {
     /// The model in `body` without its provider's pin, if it has one.
     pub(crate) model_without_pin: Option<String>,
     pub(crate) expect: Expect,
+    /// Whether it may be sent again after an upstream may have processed it. False for what creates or deletes
+    /// something: a repetition could create or bill it twice.
+    pub(crate) repeatable: bool,
     /// For the whole response, all attempts together.
     pub(crate) deadline: Instant,
 }

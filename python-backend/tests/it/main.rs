@@ -12,6 +12,7 @@ mod forward;
 mod limits;
 mod models;
 mod page;
+mod repeats;
 mod stream_end;
 mod streaming;
 mod support;
