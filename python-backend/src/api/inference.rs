@@ -110,6 +110,8 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         model_without_pin: without_pin(&model).filter(|_| group.knows_pins()).map(str::to_owned),
         expect: if streamed { Expect::Events } else { Expect::Whole },
         repeatable: true,
+        client_repeats: headers::is_repetition(&call.head.headers),
+        model: model.clone(),
         deadline: state.clock.instant() + patience(&call, group, streamed),
     };
     let usage =

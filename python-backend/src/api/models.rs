@@ -63,6 +63,8 @@ async fn fetch(call: &Call<State>, group: &UpstreamGroup) -> Result<Bytes, Error
         model_without_pin: None,
         expect: Expect::Whole,
         repeatable: true,
+        client_repeats: headers::is_repetition(&call.head.headers),
+        model: String::new(),
         deadline: call.state.clock.instant() + group.timeouts().total,
     };
     match group.send(&request).await? {

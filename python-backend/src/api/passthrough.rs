@@ -61,6 +61,8 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         model_without_pin: None,
         expect: Expect::Head,
         repeatable,
+        client_repeats: headers::is_repetition(&call.head.headers),
+        model: model.clone(),
         deadline: state.clock.instant() + group.timeouts().total,
     };
     let model = if model.is_empty() { "unknown" } else { model.as_str() };

@@ -38,7 +38,8 @@ pub(crate) async fn respond(exchange: Exchange, path: &str, clock: Clock) -> Han
     };
     let (head, body) = answer.into_parts();
     let Exchange { group, request, mut usage, slot, reservation, .. } = exchange;
-    let deadline = request.deadline;
+    let timeouts = group.timeouts();
+    let deadline = timeouts.end_of_stream(clock.instant());
     usage.begun = request.method == Method::POST; // other methods run no model
     drop((request, reservation));
     let is_stream = headers::is_event_stream(&head.headers);
@@ -51,7 +52,6 @@ pub(crate) async fn respond(exchange: Exchange, path: &str, clock: Clock) -> Han
     if is_stream {
         sse::set_headers(response.headers_mut());
     }
-    let timeouts = group.timeouts();
     let pass_through = PassThrough { body, finder, whole, timeouts, deadline, clock, _slot: slot, usage };
     *response.body_mut() = Body::produce(|sender| pass_through.run(sender));
     Ok(response)

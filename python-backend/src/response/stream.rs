@@ -78,7 +78,7 @@ async fn relay(mut sender: Sender, begun: Begun, timeouts: Timeouts, clock: Cloc
         }
     };
     let Exchange { group, mut usage, slot: _slot, request, reservation, hide_usage, choices } = exchange;
-    let deadline = request.deadline;
+    let deadline = timeouts.end_of_stream(clock.instant());
     drop((request, reservation, std::mem::take(&mut stream.headers))); // they hold the buffers they were read into
     let choices = Choices::new(choices);
     let mut relay =

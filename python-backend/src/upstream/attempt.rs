@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::errors;
 use crate::wire::chat_body::with_model;
 use crate::wire::chunk;
-use crate::wire::headers::{is_event_stream, upstream_request_id};
+use crate::wire::headers::{X_SHOULD_RETRY, is_event_stream, upstream_request_id};
 use crate::wire::sse::{Event, Rest, Scanner};
 
 /// The longest event of a stream that is forwarded, in bytes.
@@ -148,6 +148,8 @@ impl Attempt<'_> {
         let hint = if is_unusual_base { "; base URLs usually end in /v1" } else { "" };
         let mut error = error.cause(format!("{upstream:?}{path} answered {}{hint}", head.status));
         error.headers.extend(upstream_request_id(&head.headers));
+        let advice = head.headers.get(X_SHOULD_RETRY);
+        error.headers.extend(advice.map(|advice| (X_SHOULD_RETRY, advice.clone())));
         let asleep = wake::asleep(upstream, head.status, &head.headers, body);
         let is_error = head.status.is_client_error() || head.status.is_server_error();
         let status = if is_error { head.status } else { error.status };

@@ -42,6 +42,13 @@ const RESPONSE: &[&str] = &[
     "x-should-retry",
 ];
 
+/// `false` from an upstream asks not to repeat the request. OpenAI's clients follow it too.
+pub(crate) const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// A delay before the next attempt, in milliseconds. OpenAI's clients and the AI SDK prefer it to `Retry-After`.
+pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// How often OpenAI's clients have sent a request before.
+const X_STAINLESS_RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
 /// Prefixes of further response headers: rate limits, and where and how long the model ran.
@@ -76,6 +83,11 @@ pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
 /// The upstream's id of the request, as a header for an error response.
 pub(crate) fn upstream_request_id(headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
     Some((X_UPSTREAM_REQUEST_ID, headers.get(X_REQUEST_ID)?.clone()))
+}
+
+/// Whether the client has sent the request before, as OpenAI's clients report it.
+pub(crate) fn is_repetition(headers: &HeaderMap) -> bool {
+    headers.get(X_STAINLESS_RETRY_COUNT).is_some_and(|count| count != "0")
 }
 
 /// Whether a response is a stream of events.

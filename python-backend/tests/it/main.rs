@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod access;
+mod breaker;
+mod budget;
 mod demo_chat;
 mod demo_stream;
 mod disconnect;
@@ -16,6 +18,7 @@ mod repeats;
 mod stream_end;
 mod streaming;
 mod support;
+mod time_limits;
 mod tls;
 mod upstream_errors;
 mod usage;
