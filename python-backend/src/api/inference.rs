@@ -111,6 +111,9 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         model_without_pin: without_pin(&model).filter(|_| group.knows_pins()).map(str::to_owned),
         adds_options: streamed && body.adds_options(),
         expect: if streamed { Expect::Events } else { Expect::Whole },
+        repeatable: true,
+        client_repeats: headers::is_repetition(&call.head.headers),
+        model: model.clone(),
         deadline: state.clock.instant() + patience(&call, group, streamed),
     };
     let usage =

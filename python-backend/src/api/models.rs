@@ -65,6 +65,9 @@ async fn fetch(call: &Call<State>, group: &UpstreamGroup) -> Result<Bytes, Error
         model_without_pin: None,
         adds_options: false,
         expect: Expect::Whole,
+        repeatable: true,
+        client_repeats: headers::is_repetition(&call.head.headers),
+        model: String::new(),
         deadline: call.state.clock.instant() + group.timeouts().total,
     };
     match group.send(&request).await? {

@@ -21,6 +21,10 @@ use crate::wire::{headers, model_path};
 const READ_PATHS: &[&str] =
     &["/chat/completions", "/completions", "/embeddings", "/messages", "/models", "/responses"];
 
+/// Paths of inference, whose requests are sent again after a failure, like a chat's. Every other POST, and
+/// every DELETE, may create, bill or delete something, so it is sent again only if it was not processed.
+const REPEATABLE: &[&str] = &["/messages", "/messages/count_tokens", "/responses"];
+
 /// Passes a request to the upstream.
 ///
 /// # Errors
@@ -50,6 +54,8 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     if body.is_empty() {
         headers.remove(CONTENT_TYPE);
     }
+    let method = &call.head.method;
+    let repeatable = matches!(*method, Method::GET | Method::HEAD) || REPEATABLE.contains(&path.as_str());
     let request = UpstreamRequest {
         method: call.head.method.clone(),
         path: path_and_query(&path, call.head.uri.query()),
@@ -58,6 +64,9 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         model_without_pin: None,
         adds_options: false,
         expect: if streamed { Expect::Events } else { Expect::Head },
+        repeatable,
+        client_repeats: headers::is_repetition(&call.head.headers),
+        model: model.clone(),
         deadline: state.clock.instant() + group.timeouts().total,
     };
     let model = if model.is_empty() { "unknown" } else { model.as_str() };

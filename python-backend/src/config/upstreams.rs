@@ -8,8 +8,8 @@ use space_kit::{Env, Var, parse};
 
 use super::vars::{
     COMPLETIONS_API_KEYS, COMPLETIONS_URL, EMBEDDINGS_API_KEYS, EMBEDDINGS_URL, EVENT_TIMEOUT,
-    FIRST_EVENT_TIMEOUT, HEARTBEAT, HF_BILL_TO, HF_TOKEN, UPSTREAM_API_KEYS, UPSTREAM_TIMEOUT, UPSTREAM_URL,
-    WAKE_TIMEOUT,
+    FAILOVER_TIMEOUT, FIRST_EVENT_TIMEOUT, HEARTBEAT, HF_BILL_TO, HF_TOKEN, STREAM_TIMEOUT,
+    UPSTREAM_API_KEYS, UPSTREAM_TIMEOUT, UPSTREAM_TRIES, UPSTREAM_URL, WAKE_TIMEOUT,
 };
 use crate::clock::Clock;
 use crate::upstream::{GroupSettings, Timeouts, Upstream, Upstreams};
@@ -21,6 +21,7 @@ pub(super) fn read(env: &mut Env<'_>, clock: Clock) -> Option<Upstreams> {
     let pool = Connector::configure(env).map(Pool::new);
     let token = env.optional(&HF_TOKEN, key);
     let bill_to = env.optional(&HF_BILL_TO, |text| HeaderValue::try_from(text).ok());
+    let tries = env.read(&UPSTREAM_TRIES, parse::count);
     let timeouts = timeouts(env);
     let known = token.as_ref().and_then(Option::as_deref);
     let main = list(env, &UPSTREAM_URL, &UPSTREAM_API_KEYS, known);
@@ -33,8 +34,10 @@ pub(super) fn read(env: &mut Env<'_>, clock: Clock) -> Option<Upstreams> {
         main.extend(Upstream::parse(ROUTER).map(|router| with_token(router, known)));
     }
     token.as_ref()?;
-    let (Some(pool), Some(bill_to), Some(timeouts)) = (pool, bill_to, timeouts) else { return None };
-    let settings = GroupSettings { pool, bill_to, timeouts, clock, random };
+    let (Some(pool), Some(bill_to), Some(timeouts), Some(tries)) = (pool, bill_to, timeouts, tries) else {
+        return None;
+    };
+    let settings = GroupSettings { pool, bill_to, timeouts, tries, clock, random };
     Some(Upstreams::new(main, embeddings, completions, settings))
 }
 
@@ -48,12 +51,16 @@ fn random() -> f64 {
 fn timeouts(env: &mut Env<'_>) -> Option<Timeouts> {
     let mut time = |var: &'static Var, parse: fn(&str) -> Option<Duration>| env.read(var, parse);
     let total = time(&UPSTREAM_TIMEOUT, parse::duration);
+    let failover = time(&FAILOVER_TIMEOUT, parse::duration);
     let first_event = time(&FIRST_EVENT_TIMEOUT, parse::duration);
     let between_events = time(&EVENT_TIMEOUT, parse::duration);
     let wake = time(&WAKE_TIMEOUT, parse::duration_or_zero);
     let heartbeat = time(&HEARTBEAT, parse::duration);
+    let stream = env.optional(&STREAM_TIMEOUT, parse::duration);
     Some(Timeouts {
         total: total?,
+        failover: failover?,
+        stream: stream?,
         first_event: first_event?,
         between_events: between_events?,
         wake: wake?,

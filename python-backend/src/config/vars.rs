@@ -29,7 +29,13 @@ space_kit::vars! {
         "upstreams for /v1/completions, which the Hugging Face router does not have";
     pub(super) COMPLETIONS_API_KEYS (secret) = "", "keys like UPSTREAM_API_KEYS", "API keys of COMPLETIONS_URL";
     pub(super) HF_BILL_TO = "", "an organization's name or a resource group's id", "account that Hugging Face bills; callers cannot change it";
-    pub(super) UPSTREAM_TIMEOUT = "10min", "a duration such as 90s or 10min", "time limit for a whole response, all attempts together";
+    pub(super) UPSTREAM_TRIES = "3", "a whole number above 0",
+        "how often one request is tried at most, at all upstreams together; 1: neither failover nor retries";
+    pub(super) UPSTREAM_TIMEOUT = "10min", "a duration such as 90s or 10min",
+        "time limit for a whole response or the beginning of a stream, all attempts together";
+    pub(super) FAILOVER_TIMEOUT = "2min", "a duration such as 30s",
+        "time limit for a whole response while another upstream can still be tried";
+    pub(super) STREAM_TIMEOUT = "", "a duration such as 1h", "time limit for a stream from its beginning to its end; unset: none";
     pub(super) FIRST_EVENT_TIMEOUT = "90s", "a duration such as 30s", "time limit for the first event of a stream; a silent upstream is not retried";
     pub(super) EVENT_TIMEOUT = "2min", "a duration such as 30s", "time limit between two events of a stream";
     pub(super) WAKE_TIMEOUT = "5min", "a duration such as 5min, or 0", "how long requests wait for an upstream that is asleep; 0: not at all";

@@ -5,10 +5,10 @@ use space_kit::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use space_kit::respond::to_json;
 use space_kit::{Bytes, Error, HeaderMap, StatusCode};
 
+use crate::wire::headers::RETRY_AFTER_MS;
+
 /// `huggingface_hub` shows the text of this header.
 const X_ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
-/// OpenAI's clients and the AI SDK wait this long before they retry, in milliseconds.
-const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// The longest `x-error-message`, in characters.
 const MAX_HEADER_CHARS: usize = 300;
@@ -27,8 +27,9 @@ pub(crate) fn render(error: &Error, headers: &mut HeaderMap) -> Bytes {
     headers.insert(X_ERROR_MESSAGE, header_text(code_and_message(error).1));
     if let Some(seconds) = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
     {
-        // The upstream's is kept, because it is more precise.
-        headers.entry(RETRY_AFTER_MS).or_insert_with(|| HeaderValue::from(seconds.saturating_mul(1000)));
+        // An upstream's may be more exact.
+        let millis = || HeaderValue::from(seconds.saturating_mul(1000));
+        headers.entry(RETRY_AFTER_MS).or_insert_with(millis);
     }
     body(error).into()
 }

@@ -8,6 +8,8 @@ use serde_json::Value;
 use space_kit::respond::to_json;
 use space_kit::{Error, StatusCode};
 
+use crate::wire::headers::RETRY_AFTER_MS;
+
 /// The longest message that is forwarded, in characters.
 const MAX_MESSAGE_CHARS: usize = 2_000;
 /// The longest text that is taken from a web page, in characters.
@@ -75,7 +77,14 @@ pub(crate) fn normalise(
     match wait {
         Some(wait) => {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            error.header(RETRY_AFTER, HeaderValue::from(seconds.clamp(1, MAX_RETRY_AFTER_SECONDS)))
+            let seconds = seconds.clamp(1, MAX_RETRY_AFTER_SECONDS);
+            let error = error.header(RETRY_AFTER, HeaderValue::from(seconds));
+            match wait.subsec_millis() {
+                millis if millis > 0 && seconds < MAX_RETRY_AFTER_SECONDS => {
+                    error.header(RETRY_AFTER_MS, HeaderValue::from(wait.as_secs() * 1000 + u64::from(millis)))
+                }
+                _ => error,
+            }
         }
         None => error,
     }

@@ -58,7 +58,8 @@ pub(crate) async fn respond(mut exchange: Exchange, clock: Clock) -> HandlerResu
     }
     let whole = (is_checked && !is_stream).then(BytesMut::new);
     let Exchange { group, request, usage, slot, reservation, .. } = exchange;
-    let (timeouts, deadline) = (group.timeouts(), request.deadline);
+    let timeouts = group.timeouts();
+    let deadline = timeouts.end_of_stream(clock.instant());
     drop((request, reservation));
     let pass_through = PassThrough { body, whole, timeouts, deadline, clock, _slot: slot, usage };
     *response.body_mut() = Body::produce(|sender| pass_through.run(sender));

@@ -100,7 +100,8 @@ pub(super) async fn forward(
 ) -> Result<(), BoxError> {
     let Exchange { group, mut usage, slot: _slot, request, dialect, reservation, hide_usage, choices } =
         exchange;
-    let (timeouts, deadline) = (group.timeouts(), request.deadline);
+    let timeouts = group.timeouts();
+    let deadline = timeouts.end_of_stream(clock.instant());
     drop((request, reservation, std::mem::take(&mut stream.headers))); // they hold the buffers they were read into
     let choices = Choices::new(choices);
     let terminal = TerminalEventFinder::new(dialect);

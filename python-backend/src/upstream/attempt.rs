@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
 use space_kit::Error;
-use space_kit::outgoing::{Pool, PooledBody, collect};
+use space_kit::outgoing::{OutgoingError, Pool, PooledBody, collect};
 use tokio::time::timeout_at;
 
 use super::address::Upstream;
@@ -49,6 +49,8 @@ pub(super) struct Attempt<'a> {
     pub(super) without_pin: bool,
     /// What is known of the upstream.
     pub(super) habits: &'a Arc<Habits>,
+    /// Do not send it again if a kept connection breaks before the response.
+    pub(super) sent_once: bool,
     pub(super) clock: Clock,
 }
 
@@ -87,7 +89,15 @@ impl Attempt<'_> {
     async fn send(&self) -> Result<Answer, AttemptError> {
         let (upstream, expect) = (self.upstream, self.request.expect);
         let response = self.pool.send(&upstream.origin, &|| self.http_request()).await;
-        let response = response.map_err(|error| broken(error.to_string()))?;
+        let response = response.map_err(|error| {
+            let kind = match &error {
+                OutgoingError::Connect { .. } | OutgoingError::ConnectTimeout { .. } => {
+                    AttemptErrorKind::Unreachable
+                }
+                _ => AttemptErrorKind::Broken,
+            };
+            AttemptError { kind, ..broken(error) }
+        })?;
         let headers = response.headers();
         if !response.status().is_success() {
             let (head, body) = response.into_parts();
@@ -137,6 +147,10 @@ impl Attempt<'_> {
         *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
         *request.headers_mut() = headers.clone();
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        // On a connection of its own, the request is sent once.
+        if self.sent_once {
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(authorization) = &self.upstream.authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
@@ -175,7 +189,9 @@ impl Attempt<'_> {
         let mut error = error.cause(format!("{upstream:?}{path} answered {}{hint}", head.status));
         error.headers.extend(to_client_with_error(&head.headers));
         let asleep = wake::asleep(upstream, head.status, &head.headers, body);
-        AttemptError { kind: asleep.unwrap_or(AttemptErrorKind::Status(error.status, wait)), error }
+        let is_error = head.status.is_client_error() || head.status.is_server_error();
+        let status = if is_error { head.status } else { error.status };
+        AttemptError { kind: asleep.unwrap_or(AttemptErrorKind::Status(status, wait)), error }
     }
 }
 

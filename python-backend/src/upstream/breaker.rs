@@ -1,5 +1,5 @@
-//! A circuit breaker: after several failures in a row an upstream gets no requests for a while, and then one
-//! probe.
+//! A circuit breaker: after several failures in a row, requests avoid an upstream for a while, except for one
+//! probe. It counts each model's failures separately, because one model may fail while the others work.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,10 +8,30 @@ use std::time::{Duration, Instant};
 const FAILURES: u32 = 5;
 /// How long it stays open before a probe.
 const PAUSE: Duration = Duration::from_secs(10);
+/// The most models with failures that are remembered, because callers choose the names.
+const MAX_MODELS: usize = 64;
+
+/// What an attempt shows about an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Health {
+    Works,
+    /// This model fails.
+    ModelFails,
+    /// Every model fails.
+    UpstreamFails,
+    Unknown,
+}
 
 /// The circuit breaker of one upstream.
 #[derive(Debug, Default)]
-pub(super) struct Breaker(Mutex<Failures>);
+pub(super) struct Breaker(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    upstream: Failures,
+    /// The models that failed last.
+    models: Vec<(String, Failures)>,
+}
 
 #[derive(Debug, Default)]
 struct Failures {
@@ -21,32 +41,58 @@ struct Failures {
 }
 
 impl Breaker {
-    /// Whether a request is allowed now. While the breaker is open, one probe per pause is allowed.
-    pub(super) fn allows(&self, now: Instant) -> bool {
+    /// Whether a request for this model is allowed now. While the breaker is open, one probe per pause is
+    /// allowed.
+    pub(super) fn allows(&self, model: &str, now: Instant) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match state.retry_at {
-            Some(at) if now < at => false,
-            Some(_) => {
-                state.retry_at = Some(now + PAUSE); // this request is the probe
-                true
-            }
-            None => true,
+        if state.counts(model).any(|failures| failures.retry_at.is_some_and(|at| now < at)) {
+            return false;
         }
+        // If the breaker is open, this request is the probe.
+        state.counts(model).for_each(|failures| failures.retry_at = failures.retry_at.map(|_| now + PAUSE));
+        true
     }
 
-    /// Records whether a request worked. `None` means that it shows nothing; if it was the probe, the next
-    /// request may be.
-    pub(super) fn record(&self, worked: Option<bool>, now: Instant) {
+    /// Records what a request for this model showed. After a probe that shows nothing, the next request may be
+    /// one.
+    pub(super) fn record(&self, model: &str, health: Health, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match worked {
-            Some(true) => *state = Failures::default(),
-            Some(false) => {
-                state.in_a_row = state.in_a_row.saturating_add(1);
-                if state.in_a_row >= FAILURES {
-                    state.retry_at = Some(now + PAUSE);
-                }
+        match health {
+            Health::Works => {
+                state.upstream = Failures::default();
+                state.models.retain(|(name, _)| name != model);
             }
-            None => state.retry_at = state.retry_at.map(|at| at.min(now)),
+            Health::UpstreamFails => state.upstream.add(now),
+            Health::ModelFails => {
+                if !state.models.iter().any(|(name, _)| name == model) {
+                    if state.models.len() >= MAX_MODELS {
+                        state.models.remove(0); // the one that has failed for the longest time
+                    }
+                    state.models.push((model.to_owned(), Failures::default()));
+                }
+                state.counts(model).skip(1).for_each(|failures| failures.add(now));
+            }
+            Health::Unknown => {
+                let counts = state.counts(model);
+                counts.for_each(|failures| failures.retry_at = failures.retry_at.map(|at| at.min(now)));
+            }
+        }
+    }
+}
+
+impl State {
+    /// The failures of the upstream, and those of this model if it has any.
+    fn counts(&mut self, model: &str) -> impl Iterator<Item = &mut Failures> {
+        let of_model = self.models.iter_mut().find(|(name, _)| name == model);
+        std::iter::once(&mut self.upstream).chain(of_model.map(|(_, failures)| failures))
+    }
+}
+
+impl Failures {
+    fn add(&mut self, now: Instant) {
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        if self.in_a_row >= FAILURES {
+            self.retry_at = Some(now + PAUSE);
         }
     }
 }
@@ -57,29 +103,50 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_open_it_and_a_probe_closes_it() {
-        let (breaker, start) = (Breaker::default(), Instant::now());
-        for _ in 0..FAILURES - 1 {
-            breaker.record(Some(false), start);
-            assert!(breaker.allows(start));
+        for failure in [Health::ModelFails, Health::UpstreamFails] {
+            let (breaker, start) = (Breaker::default(), Instant::now());
+            for _ in 0..FAILURES - 1 {
+                breaker.record("m", failure, start);
+                assert!(breaker.allows("m", start));
+            }
+            breaker.record("m", failure, start);
+            assert!(!breaker.allows("m", start + PAUSE / 2));
+            let later = start + PAUSE;
+            assert!(breaker.allows("m", later), "the probe");
+            assert!(!breaker.allows("m", later), "only one probe");
+            breaker.record("m", Health::Unknown, later);
+            assert!(breaker.allows("m", later), "a probe that shows nothing does not count");
+            assert!(!breaker.allows("m", later));
+            breaker.record("m", Health::Works, later);
+            assert!(breaker.allows("m", later) && breaker.allows("m", later));
         }
-        breaker.record(Some(false), start);
-        assert!(!breaker.allows(start + PAUSE / 2));
-        let later = start + PAUSE;
-        assert!(breaker.allows(later), "the probe");
-        assert!(!breaker.allows(later), "only one probe");
-        breaker.record(None, later);
-        assert!(breaker.allows(later) && !breaker.allows(later), "a probe that shows nothing does not count");
-        breaker.record(Some(true), later);
-        assert!(breaker.allows(later) && breaker.allows(later));
+    }
+
+    #[test]
+    fn a_model_that_fails_does_not_affect_the_others_and_an_upstream_that_fails_does() {
+        let (breaker, now) = (Breaker::default(), Instant::now());
+        (0..FAILURES).for_each(|_| breaker.record("broken", Health::ModelFails, now));
+        assert!(!breaker.allows("broken", now) && breaker.allows("good", now) && breaker.allows("", now));
+        breaker.record("good", Health::Works, now);
+        assert!(!breaker.allows("broken", now), "another model's success does not close it");
+        (0..FAILURES).for_each(|_| breaker.record("good", Health::UpstreamFails, now));
+        assert!(!breaker.allows("good", now) && !breaker.allows("", now));
     }
 
     #[test]
     fn a_success_resets_the_count() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         for _ in 0..20 {
-            breaker.record(Some(false), now);
-            breaker.record(Some(true), now);
+            breaker.record("m", Health::ModelFails, now);
+            breaker.record("m", Health::Works, now);
         }
-        assert!(breaker.allows(now));
+        assert!(breaker.allows("m", now));
+    }
+
+    #[test]
+    fn invented_models_do_not_grow_the_table() {
+        let (breaker, now) = (Breaker::default(), Instant::now());
+        (0..1_000).for_each(|n| breaker.record(&format!("m{n}"), Health::ModelFails, now));
+        assert_eq!(breaker.0.lock().unwrap().models.len(), MAX_MODELS);
     }
 }

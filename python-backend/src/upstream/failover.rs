@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-/// How often all endpoints are tried.
-const ROUNDS: u32 = 3;
-/// The pause before round n is a random part (full jitter) of `BASE * 2^n`, or of `CAP` if that is less.
+/// The pause before round n is a random part, half or more, of `BASE * 2^n`, or of `CAP` if that is less.
 const BASE: Duration = Duration::from_millis(250);
 const CAP: Duration = Duration::from_secs(8);
 /// A longer Retry-After is forwarded to the client instead of waited for, because proxies abort a request
 /// without a response after about a minute.
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// An endpoint to try, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +19,27 @@ pub(super) struct Candidate {
     pub(super) endpoint: usize,
     /// Send the model's name without the provider's pin (`model:provider`).
     pub(super) without_pin: bool,
+    /// Try it even if its circuit breaker is open, because no other endpoint is left.
+    pub(super) forced: bool,
+}
+
+/// How often one request may be tried, at all endpoints together and for all reasons.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    pub(super) tries: usize,
+    /// Whether the client itself repeats a request. Then no endpoint is tried twice, because the attempts of
+    /// both would multiply.
+    pub(super) client_repeats: bool,
+    /// Whether the request may be sent again after an upstream may have processed it.
+    pub(super) repeatable: bool,
 }
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AttemptErrorKind {
-    /// No connection, or it broke before the response could be forwarded.
+    /// No connection, so nothing was sent.
+    Unreachable,
+    /// The connection broke before the response could be forwarded.
     Broken,
     /// Nothing arrived in time.
     Silent,
@@ -34,8 +47,6 @@ pub(super) enum AttemptErrorKind {
     Unfit,
     /// Asleep or scaled to zero, and wakes on request; or its model is loading, for about this long.
     Asleep(Option<Duration>),
-    /// Not tried, because the circuit breaker is open.
-    Skipped,
     /// An error status, with its Retry-After.
     Status(StatusCode, Option<Duration>),
 }
@@ -52,6 +63,18 @@ impl AttemptErrorKind {
             _ => true,
         }
     }
+
+    /// Whether the upstream certainly did not process the request.
+    fn is_refusal(self) -> bool {
+        match self {
+            AttemptErrorKind::Unreachable | AttemptErrorKind::Asleep(_) => true,
+            AttemptErrorKind::Status(status, wait) => {
+                status == StatusCode::TOO_MANY_REQUESTS
+                    || status == StatusCode::SERVICE_UNAVAILABLE && wait.is_some()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What to do next.
@@ -61,8 +84,9 @@ pub(super) enum Step {
     Try(Candidate),
     /// Wait, then ask for the next step.
     Pause(Duration),
-    /// Wake this endpoint, or wait while its model loads, then ask for the next step.
-    Wake(usize, Option<Duration>),
+    /// Wake this endpoint, or wait while its model loads for about this long. When at least the second time has
+    /// passed too, ask for the next step.
+    Wake(usize, Option<Duration>, Duration),
     /// Return the last error to the client.
     Stop,
 }
@@ -72,25 +96,31 @@ pub(super) enum Step {
 pub(super) struct Failover {
     /// Per endpoint: whether the model's name has a pin that it understands.
     pinned: Vec<bool>,
+    /// What is left of it.
+    budget: Budget,
     round: u32,
     queue: VecDeque<Candidate>,
+    /// Candidates whose circuit breaker is open. They are tried when no other is left.
+    deferred: VecDeque<Candidate>,
     /// Per endpoint: false after it was silent or unfit.
     usable: Vec<bool>,
     asleep: Option<(usize, Option<Duration>)>,
-    /// How often an endpoint was woken. Waits for a loading model are limited by the deadline instead.
+    /// How often an endpoint was woken.
     wakes: u32,
     wait: Duration,
-    /// Whether an endpoint was tried in this round.
+    /// Whether an endpoint whose circuit breaker is closed was tried in this round.
     tried: bool,
 }
 
 impl Failover {
     /// Failover among one endpoint per item of `pinned`, which tells whether the model's name has a
     /// provider's pin that the endpoint understands.
-    pub(super) fn new(pinned: Vec<bool>) -> Failover {
+    pub(super) fn new(pinned: Vec<bool>, budget: Budget) -> Failover {
         let mut failover = Failover {
+            budget,
             round: 0,
             queue: VecDeque::new(),
+            deferred: VecDeque::new(),
             usable: vec![true; pinned.len()],
             pinned,
             asleep: None,
@@ -102,18 +132,29 @@ impl Failover {
         failover
     }
 
-    /// The next step. `random` returns a number from 0 to 1.
-    pub(super) fn next(&mut self, random: impl FnOnce() -> f64) -> Step {
-        if let Some(candidate) = self.queue.pop_front() {
+    /// The next step. `random` returns a number from 0 to 1. A Retry-After above `longest_wait` is not waited
+    /// for.
+    pub(super) fn next(&mut self, random: impl FnOnce() -> f64, longest_wait: Duration) -> Step {
+        if self.budget.tries == 0 {
+            return Step::Stop;
+        }
+        if let Some(candidate) = self.queue.pop_front().or_else(|| self.deferred.pop_front()) {
             return Step::Try(candidate);
         }
-        if let Some((endpoint, pause)) = self.asleep.take().filter(|_| self.wakes < ROUNDS) {
+        let backoff = |n: u32| {
+            let longest = BASE.saturating_mul(2_u32.saturating_pow(n)).min(CAP);
+            longest.mul_f64(random().clamp(0.0, 1.0) / 2.0 + 0.5)
+        };
+        if let Some((endpoint, pause)) = self.asleep.take()
+            && (pause.is_some() || !self.budget.client_repeats || self.wakes == 0)
+        {
             self.wakes += u32::from(pause.is_none());
-            self.queue.push_back(Candidate { endpoint, without_pin: false });
-            return Step::Wake(endpoint, pause);
+            self.queue.push_back(Candidate { endpoint, without_pin: false, forced: true });
+            // What says that it is awake and goes on failing must not be tried without a pause.
+            return Step::Wake(endpoint, pause, backoff(self.wakes));
         }
         self.round += 1;
-        if self.round >= ROUNDS || !self.tried || self.wait > LONGEST_WAIT {
+        if self.budget.client_repeats || !self.tried || self.wait > longest_wait {
             return Step::Stop;
         }
         self.tried = false;
@@ -121,19 +162,33 @@ impl Failover {
         if self.queue.is_empty() {
             return Step::Stop;
         }
-        let jitter = (BASE * 2_u32.pow(self.round)).min(CAP).mul_f64(random().clamp(0.0, 1.0));
-        Step::Pause(std::mem::take(&mut self.wait).max(jitter))
+        Step::Pause(std::mem::take(&mut self.wait).max(backoff(self.round)))
+    }
+
+    /// Defers a candidate whose circuit breaker is open until no other is left.
+    pub(super) fn defer(&mut self, candidate: Candidate) {
+        self.deferred.push_back(Candidate { forced: true, ..candidate });
+    }
+
+    /// Does not try an endpoint again.
+    pub(super) fn exclude(&mut self, endpoint: usize) {
+        if let Some(usable) = self.usable.get_mut(endpoint) {
+            *usable = false;
+        }
+        for list in [&mut self.queue, &mut self.deferred] {
+            list.retain(|candidate| candidate.endpoint != endpoint);
+        }
     }
 
     /// Records a failed attempt. False means that its error is final.
     pub(super) fn record(&mut self, candidate: Candidate, error: AttemptErrorKind) -> bool {
-        self.tried |= error != AttemptErrorKind::Skipped;
+        self.tried |= !candidate.forced;
+        // Waits for a loading model are limited by the time to wake instead.
+        if !matches!(error, AttemptErrorKind::Asleep(Some(_))) {
+            self.budget.tries = self.budget.tries.saturating_sub(1);
+        }
         match error {
-            AttemptErrorKind::Silent | AttemptErrorKind::Unfit => {
-                if let Some(usable) = self.usable.get_mut(candidate.endpoint) {
-                    *usable = false;
-                }
-            }
+            AttemptErrorKind::Silent | AttemptErrorKind::Unfit => self.exclude(candidate.endpoint),
             AttemptErrorKind::Asleep(pause) => {
                 self.asleep = self.asleep.or(Some((candidate.endpoint, pause)))
             }
@@ -145,7 +200,7 @@ impl Failover {
             }
             _ => {}
         }
-        error.is_temporary()
+        error.is_temporary() && (self.budget.repeatable || error.is_refusal())
     }
 
     /// Whether every endpoint has been tried once.
@@ -153,14 +208,16 @@ impl Failover {
         self.round > 0
     }
 
-    /// Whether another endpoint will be tried in this round.
+    /// Whether another endpoint will be tried in this round, if this try fails.
     pub(super) fn has_more(&self) -> bool {
-        self.queue.iter().any(|candidate| !candidate.without_pin)
+        let mut others = self.queue.iter().chain(&self.deferred);
+        self.budget.tries > 1 && others.any(|candidate| !candidate.without_pin)
     }
 
     fn fill(&mut self) {
         let usable = self.usable.iter().enumerate().filter(|(_, usable)| **usable);
-        self.queue.extend(usable.map(|(endpoint, _)| Candidate { endpoint, without_pin: false }));
+        let candidate = |(endpoint, _)| Candidate { endpoint, without_pin: false, forced: false };
+        self.queue.extend(usable.map(candidate));
     }
 }
 
@@ -170,6 +227,8 @@ mod tests {
 
     const BUSY: AttemptErrorKind = AttemptErrorKind::Status(StatusCode::TOO_MANY_REQUESTS, None);
 
+    const BUDGET: Budget = Budget { tries: 3, client_repeats: false, repeatable: true };
+
     /// Runs a failover in which every attempt fails with `error`. Returns the candidates tried and the
     /// pauses.
     fn run(
@@ -178,7 +237,7 @@ mod tests {
     ) -> (Vec<(usize, bool)>, Vec<Duration>) {
         let (mut tried, mut pauses) = (Vec::new(), Vec::new());
         loop {
-            match failover.next(|| 1.0) {
+            match failover.next(|| 1.0, LONGEST_WAIT) {
                 Step::Try(candidate) => {
                     tried.push((candidate.endpoint, candidate.without_pin));
                     if !failover.record(candidate, error(candidate)) {
@@ -186,24 +245,53 @@ mod tests {
                     }
                 }
                 Step::Pause(pause) => pauses.push(pause),
-                Step::Wake(endpoint, _) => tried.push((endpoint + 100, false)),
+                Step::Wake(endpoint, ..) => tried.push((endpoint + 100, false)),
                 Step::Stop => return (tried, pauses),
             }
         }
     }
 
     #[test]
-    fn endpoints_are_tried_in_order_for_three_rounds() {
-        let (tried, pauses) = run(Failover::new(vec![false; 2]), |_| AttemptErrorKind::Broken);
-        assert_eq!(tried, [(0, false), (1, false)].repeat(3));
-        assert_eq!(pauses, [Duration::from_millis(500), Duration::from_secs(1)]);
+    fn endpoints_are_tried_in_order_within_one_budget() {
+        for (endpoints, tries, expected) in [
+            (2, 6, &[0, 1, 0, 1, 0, 1][..]),
+            (2, 3, &[0, 1, 0]),
+            (1, 3, &[0, 0, 0]),
+            (4, 3, &[0, 1, 2]),
+            (2, 1, &[0]),
+        ] {
+            let failover = Failover::new(vec![false; endpoints], Budget { tries, ..BUDGET });
+            let (tried, pauses) = run(failover, |_| AttemptErrorKind::Broken);
+            assert_eq!(tried.iter().map(|(at, _)| *at).collect::<Vec<_>>(), expected);
+            let all = [Duration::from_millis(500), Duration::from_secs(1)];
+            assert_eq!(pauses, all[..pauses.len()]);
+        }
+    }
+
+    #[test]
+    fn a_request_that_the_client_repeats_is_tried_once_at_each_endpoint() {
+        let budget = Budget { client_repeats: true, ..BUDGET };
+        for kind in [AttemptErrorKind::Broken, BUSY] {
+            assert_eq!(run(Failover::new(vec![false; 2], budget), |_| kind).0, [(0, false), (1, false)]);
+        }
+        let (tried, _) = run(Failover::new(vec![false; 1], budget), |_| AttemptErrorKind::Asleep(None));
+        assert_eq!(tried, [(0, false), (100, false), (0, false)]);
+    }
+
+    #[test]
+    fn a_pause_is_at_least_half_of_the_backoff() {
+        let mut failover = Failover::new(vec![false; 1], BUDGET);
+        let Step::Try(candidate) = failover.next(|| 0.0, LONGEST_WAIT) else { panic!("a try") };
+        failover.record(candidate, AttemptErrorKind::Broken);
+        assert_eq!(failover.next(|| 0.0, LONGEST_WAIT), Step::Pause(BASE));
     }
 
     #[test]
     fn a_fault_of_the_request_or_the_account_is_final() {
         for status in [400, 401, 402, 403, 404, 413, 422] {
             let status = StatusCode::from_u16(status).unwrap();
-            let (tried, _) = run(Failover::new(vec![true; 2]), |_| AttemptErrorKind::Status(status, None));
+            let (tried, _) =
+                run(Failover::new(vec![true; 2], BUDGET), |_| AttemptErrorKind::Status(status, None));
             assert_eq!(tried, [(0, false)], "{status}");
         }
     }
@@ -211,17 +299,17 @@ mod tests {
     #[test]
     fn a_silent_or_unfit_endpoint_is_not_tried_again() {
         for outcome in [AttemptErrorKind::Silent, AttemptErrorKind::Unfit] {
-            let (tried, _) = run(Failover::new(vec![false; 2]), |candidate| {
+            let (tried, _) = run(Failover::new(vec![false; 2], BUDGET), |candidate| {
                 if candidate.endpoint == 0 { outcome } else { AttemptErrorKind::Broken }
             });
-            assert_eq!(tried, [(0, false), (1, false), (1, false), (1, false)]);
-            assert_eq!(run(Failover::new(vec![false; 1]), |_| outcome).0, [(0, false)]);
+            assert_eq!(tried, [(0, false), (1, false), (1, false)]);
+            assert_eq!(run(Failover::new(vec![false; 1], BUDGET), |_| outcome).0, [(0, false)]);
         }
     }
 
     #[test]
     fn a_pin_is_dropped_at_the_same_endpoint_first() {
-        let (tried, _) = run(Failover::new(vec![true; 2]), |_| BUSY);
+        let (tried, _) = run(Failover::new(vec![true; 2], Budget { tries: 4, ..BUDGET }), |_| BUSY);
         assert_eq!(tried[..4], [(0, false), (0, true), (1, false), (1, true)]);
     }
 
@@ -232,14 +320,14 @@ mod tests {
                 AttemptErrorKind::Status(StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(seconds)))
             }
         };
-        let (_, pauses) = run(Failover::new(vec![false; 1]), after(7));
+        let (_, pauses) = run(Failover::new(vec![false; 1], BUDGET), after(7));
         assert_eq!(pauses, [Duration::from_secs(7); 2]);
-        assert_eq!(run(Failover::new(vec![false; 1]), after(16)).0.len(), 1);
+        assert_eq!(run(Failover::new(vec![false; 1], BUDGET), after(16)).0.len(), 1);
     }
 
     #[test]
     fn an_endpoint_is_woken_only_if_no_other_answers() {
-        let (tried, _) = run(Failover::new(vec![false; 2]), |candidate| {
+        let (tried, _) = run(Failover::new(vec![false; 2], BUDGET), |candidate| {
             if candidate.endpoint == 0 {
                 AttemptErrorKind::Asleep(None)
             } else {
@@ -247,23 +335,69 @@ mod tests {
             }
         });
         assert_eq!(tried, [(0, false), (1, false)]);
-        let (tried, _) = run(Failover::new(vec![false; 1]), |_| AttemptErrorKind::Asleep(None));
-        assert_eq!(tried[..3], [(0, false), (100, false), (0, false)]);
+        let (tried, _) = run(Failover::new(vec![false; 1], BUDGET), |_| AttemptErrorKind::Asleep(None));
+        let woken = [(0, false), (100, false), (0, false), (100, false), (0, false)];
+        assert_eq!(tried, woken, "within the budget");
     }
 
     #[test]
     fn a_loading_model_is_waited_for_without_a_limit_on_attempts() {
         let pause = Some(Duration::from_secs(1));
-        let mut failover = Failover::new(vec![false; 1]);
+        let mut failover = Failover::new(vec![false; 1], BUDGET);
         for _ in 0..100 {
-            let Step::Try(candidate) = failover.next(|| 1.0) else { panic!("a try") };
+            let Step::Try(candidate) = failover.next(|| 1.0, LONGEST_WAIT) else { panic!("a try") };
             assert!(failover.record(candidate, AttemptErrorKind::Asleep(pause)));
-            assert_eq!(failover.next(|| 1.0), Step::Wake(0, pause));
+            assert!(matches!(failover.next(|| 1.0, LONGEST_WAIT), Step::Wake(0, wait, _) if wait == pause));
         }
     }
 
     #[test]
-    fn only_open_breakers_end_it_at_once() {
-        assert_eq!(run(Failover::new(vec![false; 3]), |_| AttemptErrorKind::Skipped).0.len(), 3);
+    fn an_open_breaker_defers_an_endpoint_and_refuses_nothing() {
+        let run = |open: &[usize]| {
+            let (mut failover, mut tried) =
+                (Failover::new(vec![false; 3], Budget { tries: 9, ..BUDGET }), Vec::new());
+            while let Step::Try(candidate) = failover.next(|| 1.0, LONGEST_WAIT) {
+                if !candidate.forced && open.contains(&candidate.endpoint) {
+                    failover.defer(candidate);
+                } else {
+                    tried.push(candidate.endpoint);
+                    failover.record(candidate, AttemptErrorKind::Broken);
+                }
+            }
+            tried
+        };
+        assert_eq!(run(&[0]), [1, 2, 0]);
+        assert_eq!(run(&[0, 1, 2]), [0, 1, 2], "each is tried, once");
+    }
+
+    #[test]
+    fn an_excluded_endpoint_is_not_tried_again_even_without_its_pin() {
+        let mut failover = Failover::new(vec![true; 2], BUDGET);
+        let Step::Try(candidate) = failover.next(|| 1.0, LONGEST_WAIT) else { panic!("a try") };
+        failover.record(candidate, BUSY);
+        failover.exclude(candidate.endpoint);
+        let (tried, _) = run(failover, |_| AttemptErrorKind::Broken);
+        assert_eq!(tried, [(1, false), (1, false)]);
+    }
+
+    #[test]
+    fn what_cannot_be_repeated_is_tried_again_only_after_a_refusal() {
+        let wait = Some(Duration::from_secs(1));
+        for (kind, tries) in [
+            (AttemptErrorKind::Broken, 1),
+            (AttemptErrorKind::Silent, 1),
+            (AttemptErrorKind::Unfit, 1),
+            (AttemptErrorKind::Status(StatusCode::INTERNAL_SERVER_ERROR, wait), 1),
+            (AttemptErrorKind::Status(StatusCode::SERVICE_UNAVAILABLE, None), 1),
+            (AttemptErrorKind::Status(StatusCode::SERVICE_UNAVAILABLE, wait), 3),
+            (AttemptErrorKind::Unreachable, 3),
+            (BUSY, 3),
+        ] {
+            assert_eq!(
+                run(Failover::new(vec![false; 1], Budget { repeatable: false, ..BUDGET }), |_| kind).0.len(),
+                tries,
+                "{kind:?}"
+            );
+        }
     }
 }

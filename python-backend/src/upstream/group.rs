@@ -1,21 +1,25 @@
 //! The endpoints of one API, and the life of a request among them.
 
 use std::pin::Pin;
+use std::time::Instant;
 
 use hyper::StatusCode;
-use hyper::header::{HeaderValue, RETRY_AFTER};
+use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use space_kit::Error;
 use space_kit::outgoing::Pool;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::address::Upstream;
 use super::answer::Answer;
 use super::attempt::{Attempt, AttemptError};
+use super::attempt_counts::{SKIPPED, outcome};
+use super::breaker::Health;
 use super::endpoint::Endpoint;
-use super::failover::{AttemptErrorKind, Candidate, Failover, Step};
-use super::request::UpstreamRequest;
+use super::failover::{AttemptErrorKind, Budget, Candidate, Failover, LONGEST_WAIT, Step};
+use super::request::{Expect, UpstreamRequest};
 use super::timeouts::Timeouts;
 use crate::clock::Clock;
+use crate::wire::headers::X_SHOULD_RETRY;
 
 /// The endpoints of one API, in the order of preference.
 pub(crate) struct UpstreamGroup {
@@ -30,6 +34,8 @@ pub(crate) struct GroupSettings {
     /// The account that Hugging Face bills.
     pub(crate) bill_to: Option<HeaderValue>,
     pub(crate) timeouts: Timeouts,
+    /// How often a request may be tried, at all endpoints together.
+    pub(crate) tries: usize,
     pub(crate) clock: Clock,
     /// A random number from 0 to 1, for jitter.
     pub(crate) random: fn() -> f64,
@@ -67,13 +73,26 @@ impl UpstreamGroup {
         let clock = self.settings.clock;
         let has_pin = request.model_without_pin.is_some();
         let pinned = |endpoint: &Endpoint| has_pin && endpoint.upstream.is_hugging_face();
-        let mut failover = Failover::new(self.endpoints.iter().map(pinned).collect());
+        let UpstreamRequest { repeatable, client_repeats, .. } = *request;
+        let budget = Budget { tries: self.settings.tries, client_repeats, repeatable };
+        let mut failover = Failover::new(self.endpoints.iter().map(pinned).collect(), budget);
+        let status_until = clock.instant() + self.settings.timeouts.heartbeat;
         let (mut last, mut wake_until, mut lead) = (None, None, None);
         loop {
-            let step = failover.next(self.settings.random);
-            let left = request.deadline.saturating_duration_since(clock.instant());
-            match step {
+            let now = clock.instant();
+            let left = request.deadline.saturating_duration_since(now);
+            // After the first heartbeat, an error cannot be a status any more. Half of the time until then is for
+            // the next attempt.
+            let until_status = match request.expect {
+                Expect::Events => status_until.checked_duration_since(now),
+                Expect::Whole | Expect::Head => None,
+            };
+            let longest_wait = until_status.map_or(LONGEST_WAIT, |time| (time / 2).min(LONGEST_WAIT));
+            match failover.next(self.settings.random, longest_wait) {
                 Step::Try(_) if left.is_zero() => break,
+                Step::Try(candidate) if self.is_deferred(request, candidate, now) => {
+                    failover.defer(candidate)
+                }
                 Step::Try(candidate) => match self.attempt(request, candidate, &failover).await {
                     Ok(answer) => return Ok(answer),
                     Err(AttemptError { kind, error }) => {
@@ -82,7 +101,10 @@ impl UpstreamGroup {
                         let is_preferred =
                             |(at, kept): &(usize, Error)| *at != candidate.endpoint && has_retry_after(kept);
                         let keeps_last = last.as_ref().is_some_and(is_preferred) && !has_retry_after(&error);
-                        if is_final || kind != AttemptErrorKind::Skipped && !keeps_last {
+                        if has_header(&error, &X_SHOULD_RETRY, "false") {
+                            failover.exclude(candidate.endpoint);
+                        }
+                        if is_final || !keeps_last {
                             last = Some((candidate.endpoint, error));
                         }
                         if is_final {
@@ -91,11 +113,10 @@ impl UpstreamGroup {
                     }
                 },
                 Step::Pause(pause) if pause < left => sleep(pause).await,
-                Step::Wake(at, pause) => {
+                Step::Wake(at, pause, at_least) => {
                     let Some(endpoint) = self.endpoints.get(at) else { break };
-                    let until =
-                        *wake_until.get_or_insert_with(|| clock.instant() + self.settings.timeouts.wake);
-                    let left = left.min(until.saturating_duration_since(clock.instant()));
+                    let until = *wake_until.get_or_insert_with(|| now + self.settings.timeouts.wake);
+                    let left = left.min(until.saturating_duration_since(now));
                     if pause.unwrap_or_default() >= left {
                         break;
                     }
@@ -104,17 +125,29 @@ impl UpstreamGroup {
                     if timeout(left, waking).await.is_err() {
                         break;
                     }
+                    if pause.is_none() {
+                        sleep_until((now + at_least.min(left)).into()).await;
+                    }
                 }
                 Step::Pause(_) | Step::Stop => break,
             }
         }
-        let all_open = || unavailable("every upstream failed repeatedly and its circuit breaker is open");
-        Err(last.map_or_else(all_open, |(_, error)| error))
+        Err(last.map_or_else(unavailable, |(_, error)| error))
     }
 
     /// Removes the upstreams' keys from an error that one of them reported.
     pub(crate) fn hide_keys(&self, error: &mut Error) {
         self.endpoints.iter().for_each(|endpoint| endpoint.upstream.hide_key(error));
+    }
+
+    /// Whether a candidate's circuit breaker is open, and others come first.
+    fn is_deferred(&self, request: &UpstreamRequest, candidate: Candidate, now: Instant) -> bool {
+        let endpoint = self.endpoints.get(candidate.endpoint).filter(|_| !candidate.forced);
+        let open = endpoint.filter(|endpoint| !endpoint.breaker.allows(&request.model, now));
+        if let Some(endpoint) = open {
+            endpoint.counts.add(&request.model, SKIPPED);
+        }
+        open.is_some()
     }
 
     /// One attempt, counted. Of a request's failures at an endpoint only the one in the first round counts
@@ -125,51 +158,44 @@ impl UpstreamGroup {
         candidate: Candidate,
         failover: &Failover,
     ) -> Result<Answer, AttemptError> {
-        let kind = AttemptErrorKind::Skipped;
         let Some(endpoint) = self.endpoints.get(candidate.endpoint) else {
-            return Err(AttemptError { kind, error: unavailable("no upstream") });
+            return Err(AttemptError { kind: AttemptErrorKind::Unreachable, error: unavailable() });
         };
         let GroupSettings { pool, bill_to, timeouts, clock, .. } = &self.settings;
-        let now = clock.instant();
-        let mut outcome = match endpoint.breaker.allows(now) {
-            true => {
-                let until = timeouts.of_attempt(request, now, failover.has_more());
-                let (upstream, without_pin) = (&*endpoint.upstream, candidate.without_pin);
-                let attempt = Attempt {
-                    request,
-                    upstream,
-                    pool,
-                    bill_to: bill_to.as_ref(),
-                    without_pin,
-                    habits: &endpoint.habits,
-                    clock: *clock,
-                };
-                attempt.run(until).await
-            }
-            false => {
-                Err(AttemptError { kind, error: unavailable("the circuit breaker of the upstream is open") })
-            }
+        let until = timeouts.of_attempt(request, clock.instant(), failover.has_more());
+        let attempt = Attempt {
+            request,
+            upstream: &endpoint.upstream,
+            pool,
+            bill_to: bill_to.as_ref(),
+            without_pin: candidate.without_pin,
+            sent_once: !request.repeatable || failover.repeats(),
+            habits: &endpoint.habits,
+            clock: *clock,
         };
-        if let Err(AttemptError { error, .. }) = &mut outcome {
+        let mut result = attempt.run(until).await;
+        if let Err(AttemptError { error, .. }) = &mut result {
             self.hide_keys(error);
         }
-        let failure = outcome.as_ref().err().map(|error| error.kind);
-        endpoint.counts.add(failure);
+        let failure = result.as_ref().err().map(|error| error.kind);
+        endpoint.counts.add(&request.model, outcome(failure));
         let now = clock.instant();
-        let worked = match failure {
-            Some(AttemptErrorKind::Skipped) => return outcome,
-            Some(_) if failover.repeats() => return outcome,
-            Some(AttemptErrorKind::Asleep(_)) => None,
+        let health = match failure {
+            None => Health::Works,
+            Some(_) if failover.repeats() => return result,
             // The client may set a short deadline, so reaching it shows nothing about the upstream.
-            Some(AttemptErrorKind::Silent) if now >= request.deadline => None,
-            Some(AttemptErrorKind::Broken | AttemptErrorKind::Silent | AttemptErrorKind::Unfit) => {
-                Some(false)
-            }
-            Some(AttemptErrorKind::Status(status, _)) => Some(!status.is_server_error()),
-            None => Some(true),
+            Some(AttemptErrorKind::Silent) if now >= request.deadline => Health::Unknown,
+            Some(AttemptErrorKind::Unreachable) => Health::UpstreamFails,
+            Some(AttemptErrorKind::Broken | AttemptErrorKind::Silent) => Health::ModelFails,
+            Some(AttemptErrorKind::Status(status, _)) => match status.is_server_error() {
+                true => Health::ModelFails,
+                false => Health::Works,
+            },
+            // It responds, but not to this request.
+            Some(AttemptErrorKind::Asleep(_) | AttemptErrorKind::Unfit) => Health::Unknown,
         };
-        endpoint.breaker.record(worked, now);
-        outcome
+        endpoint.breaker.record(&request.model, health, now);
+        result
     }
 
     /// Appends the counts of attempts, in the Prometheus text format.
@@ -184,10 +210,15 @@ fn has_retry_after(error: &Error) -> bool {
     error.headers.iter().any(|(name, _)| name == RETRY_AFTER)
 }
 
-/// Seconds until a client should retry when no upstream is available.
+fn has_header(error: &Error, wanted: &HeaderName, text: &str) -> bool {
+    error.headers.iter().any(|(name, value)| name == wanted && value == text)
+}
+
+/// Seconds until a client should retry when no upstream was tried.
 const RETRY_SECONDS: &str = "5";
 
-fn unavailable(message: &'static str) -> Error {
-    let error = Error::new(StatusCode::BAD_GATEWAY, "upstream_unavailable", message);
+fn unavailable() -> Error {
+    let error =
+        Error::new(StatusCode::BAD_GATEWAY, "upstream_unavailable", "no upstream could be tried in time");
     error.header(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS))
 }

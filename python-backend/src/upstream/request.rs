@@ -21,7 +21,14 @@ pub(crate) struct UpstreamRequest {
     /// The gateway added `stream_options` to `body`.
     pub(crate) adds_options: bool,
     pub(crate) expect: Expect,
-    /// For the whole response, all attempts together.
+    /// The model in `body`, or "". Health and attempts are counted by it.
+    pub(crate) model: String,
+    /// The client has sent it before, so it repeats requests itself.
+    pub(crate) client_repeats: bool,
+    /// Whether it may be sent again after an upstream may have processed it. False for what creates or deletes
+    /// something: a repetition could create or bill it twice.
+    pub(crate) repeatable: bool,
+    /// For the whole response or the begin of a stream, all attempts together.
     pub(crate) deadline: Instant,
 }
 

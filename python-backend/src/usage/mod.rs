@@ -6,4 +6,4 @@ mod totals;
 
 pub(crate) use record::UsageRecord;
 pub(crate) use tokens::{Usage, update};
-pub(crate) use totals::UsageTotals;
+pub(crate) use totals::{UsageTotals, label};

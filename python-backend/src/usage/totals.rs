@@ -79,7 +79,7 @@ impl UsageTotals {
 }
 
 /// A name as a label's value: at most `MAX_LABEL` characters, none of which needs escaping.
-fn label(name: &str) -> String {
+pub(crate) fn label(name: &str) -> String {
     let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
     if name.len() <= MAX_LABEL && name.bytes().all(fits) {
         return name.to_owned();

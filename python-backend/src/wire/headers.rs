@@ -92,6 +92,12 @@ const CREDENTIALS: &[&str] =
 /// Headers that describe the body of an upstream's error, which the gateway replaces, or that the gateway sets on
 /// its own errors.
 const NOT_ON_ERRORS: &[&str] = &["cache-control", "etag", "last-modified", "retry-after", "x-error-message"];
+/// `false` from an upstream asks not to repeat the request. OpenAI's clients follow it too.
+pub(crate) const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// A delay before the next attempt, in milliseconds. OpenAI's clients and the AI SDK prefer it to `Retry-After`.
+pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// How often OpenAI's clients have sent a request before.
+const X_STAINLESS_RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
 
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
@@ -131,6 +137,11 @@ fn is_denied(name: &str) -> bool {
         |word: &str| CREDENTIALS.iter().any(|part| word.starts_with(part) || word.ends_with(part));
     let is_word_denied = |word: &str| DENIED_WORDS.contains(&word) || is_credential(word);
     DENIED.iter().any(|start| name.starts_with(start)) || name.split(['-', '_']).any(is_word_denied)
+}
+
+/// Whether the client has sent the request before, as OpenAI's clients report it.
+pub(crate) fn is_repetition(headers: &HeaderMap) -> bool {
+    headers.get(X_STAINLESS_RETRY_COUNT).is_some_and(|count| count != "0")
 }
 
 /// Whether a response is a stream of events.

@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod access;
+mod breaker;
+mod budget;
 mod demo_chat;
 mod demo_stream;
 mod dialects;
@@ -15,10 +17,12 @@ mod limits;
 mod model_ids;
 mod models;
 mod page;
+mod repeats;
 mod stream_content;
 mod stream_end;
 mod streaming;
 mod support;
+mod time_limits;
 mod tls;
 mod upstream_errors;
 mod usage;

@@ -100,10 +100,14 @@ fn the_status_selects_a_code_and_is_never_503() {
 
 #[test]
 fn a_delay_is_limited() {
-    for (millis, kept) in [(7_000, "7"), (0, "1"), (1_200, "2"), (900_000, "60")] {
+    let rounded = [(7_000, "7", None), (0, "1", None), (1_200, "2", Some("1200")), (900_000, "60", None)];
+    for (millis, kept, exact) in rounded.into_iter().chain([(59_500, "60", None)]) {
         let wait = Some(Duration::from_millis(millis));
         let error = normalise(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), b"", wait);
-        assert_eq!(error.headers, [(RETRY_AFTER, HeaderValue::from_static(kept))], "{millis}");
+        let exact = exact.map(|exact| (RETRY_AFTER_MS, HeaderValue::from_static(exact)));
+        let expected: Vec<_> =
+            [(RETRY_AFTER, HeaderValue::from_static(kept))].into_iter().chain(exact).collect();
+        assert_eq!(error.headers, expected, "{millis}");
     }
     assert!(of(429, "").headers.is_empty());
 }
