@@ -18,6 +18,7 @@ mod stream_end;
 mod streaming;
 mod support;
 mod tls;
+mod uploads;
 mod upstream_errors;
 mod usage;
 mod wake;
