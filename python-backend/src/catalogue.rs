@@ -102,6 +102,11 @@ impl Catalogue {
         !self.allowed.is_empty()
     }
 
+    /// Whether the models that requests name must be read.
+    pub(crate) fn has_rules(&self) -> bool {
+        self.is_limited() || !self.aliases.is_empty() || self.default.is_some()
+    }
+
     /// The model for requests that name none.
     pub(crate) fn default_model(&self) -> Option<&str> {
         self.default.as_deref()

@@ -35,7 +35,7 @@ pub static SERVICE: Service<State> = Service {
     vars: config::vars::ALL,
     // Pages of any site may call it, because it uses no cookies. Bodies contain images. A long response that
     // is not streamed begins only when it is complete.
-    defaults: &[("CORS_ORIGINS", "*"), ("MAX_BODY_BYTES", "20MiB"), ("REQUEST_TIMEOUT", "11min")],
+    defaults: &[("CORS_ORIGINS", "*"), ("MAX_BODY_BYTES", "26MiB"), ("REQUEST_TIMEOUT", "11min")],
     sites: &space_kit::config::vars::CORS_ORIGINS,
     configure: config::configure,
     routes: routes::ROUTES,

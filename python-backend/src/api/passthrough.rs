@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::Method;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
 use space_kit::{Call, Error, HandlerResult, StatusCode};
 
@@ -15,6 +15,7 @@ use crate::upstream::{Expect, UpstreamRequest, path_and_query};
 use crate::usage::UsageRecord;
 use crate::wire::chat_body::ChatBody;
 use crate::wire::dialect::Dialect;
+use crate::wire::form::{Form, is_form};
 use crate::wire::{headers, model_path};
 
 /// Paths whose requests or responses the gateway reads. Other spellings of them are rejected.
@@ -46,7 +47,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
     let (text, reservation) = body::read(call, running.kit.config.max_body_bytes).await?;
-    let (body, model, streams) = checked(state, text)?;
+    let (body, model, streams) = checked(state, text, &call.head.headers, &path)?;
     let dialect = Dialect::of(&path);
     let streamed = streams && dialect != Dialect::Other && call.head.method == Method::POST;
     let slot = state.limits.slots.acquire().await?;
@@ -147,30 +148,68 @@ fn is_plain(code: &str) -> bool {
 }
 
 /// The body with the model of its alias, the name that the caller used, and whether the caller wants a stream.
-fn checked(state: &State, text: Bytes) -> Result<(Bytes, String, bool), Error> {
+fn checked(
+    state: &State,
+    text: Bytes,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<(Bytes, String, bool), Error> {
     if text.is_empty() {
         return Ok((text, String::new(), false));
     }
     let is_json = text.trim_ascii_start().starts_with(b"{");
-    if !is_json && state.catalogue.is_limited() {
-        let message = "this service limits the models (MODELS), so it accepts only JSON bodies, whose model it can check";
-        return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
-    }
-    if !is_json {
-        return Ok((text, String::new(), false));
+    let is_limited = state.catalogue.is_limited();
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let only = types.next().filter(|_| types.next().is_none());
+    let form_type = only.and_then(|value| value.to_str().ok()).filter(|kind| is_form(kind));
+    match form_type {
+        Some(kind) if !is_json && state.catalogue.has_rules() => {
+            return match Form::read(text.clone(), kind) {
+                Ok(form) => checked_form(state, form, path).map(|(text, asked)| (text, asked, false)),
+                Err(error) if is_limited => Err(error),
+                Err(_) => Ok((text, String::new(), false)), // for the upstream to check
+            };
+        }
+        None if !is_json && is_limited => {
+            let message = "this service limits the models (MODELS), so it accepts only JSON bodies and multipart forms, \
+                           whose model it can check";
+            return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
+        }
+        _ if !is_json => return Ok((text, String::new(), false)),
+        _ => {}
     }
     let body = ChatBody::read(text.clone())?;
     let asked = body.model.as_deref().or(state.catalogue.default_model());
-    if asked.is_none() && !state.catalogue.is_limited() {
+    if asked.is_none() && !is_limited {
         return Ok((text, String::new(), body.stream));
     }
+    let (model, asked) = resolved(state, asked)?;
+    let is_same = body.model.as_deref() == Some(model.as_str());
+    let streams = body.stream;
+    Ok((if is_same { text } else { body.with_model(&model).into_bytes() }, asked, streams))
+}
+
+/// The same for a form. Without a model it gets the default one, but not where a form has none, such as for files.
+fn checked_form(state: &State, form: Form, path: &str) -> Result<(Bytes, String), Error> {
+    let runs_model = path.starts_with("/audio/") || path.starts_with("/images/");
+    let given = form.model()?;
+    let asked = given.or(state.catalogue.default_model().filter(|_| runs_model));
+    if asked.is_none() && !state.catalogue.is_limited() {
+        return Ok((form.text, String::new()));
+    }
+    let (model, asked) = resolved(state, asked)?;
+    let is_same = given == Some(model.as_str());
+    Ok((if is_same { form.text } else { form.with_model(&model) }, asked))
+}
+
+/// The model at the upstream, and the name that the caller used.
+fn resolved(state: &State, asked: Option<&str>) -> Result<(String, String), Error> {
     let model = state.catalogue.resolve(asked)?;
     let asked = asked.unwrap_or_default().to_owned();
     if model == DEMO_MODEL && !state.catalogue.is_alias(&asked) {
         return Err(demo::only_chats(""));
     }
-    let same = body.model.as_deref() == Some(model.as_str());
-    Ok((if same { text } else { body.with_model(&model).into_bytes() }, asked, body.stream))
+    Ok((model, asked))
 }
 
 #[cfg(test)]

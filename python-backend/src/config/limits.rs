@@ -35,7 +35,7 @@ mod tests {
     fn problems(set: &[(&str, &str)]) -> Vec<String> {
         let lookup =
             |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
-        let mut env = Env::new(&lookup, &[("MAX_BODY_BYTES", "20MiB")]);
+        let mut env = Env::new(&lookup, &[("MAX_BODY_BYTES", "26MiB")]);
         let config = Config::read(&mut env).unwrap();
         let limits = read(&mut env, &config);
         let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
@@ -53,7 +53,7 @@ mod tests {
         for (set, expected) in [
             (
                 &[("BODY_MEMORY", "1MiB")][..],
-                "BODY_MEMORY: 1048576 bytes are less than MAX_BODY_BYTES (20971520)",
+                "BODY_MEMORY: 1048576 bytes are less than MAX_BODY_BYTES (27262976)",
             ),
             (&[("QUEUE_TIMEOUT", "5")], "QUEUE_TIMEOUT: \"5\" is not accepted"),
             (&[("MAX_CONCURRENT", "0")], "MAX_CONCURRENT: \"0\" is not accepted"),

@@ -10,7 +10,7 @@ use tokio::time::timeout_at;
 use crate::limits::Reservation;
 use crate::state::State;
 
-/// This many bytes of a body, or its end, must arrive within `STRETCH_TIME`: 8.7 KiB a second. A body of 20
+/// This many bytes of a body, or its end, must arrive within `STRETCH_TIME`: 8.7 KiB a second. A body of 26
 /// MiB must be faster than that, because of `REQUEST_TIMEOUT`.
 const STRETCH: usize = 256 * 1024;
 const STRETCH_TIME: Duration = Duration::from_secs(30);

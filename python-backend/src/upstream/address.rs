@@ -74,6 +74,10 @@ impl Upstream {
         error.message = hide(&error.message).into();
         error.param = error.param.as_deref().map(|param| hide(param).into());
         error.cause = error.cause.as_deref().map(hide);
+        // An upstream may repeat the key in a header that is forwarded with its error.
+        error
+            .headers
+            .retain(|(_, value)| !value.as_bytes().windows(key.len()).any(|part| part == key.as_bytes()));
     }
 
     /// The end of the address if it is an endpoint's and not a base URL.

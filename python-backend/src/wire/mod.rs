@@ -4,6 +4,7 @@ pub(crate) mod chat_body;
 pub(crate) mod choices;
 pub(crate) mod chunk;
 pub(crate) mod dialect;
+pub(crate) mod form;
 pub(crate) mod headers;
 pub(crate) mod model_path;
 pub(crate) mod sse;

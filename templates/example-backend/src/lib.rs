@@ -47,16 +47,16 @@ fn configure(env: &mut Env<'_>, _: &Config) -> Option<State> {
     Some(State { greeting: greeting?, key: key? }) // both were read before: all problems are told together
 }
 
-/// The JSON body of every error, the kit's own refusals too.
-fn render(error: &Error, _: &mut HeaderMap) -> space_kit::Bytes {
+/// The JSON body of every error, including the kit's own.
+fn render(error: &Error, _path: &str, _: &mut HeaderMap) -> space_kit::Bytes {
     json!({"error": {"code": error.code, "message": error.message, "param": error.param}}).to_string().into()
 }
 
 async fn greet(call: Call<State>) -> HandlerResult {
-    let state = &call.running.state; // so that `call.body` can be moved
+    let state = &call.running.state; // the same as `call.state`, but usable after `call.body` is taken
     if let Some(key) = &state.key {
         let given = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        // In constant time: how long it takes must not tell how much of a key was right.
+        // Compare in constant time, so that the duration does not reveal how much of the key matches.
         if !given.is_some_and(|given| given.as_bytes().ct_eq(key.as_bytes()).into()) {
             return Err(Error::new(
                 StatusCode::UNAUTHORIZED,
