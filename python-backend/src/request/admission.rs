@@ -19,8 +19,11 @@ impl Admitted {
         for (name, value) in self.rate_headers {
             match &mut result {
                 Ok(response) => _ = response.headers_mut().insert(name, value),
-                Err(error) if error.headers.iter().any(|(set, _)| *set == name) => {}
-                Err(error) => error.headers.push((name, value)),
+                Err(error) => {
+                    // The gateway's limit replaces the upstream's, as in a response.
+                    error.headers.retain(|(set, _)| *set != name);
+                    error.headers.push((name, value));
+                }
             }
         }
         result
@@ -49,14 +52,15 @@ pub(crate) fn admit_to_demo(call: &Call<State>) -> Result<Admitted, Error> {
 }
 
 fn count(call: &Call<State>, caller: Caller) -> Result<Admitted, Error> {
-    check_form(&call.head.headers)?;
     let Some(limiter) = &call.state.limiter else {
+        check_form(&call.head.headers)?;
         return Ok(Admitted { caller, rate_headers: Vec::new() });
     };
     let verdict = limiter.take(caller.bucket(call.client), call.state.clock.instant());
     if !verdict.admitted {
         return Err(rate_headers::rejected(&verdict));
     }
+    check_form(&call.head.headers)?;
     Ok(Admitted { caller, rate_headers: rate_headers::headers(&verdict).into() })
 }
 

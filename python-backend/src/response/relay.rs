@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use space_kit::outgoing::collect;
 use space_kit::{BoxError, Error, Sender, task};
@@ -96,6 +97,10 @@ impl Relay<'_> {
                 Ok(Some(Err(error))) if !finished => return Err(broken(&error)),
                 Ok(_) => {
                     if let Rest::Event(last) = scanner.finish() {
+                        // It had no blank line after it, so it may have been cut.
+                        if !is_readable(&last.data) {
+                            return Err(broken(&"it ended in the middle of an event"));
+                        }
                         done = self.event(last, &mut out)?;
                     }
                     break;
@@ -206,4 +211,10 @@ impl Relay<'_> {
 fn broken(cause: &dyn std::fmt::Display) -> Error {
     let message = "the upstream broke off in the middle of the response";
     bad_gateway(message).cause(format!("the upstream's stream: {cause}"))
+}
+
+/// Whether the data of an event is complete: a JSON object, possibly after mending, or `[DONE]`.
+fn is_readable(data: &Bytes) -> bool {
+    let is_object = |data: &[u8]| json::last_members_in(data, &(0..data.len()), ["type"]).is_ok();
+    chunk::is_done(data) || is_object(data) || json::mended(data).is_some_and(|data| is_object(&data))
 }

@@ -37,12 +37,13 @@ impl TerminalEventFinder {
     pub(super) fn check(&mut self, event: &Event) -> bool {
         let data = &event.data;
         self.found |= chunk::is_done(data);
-        let name = event.name.as_deref().unwrap_or_default();
-        self.found |= self.last.contains(&name);
         let whole = 0..data.len();
         let members =
             json::check_utf8(data).and_then(|()| json::last_members_in(data, &whole, ["type", "delta"]));
-        let Ok(members) = members else { return self.found };
+        // A name alone proves nothing: the data of an event that was cut is not a JSON object.
+        let Ok(members) = members else { return chunk::is_done(data) };
+        let name = event.name.as_deref().unwrap_or_default();
+        self.found |= self.last.contains(&name);
         let kind = raw(data, &members, "type").and_then(json::string);
         self.found |= kind.as_deref().is_some_and(|kind| self.last.contains(&kind));
         // The last event but one of a message: nothing but `message_stop` can follow.

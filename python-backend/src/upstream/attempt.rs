@@ -236,8 +236,12 @@ fn begin(
     Ok(EventStream { headers, body, scanner, first: Some(first), habits })
 }
 
-/// Whether an error is about `stream_options`.
+/// Whether an upstream rejects `stream_options`. Only these statuses count, because an error of another kind may repeat
+/// a client's text.
 fn names_options(error: &Error) -> bool {
+    if !matches!(error.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
+        return false;
+    }
     let named = |text: &str| text.contains("stream_options") || text.contains("include_usage");
     named(&error.message) || error.param.as_deref().is_some_and(named)
 }

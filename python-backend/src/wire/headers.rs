@@ -1,6 +1,6 @@
-//! The headers that are forwarded in each direction: those that upstreams and clients are known to read, and all
-//! others except what may be a credential, selects an account, concerns one connection, sets state in a browser or
-//! steers a proxy. The words of a name decide, so that a new header works and a new credential does not leak.
+//! The headers that are forwarded in each direction. The lists name those that upstreams and clients are known to
+//! read. Everything else stays here, because a name does not show whether it carries a credential, selects an account
+//! or steers a proxy.
 
 use std::time::Duration;
 
@@ -9,89 +9,77 @@ use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, Heade
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
-/// Request headers that are forwarded although a word in their names is denied, and those of most requests.
-const REQUEST: &[&str] = &["accept", "content-type", "idempotency-key", "user-agent", "x-idempotency-key"];
-
-/// The same for responses.
-const RESPONSE: &[&str] = &["content-type", "server-timing"];
-
-/// Prefixes of such response headers: rate limits.
-const RESPONSE_PREFIXES: &[&str] = &["anthropic-ratelimit-", "ratelimit", "x-ratelimit-"];
-
-/// Beginnings of names that are not forwarded in either direction.
-const DENIED: &[&str] = &[
-    "accept-encoding", // the gateway reads the responses
-    "connection",
-    "content-length",
-    "forwarded",
-    "if-modified-since", // a 304 is no response that the gateway can pass on
-    "if-none-match",
-    "openai-organization",
-    "openai-project",
-    "referer",
-    "x-content-type-options",
-    "x-powered-by",
-    "x-scale-up-timeout",
+/// Request headers for the upstream. The gateway sets `Host`, `Content-Length`, `Authorization` and billing itself.
+/// `Accept-Encoding` is not forwarded, because the gateway reads the responses.
+const REQUEST: &[&str] = &[
+    "accept",
+    "accept-language",
+    "anthropic-beta",
+    "anthropic-version",
+    "baggage",
+    "content-language",
+    "content-type",
+    "conversation_id",
+    "http-referer",
+    "idempotency-key",
+    "openai-beta",
+    "originator",
+    "session-id",
+    "session_id",
+    "thread-id",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "version",
+    "x-amzn-trace-id",
+    "x-app",
+    "x-client-request-id",
+    "x-idempotency-key",
+    "x-session-affinity",
+    "x-title",
 ];
 
-/// Words of names that are not forwarded in either direction, in the order of their frequency.
-const DENIED_WORDS: &[&str] = &[
-    "host",
-    "stainless", // the gateway acts on them
-    "sec",
-    "origin",
-    "forwarded",
-    "date",
-    "server",
-    "access",
-    "hf",
-    "proxy",
-    "cf",
-    "ip",
-    "via",
-    "te",
-    "trailer",
-    "transfer",
-    "upgrade",
-    "expect",
-    "alive",
-    "account",
-    "tenant",
-    "user",
-    "email",
-    "principal",
-    "bill",
-    "original",
-    "rewrite",
-    "override",
-    "url",
-    "uri",
-    "amz",
-    "security",
-    "accel",
-    "alt",
-    "clear",
-    "cross",
-    "frame",
-    "link",
-    "location",
-    "nel",
-    "policy",
-    "refresh",
-    "report",
-    "reporting",
-    "sourcemap",
-    "upstream",
-    "vary",
+/// Prefixes of further request headers: what coding agents tell their upstream.
+const REQUEST_PREFIXES: &[&str] = &["x-claude-code-", "x-codex-", "x-opencode-"];
+
+/// Response headers for the client: how to read the body, when to retry, and the ids for support requests.
+const RESPONSE: &[&str] = &[
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-range",
+    "content-type",
+    "etag",
+    "last-modified",
+    "openai-model",
+    "openai-version",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "server-timing",
+    "x-error-message",
+    "x-generation-id",
+    "x-should-retry",
 ];
 
-/// Beginnings and ends of words that mean a credential, such as `apikey` and `authorization`.
-const CREDENTIALS: &[&str] =
-    &["auth", "cookie", "credential", "jwt", "key", "passw", "secret", "signature", "token"];
+/// Prefixes of further response headers: rate limits, where and how long the model ran, and the state that coding
+/// agents send back.
+const RESPONSE_PREFIXES: &[&str] = &[
+    "anthropic-ratelimit-",
+    "openai-processing-",
+    "ratelimit",
+    "x-codex-",
+    "x-compute-",
+    "x-inference-",
+    "x-ratelimit-",
+];
 
 /// Headers that describe the body of an upstream's error, which the gateway replaces, or that the gateway sets on
 /// its own errors.
-const NOT_ON_ERRORS: &[&str] = &["cache-control", "etag", "last-modified", "retry-after", "x-error-message"];
+const NOT_ON_ERRORS: &[&str] =
+    &["cache-control", "etag", "last-modified", "retry-after", "retry-after-ms", "x-error-message"];
+
 /// `false` from an upstream asks not to repeat the request. OpenAI's clients follow it too.
 pub(crate) const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// A delay before the next attempt, in milliseconds. OpenAI's clients and the AI SDK prefer it to `Retry-After`.
@@ -104,10 +92,7 @@ const EVENT_STREAM: &[u8] = b"text/event-stream";
 /// The headers of a client's request that are forwarded to the upstream. The gateway sets `Host`,
 /// `Content-Length`, `Authorization` and billing itself.
 pub(crate) fn to_upstream(headers: &HeaderMap) -> HeaderMap {
-    filtered(headers, |name| {
-        let text = name.as_str();
-        (REQUEST.contains(&text) || *name != X_REQUEST_ID && !is_denied(text)).then(|| name.clone())
-    })
+    filtered(headers, |name| is_listed(name, REQUEST, REQUEST_PREFIXES).then(|| name.clone()))
 }
 
 /// The headers of an upstream's response that are forwarded to the client. The upstream's `x-request-id`
@@ -117,10 +102,7 @@ pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
         if name == X_REQUEST_ID {
             return Some(X_UPSTREAM_REQUEST_ID);
         }
-        let text = name.as_str();
-        let is_known =
-            RESPONSE.contains(&text) || RESPONSE_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
-        (is_known || !is_denied(text)).then(|| name.clone())
+        is_listed(name, RESPONSE, RESPONSE_PREFIXES).then(|| name.clone())
     })
 }
 
@@ -132,11 +114,9 @@ pub(crate) fn to_client_with_error(headers: &HeaderMap) -> Vec<(HeaderName, Head
     fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-fn is_denied(name: &str) -> bool {
-    let is_credential =
-        |word: &str| CREDENTIALS.iter().any(|part| word.starts_with(part) || word.ends_with(part));
-    let is_word_denied = |word: &str| DENIED_WORDS.contains(&word) || is_credential(word);
-    DENIED.iter().any(|start| name.starts_with(start)) || name.split(['-', '_']).any(is_word_denied)
+fn is_listed(name: &HeaderName, names: &[&str], prefixes: &[&str]) -> bool {
+    let name = name.as_str();
+    names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Whether the client has sent the request before, as OpenAI's clients report it.

@@ -114,6 +114,8 @@ fn the_end_of_a_stream_is_known_in_each_form_that_upstreams_use() {
     for (path, events) in [
         ("/v1/responses", &[CREATED][..]),
         ("/v1/messages", &[START, "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":null}}\n\n"]),
+        ("/v1/responses", &[CREATED, "event: response.completed\ndata: {\"type\":\"response.comp"]),
+        ("/v1/messages", &[START, STOPPED, "event: message_stop\ndata: {\"type\":\"mess"]),
     ] {
         let reply = through(path, events);
         assert!(!reply.whole && reply.text().contains("broke off"), "{}", reply.text());
