@@ -1,4 +1,4 @@
-//! A JSON endpoint with validation and a key, and a stream. Put your own in their place.
+//! An example backend: a JSON endpoint with validation and an optional key, and a stream. Replace them by your own.
 
 use serde_json::{Value, json};
 use space_kit::{
@@ -9,18 +9,18 @@ use subtle::ConstantTimeEq as _;
 
 space_kit::vars! {
     VARS;
-    GREETING = "Hello", "1 to 40 characters", "what a greeting begins with";
-    GREET_KEY (secret) = "", "at least 16 visible ASCII characters", "key that POST /greet asks for, in Authorization: Bearer; unset: none";
+    GREETING = "Hello", "1 to 40 characters", "first word of the greeting";
+    GREET_KEY (secret) = "", "at least 16 visible ASCII characters", "key required by POST /greet as Authorization: Bearer; unset: none";
 }
 
-/// What requests share.
+/// The state that all requests share.
 #[derive(Debug)]
 pub struct State {
     greeting: String,
     key: Option<String>,
 }
 
-/// The service as the kit runs it.
+/// The service definition that the kit runs.
 pub static SERVICE: Service<State> = Service {
     name: "example-backend",
     version: env!("CARGO_PKG_VERSION"),
@@ -44,16 +44,16 @@ pub static SERVICE: Service<State> = Service {
 fn configure(env: &mut Env<'_>, _: &Config) -> Option<State> {
     let greeting = |text: &str| (1..=40).contains(&text.chars().count()).then(|| text.to_owned());
     let (greeting, key) = (env.read(&GREETING, greeting), env.optional(&GREET_KEY, parse::token));
-    Some(State { greeting: greeting?, key: key? }) // both were read before: all problems are told together
+    Some(State { greeting: greeting?, key: key? }) // read both variables first, so that all problems are reported together
 }
 
-/// The JSON body of every error, including the kit's own.
+/// Renders the JSON body of every error, including the kit's own.
 fn render(error: &Error, _path: &str, _: &mut HeaderMap) -> space_kit::Bytes {
     json!({"error": {"code": error.code, "message": error.message, "param": error.param}}).to_string().into()
 }
 
 async fn greet(call: Call<State>) -> HandlerResult {
-    let state = &call.running.state; // the same as `call.state`, but usable after `call.body` is taken
+    let state = &call.running.state; // the same as `call.state`, but still usable after `call.body` is taken
     if let Some(key) = &state.key {
         let given = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         // Compare in constant time, so that the duration does not reveal how much of the key matches.
@@ -61,7 +61,7 @@ async fn greet(call: Call<State>) -> HandlerResult {
             return Err(Error::new(
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
-                "send the key as a bearer token",
+                "send the key as Authorization: Bearer KEY",
             ));
         }
     }
@@ -71,15 +71,16 @@ async fn greet(call: Call<State>) -> HandlerResult {
         .and_then(|body: Value| body.get("name")?.as_str().map(str::to_owned))
         .filter(|name| (1..=100).contains(&name.chars().count()))
         .ok_or_else(|| {
-            invalid("a JSON object with a text of 1 to 100 characters is accepted").param("name")
+            invalid("name must be a string of 1 to 100 characters in a JSON object").param("name")
         })?;
     Ok(respond::json(&json!({"greeting": format!("{}, {name}!", state.greeting)})))
 }
 
-/// Each line is made when the client has read the one before; nothing is made for a client that left.
+/// Streams one line per number. Each line is produced only after the client has read the previous one, and none
+/// after the client has disconnected.
 fn countdown(call: &Call<State>) -> HandlerResult {
     let from = call.param("from").and_then(|text| text.parse().ok()).filter(|from| (1..=1000).contains(from));
-    let from: u32 = from.ok_or_else(|| invalid("a number from 1 to 1000 is accepted").param("from"))?;
+    let from: u32 = from.ok_or_else(|| invalid("from must be a number from 1 to 1000").param("from"))?;
     let lines = Body::produce(move |mut sender| async move {
         for number in (1..=from).rev() {
             sender.send(format!("{number}\n")).await;
