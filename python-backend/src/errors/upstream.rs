@@ -8,7 +8,7 @@ use serde_json::Value;
 use space_kit::respond::to_json;
 use space_kit::{Error, StatusCode};
 
-use crate::wire::headers::RETRY_AFTER_MS;
+use super::openai::RETRY_AFTER_MS;
 
 /// The longest message that is forwarded, in characters.
 const MAX_MESSAGE_CHARS: usize = 2_000;

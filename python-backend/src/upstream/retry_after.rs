@@ -5,7 +5,8 @@ use std::time::Duration;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use space_kit::web::{parse_http_date, unix_seconds};
 
-use crate::wire::headers::{RETRY_AFTER_MS, seconds};
+use crate::errors::openai::RETRY_AFTER_MS;
+use crate::wire::headers::seconds;
 
 /// The delay that the headers ask for; the one in milliseconds is more exact. `now` is the time in seconds since 1970.
 pub(crate) fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {

@@ -82,8 +82,6 @@ const NOT_ON_ERRORS: &[&str] =
 
 /// `false` from an upstream asks not to repeat the request. OpenAI's clients follow it too.
 pub(crate) const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
-/// A delay before the next attempt, in milliseconds. OpenAI's clients and the AI SDK prefer it to `Retry-After`.
-pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// How often OpenAI's clients have sent a request before.
 const X_STAINLESS_RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
 
