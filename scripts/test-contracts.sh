@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-seed=${1:-7860} examples=200 longest=60s
+seed=${1:-7860} examples=200 longest=180s
 python=$(scripts/venv.sh schemathesis specs/001-huggingface-backends/contracts/schemathesis.txt)
 schemathesis=${python%/*}/schemathesis
 
