@@ -11,6 +11,7 @@ std::arch::global_asm!(include_str!("../../link/mem.s"));
 
 // musl 1.2.3, src/string/x86_64/memcpy.s and memmove.s, under other names.
 std::arch::global_asm!(
+    ".pushsection .text.musl_memory, \"ax\", @progbits",
     "musl_memcpy: mov rax, rdi",
     "cmp rdx, 8",
     "jc 1f",
@@ -41,6 +42,7 @@ std::arch::global_asm!(
     "cld",
     "lea rax, [rdi + 1]",
     "ret",
+    ".popsection",
 );
 
 type Move = unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> *mut c_void;

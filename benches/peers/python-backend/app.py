@@ -54,15 +54,14 @@ async def health():
 
 @app.get("/v1/models")
 async def models():
-    data = [{"id": DEMO, "object": "model", "created": 0, "owned_by": "fastapi"}]
-    if UPSTREAM:
-        try:
-            answer = await app.state.client.get(f"{UPSTREAM}/models")
-            answer.raise_for_status()
-        except httpx.HTTPError as error:
-            return error_response(502, "upstream_error", f"the upstream failed: {type(error).__name__}")
-        data += answer.json()["data"]
-    return {"object": "list", "data": data}
+    if not UPSTREAM:
+        return {"object": "list", "data": [{"id": DEMO, "object": "model", "created": 0, "owned_by": "fastapi"}]}
+    try:
+        answer = await app.state.client.get(f"{UPSTREAM}/models")
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        return error_response(502, "upstream_error", f"the upstream failed: {type(error).__name__}")
+    return {"object": "list", "data": answer.json()["data"]}
 
 
 @app.post("/v1/chat/completions")
