@@ -46,6 +46,10 @@ for group in "${groups[@]}"; do
             need openssl command -v openssl
             need chromium command -v chromium
             need nginx-light test -x /usr/sbin/nginx
+            need shellcheck command -v shellcheck
+            need devscripts command -v checkbashisms
+            need posh command -v posh
+            need busybox command -v busybox
             ;;
         peers)
             need python3-venv /usr/bin/python3 -c 'import ensurepip, venv'
