@@ -8,7 +8,8 @@ use super::passthrough;
 use crate::catalogue::{DEMO_MODEL, model_not_found};
 use crate::errors::upstream::bad_gateway;
 use crate::json::{self, quoted};
-use crate::request::admission;
+use crate::limits::{HoldError, Reservation};
+use crate::request::{Admitted, admission};
 use crate::state::State;
 use crate::upstream::{Answer, Expect, UpstreamGroup, UpstreamRequest};
 use crate::wire::{headers, model_path};
@@ -24,17 +25,22 @@ pub(crate) async fn list(call: Call<State>) -> HandlerResult {
         return Ok(json_response(list_of(&[entry(DEMO_MODEL)])));
     }
     let admitted = admission::admit(&call).await?;
-    let list = available(&call).await;
+    let list = available(&call, &admitted).await;
     admitted.with_rate_headers(list.map(json_response))
 }
 
-async fn available(call: &Call<State>) -> Result<String, Error> {
+async fn available(call: &Call<State>, admitted: &Admitted) -> Result<Bytes, Error> {
     let state = &call.state;
+    let mut held = state.limits.answers.reserve(admitted.id);
     let mut data: Vec<String> = state.catalogue.own_names().map(entry).collect();
     if let Some(group) = state.upstreams.main().filter(|_| !state.catalogue.is_limited()) {
         let _slot = state.limits.slots.acquire().await?;
-        match fetch(call, group).await {
-            Ok(text) => data.extend(items(&text)?),
+        match fetch(call, group, held.another()).await {
+            Ok(Some((text, reservation))) => {
+                held = reservation;
+                data.extend(items(&text)?);
+            }
+            Ok(None) => {}
             // An upstream without a list may still have models.
             Err(error) if matches!(error.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {}
             Err(error) => return Err(error),
@@ -42,7 +48,9 @@ async fn available(call: &Call<State>) -> Result<String, Error> {
     }
     // Last, because some clients take the first model of the list.
     data.extend(state.catalogue.lists_demo().then(|| entry(DEMO_MODEL)));
-    Ok(list_of(&data))
+    let list = Bytes::from(list_of(&data));
+    held.resize_if_long(list.len()).map_err(HoldError::of_response)?;
+    Ok(held.attach(list))
 }
 
 /// The text of a list's items, if it has any.
@@ -56,7 +64,11 @@ fn items(list: &[u8]) -> Result<Option<String>, Error> {
     Ok(Some(String::from_utf8_lossy(inner).into_owned()).filter(|items| !items.is_empty()))
 }
 
-async fn fetch(call: &Call<State>, group: &UpstreamGroup) -> Result<Bytes, Error> {
+async fn fetch(
+    call: &Call<State>,
+    group: &UpstreamGroup,
+    held: Reservation,
+) -> Result<Option<(Bytes, Reservation)>, Error> {
     let request = UpstreamRequest {
         method: Method::GET,
         path: "/models".to_owned(),
@@ -69,10 +81,11 @@ async fn fetch(call: &Call<State>, group: &UpstreamGroup) -> Result<Bytes, Error
         client_repeats: headers::is_repetition(&call.head.headers),
         model: String::new(),
         deadline: call.state.clock.instant() + group.timeouts().total,
+        held,
     };
     match group.send(&request).await? {
-        Answer::Whole(answer) => Ok(answer.body),
-        Answer::Events(_) | Answer::Head(_) => Ok(Bytes::new()),
+        Answer::Whole(answer) => Ok(Some((answer.body, answer.held))),
+        Answer::Events(_) | Answer::Head(_) => Ok(None),
     }
 }
 
@@ -110,6 +123,6 @@ fn list_of(entries: &[String]) -> String {
     format!(r#"{{"object":"list","data":[{}]}}"#, entries.join(","))
 }
 
-fn json_response(text: String) -> Response<Body> {
+fn json_response(text: impl Into<Body>) -> Response<Body> {
     respond::with(StatusCode::OK, respond::JSON, text)
 }

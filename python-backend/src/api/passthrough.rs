@@ -46,7 +46,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
                        available";
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
-    let (text, reservation) = body::read(call, running.kit.config.max_body_bytes).await?;
+    let (text, reservation) = body::read(call, admitted, running.kit.config.max_body_bytes).await?;
     let (body, model, streams) = checked(state, text, &call.head.headers, &path)?;
     let dialect = Dialect::of(&path);
     let streamed = streams && dialect != Dialect::Other && call.head.method == Method::POST;
@@ -69,6 +69,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         client_repeats: headers::is_repetition(&call.head.headers),
         model: model.clone(),
         deadline: state.clock.instant() + group.timeouts().total,
+        held: state.limits.answers.reserve(admitted.id),
     };
     let model = if model.is_empty() { "unknown" } else { model.as_str() };
     let caller = &admitted.caller.label;

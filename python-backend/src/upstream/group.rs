@@ -181,7 +181,7 @@ impl UpstreamGroup {
         endpoint.counts.add(&request.model, outcome(failure));
         let now = clock.instant();
         let health = match failure {
-            None => Health::Works,
+            None | Some(AttemptErrorKind::NotHeld) => Health::Works,
             Some(_) if failover.repeats() => return result,
             // The client may set a short deadline, so reaching it shows nothing about the upstream.
             Some(AttemptErrorKind::Silent) if now >= request.deadline => Health::Unknown,
