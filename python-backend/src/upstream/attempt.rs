@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
 use space_kit::Error;
@@ -143,17 +143,14 @@ impl Attempt<'_> {
         }
         let mut request = Request::new(body);
         *request.method_mut() = method.clone();
-        let target = [self.upstream.base.as_str(), path].concat();
-        *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
+        *request.uri_mut() = Uri::try_from(self.upstream.target(path)).unwrap_or_default();
         *request.headers_mut() = headers.clone();
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         // On a connection of its own, the request is sent once.
         if self.sent_once {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if let Some(authorization) = &self.upstream.authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
-        }
+        self.upstream.add_headers(request.headers_mut());
         if let (Some(bill_to), true) = (self.bill_to, self.upstream.is_hugging_face()) {
             request.headers_mut().insert(X_HF_BILL_TO, bill_to.clone());
         }
@@ -206,7 +203,7 @@ impl Attempt<'_> {
         let asleep = wake::asleep(upstream, head.status, &head.headers, body);
         let is_error = head.status.is_client_error() || head.status.is_server_error();
         let status = if is_error { head.status } else { error.status };
-        AttemptError { kind: asleep.unwrap_or(AttemptErrorKind::Status(status, wait)), error }
+        AttemptError { kind: asleep.unwrap_or_else(|| rejected(status, wait, &error)), error }
     }
 }
 
@@ -269,7 +266,16 @@ fn names_options(error: &Error) -> bool {
 fn error_in_success(headers: &HeaderMap, data: &[u8]) -> AttemptError {
     let mut error = errors::upstream::from_event(data);
     error.headers.extend(to_client_with_error(headers));
-    AttemptError { kind: AttemptErrorKind::Status(error.status, None), error }
+    AttemptError { kind: rejected(error.status, None, &error), error }
+}
+
+/// Upstreams say in two ways that they do not have a model: the Hugging Face router has a code for models that exist
+/// but have no provider.
+fn rejected(status: StatusCode, wait: Option<Duration>, error: &Error) -> AttemptErrorKind {
+    match error.code {
+        "model_not_found" | "model_not_supported" if status.is_client_error() => AttemptErrorKind::NoModel,
+        _ => AttemptErrorKind::Status(status, wait),
+    }
 }
 
 fn broken(cause: impl std::fmt::Display) -> AttemptError {

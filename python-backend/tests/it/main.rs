@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod access;
+mod azure;
 mod breaker;
 mod budget;
 mod demo_chat;
@@ -19,6 +20,8 @@ mod model_ids;
 mod models;
 mod page;
 mod repeats;
+mod replicas;
+mod routing;
 mod stream_content;
 mod stream_end;
 mod streaming;
