@@ -49,6 +49,7 @@ pub use service::{client, respond};
 pub use settings::config::Config;
 pub use settings::cors::Cors;
 pub use settings::env::{Env, Var};
+pub use settings::memory_limit::memory_limit;
 pub use settings::{config, env, parse};
 
 pub use bytes::Bytes;
