@@ -132,7 +132,7 @@ impl Fault<'_> {
 
 /// Logs a crash that no restart follows.
 pub(crate) fn report(fault: &Fault<'_>, format: Format) {
-    let request = connections::current();
+    let request = serves_requests().then(connections::current).flatten();
     let id = request.map(|request| request.id);
     fault.line(format, request.as_ref()).send(id);
 }
@@ -142,15 +142,13 @@ pub(crate) fn report(fault: &Fault<'_>, format: Format) {
 pub(crate) fn restart(fault: &Fault<'_>) {
     // SAFETY: null or leaked by `prepare`.
     let Some(prepared) = (unsafe { PREPARED.load(SeqCst).as_ref() }) else { return };
-    // SAFETY: a number is returned.
-    let thread = unsafe { libc::gettid() };
+    let thread = thread();
     let nested = match CRASHING.compare_exchange(0, thread, SeqCst, SeqCst) {
         Ok(_) => false,
         Err(first) if first == thread => true, // a fault in the panic hook: log and respond no more
         Err(_) => park(),                      // another thread restarts, which ends this one
     };
-    let serves = i64::from(thread) == i64::from(prepared.pid);
-    let request = connections::current().filter(|_| serves && !nested);
+    let request = (serves_requests() && !nested).then(connections::current).flatten();
     let crash = Crash {
         cause: fault.cause,
         now: monotonic_millis(),
@@ -183,6 +181,20 @@ pub(crate) fn restart(fault: &Fault<'_>) {
     }
     // SAFETY: it ends the process and runs nothing of it.
     unsafe { libc::_exit(CRASHED) }
+}
+
+#[allow(unsafe_code)]
+fn thread() -> libc::pid_t {
+    // SAFETY: it has no argument, and returns a number.
+    unsafe { libc::gettid() }
+}
+
+/// Whether the calling thread is the first one, which polls all connections. On another thread, a connection can end
+/// while it is read.
+#[allow(unsafe_code)]
+fn serves_requests() -> bool {
+    // SAFETY: as in `thread`.
+    thread() == unsafe { libc::getpid() }
 }
 
 /// Waits for the end of the process.
