@@ -25,9 +25,9 @@ missing="$name: this needs Python 3.$minor or later"
 [ "${CONTAINER:-}" != no ] || { echo "$missing; it cannot run in a container, because it starts containers itself" >&2; exit 2; }
 engine=$("$scripts/engine.sh" 2>/dev/null) || { echo "$missing, or Docker or podman; install one of them (https://docs.docker.com/get-docker/)" >&2; exit 2; }
 
-# The image has Python and the Hub's client. Later builds take a second, because the engine keeps the layers.
+# The image has Python, the Hub's client, and git, which tells the linter what a push would send. Later builds take a second, because the engine keeps the layers.
 "$engine" image inspect space-python:latest >/dev/null 2>&1 ||
-    echo "$name: building the image space-python once, because this machine has no Python 3.$minor (about a minute)" >&2
+    echo "$name: building the image space-python once, because this machine has no Python 3.$minor (a minute or more)" >&2
 work=${TMPDIR:-/tmp}/space-python.$$
 mkdir -m 700 "$work"
 trap 'rm -rf "$work"' EXIT
@@ -35,7 +35,7 @@ trap 'exit 2' HUP INT TERM
 cp "$scripts/space_deploy/requirements.txt" "$work/"
 cat >"$work/Dockerfile" <<'END'
 FROM debian:bookworm-slim
-RUN apt-get update -q && apt-get install --yes -q --no-install-recommends ca-certificates python3 python3-venv && rm -rf /var/lib/apt/lists/*
+RUN apt-get update -q && apt-get install --yes -q --no-install-recommends ca-certificates git python3 python3-venv && rm -rf /var/lib/apt/lists/*
 COPY requirements.txt /
 RUN python3 -m venv /venv && /venv/bin/pip install --quiet --no-deps --requirement /requirements.txt
 ENTRYPOINT ["/venv/bin/python"]
