@@ -69,6 +69,7 @@ async fn fetch(call: &Call<State>, group: &UpstreamGroup) -> Result<Bytes, Error
         client_repeats: headers::is_repetition(&call.head.headers),
         model: String::new(),
         deadline: call.state.clock.instant() + group.timeouts().total,
+        translation: None,
     };
     match group.send(&request).await? {
         Answer::Whole(answer) => Ok(answer.body),

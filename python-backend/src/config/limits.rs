@@ -2,7 +2,7 @@
 
 use space_kit::{Config, Env, parse};
 
-use super::vars::{BODY_MEMORY, MAX_CONCURRENT, QUEUE_LENGTH, QUEUE_TIMEOUT};
+use super::vars::{ANSWER_LIMIT, BODY_MEMORY, MAX_CONCURRENT, QUEUE_LENGTH, QUEUE_TIMEOUT};
 use crate::limits::{BodyMemory, Limits, Slots};
 
 /// Reads the variables; `None` means that `env` has the problems.
@@ -11,6 +11,7 @@ pub(super) fn read(env: &mut Env<'_>, config: &Config) -> Option<Limits> {
     let queue_length = env.read(&QUEUE_LENGTH, |text| text.parse().ok());
     let queue_timeout = env.read(&QUEUE_TIMEOUT, parse::duration);
     let body_memory = env.read(&BODY_MEMORY, parse::size);
+    let answer = env.read(&ANSWER_LIMIT, parse::size);
     if let Some(bytes) = body_memory.filter(|bytes| *bytes < config.max_body_bytes) {
         let longest = config.max_body_bytes;
         env.problem(
@@ -24,6 +25,7 @@ pub(super) fn read(env: &mut Env<'_>, config: &Config) -> Option<Limits> {
     Some(Limits {
         slots: Slots::new(count?, queue_length?, queue_timeout?),
         body_memory: BodyMemory::new(body_memory?),
+        answer: answer?,
     })
 }
 

@@ -22,6 +22,8 @@ space_kit::vars! {
         "upstreams that requests are forwarded to, in order of preference";
     pub(super) UPSTREAM_API_KEYS (secret) = "", "one key per URL of UPSTREAM_URL, separated by commas; none sends no key, not even HF_TOKEN",
         "API keys of the upstreams, instead of HF_TOKEN; an upstream Space gets its token only from here";
+    pub(super) UPSTREAM_API = "auto", "auto, chat or native; one for all, or one per URL of UPSTREAM_URL, separated by commas",
+        "whether upstreams have /v1/responses and /v1/messages: chat translates their requests, native does not, auto finds out";
     pub(super) EMBEDDINGS_URL = "UPSTREAM_URL", "base URLs like UPSTREAM_URL",
         "upstreams for /v1/embeddings, which the Hugging Face router does not have";
     pub(super) EMBEDDINGS_API_KEYS (secret) = "", "keys like UPSTREAM_API_KEYS", "API keys of EMBEDDINGS_URL";
@@ -87,6 +89,7 @@ space_kit::vars! {
         "how long a request may wait for one of MAX_CONCURRENT before it gets 429";
     pub(super) BODY_MEMORY = "64MiB", "a size such as 65536, 64MiB or 1GiB, MAX_BODY_BYTES or more",
         "memory for all request bodies together; requests beyond it get 429";
+    pub(super) ANSWER_LIMIT = "4MiB", "a size such as 65536, 4MiB or 1GiB", "longest text of a translated response; a longer one fails";
 }
 
 space_kit::vars! {

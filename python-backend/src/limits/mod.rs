@@ -14,6 +14,8 @@ pub(crate) use slots::{Slot, Slots};
 pub(crate) struct Limits {
     pub(crate) slots: Slots,
     pub(crate) body_memory: BodyMemory,
+    /// The longest text of a translated response, in bytes.
+    pub(crate) answer: usize,
 }
 
 impl Limits {

@@ -33,6 +33,32 @@ pub(crate) struct Upstream {
     pub(crate) base: String,
     /// `Bearer …`, marked sensitive.
     pub(crate) authorization: Option<HeaderValue>,
+    /// Whether it has `/responses` and `/messages`.
+    pub(crate) api: UpstreamApi,
+}
+
+/// Which APIs an upstream has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum UpstreamApi {
+    /// It is found out: a request of an API that it lacks is translated.
+    #[default]
+    Auto,
+    /// Only chat completions: every other request is translated.
+    Chat,
+    /// All of them: no request is translated.
+    Native,
+}
+
+impl UpstreamApi {
+    /// Parses `auto`, `chat` or `native`.
+    pub(crate) fn parse(text: &str) -> Option<UpstreamApi> {
+        match text {
+            "auto" => Some(UpstreamApi::Auto),
+            "chat" => Some(UpstreamApi::Chat),
+            "native" => Some(UpstreamApi::Native),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Debug for Upstream {
@@ -53,7 +79,7 @@ impl Upstream {
             return None;
         }
         let base = target.trim_end_matches('/').to_owned();
-        Some(Upstream { origin, base, authorization: None })
+        Some(Upstream { origin, base, authorization: None, api: UpstreamApi::default() })
     }
 
     /// The upstream with a key. `None` if the key is not valid in a header.

@@ -5,6 +5,7 @@ mod address;
 mod answer;
 mod attempt;
 mod attempt_counts;
+mod attempt_error;
 mod breaker;
 mod endpoint;
 mod failover;
@@ -16,8 +17,8 @@ mod retry_after;
 mod timeouts;
 mod wake;
 
-pub(crate) use address::Upstream;
-pub(crate) use answer::{Answer, EventStream};
+pub(crate) use address::{Upstream, UpstreamApi};
+pub(crate) use answer::{Answer, EventStream, WholeAnswer};
 pub(crate) use group::{GroupSettings, UpstreamGroup};
 pub(crate) use groups::Upstreams;
 pub(crate) use request::{Expect, UpstreamRequest, path_and_query, without_pin};

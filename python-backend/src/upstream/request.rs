@@ -6,6 +6,8 @@ use bytes::Bytes;
 use hyper::Method;
 use hyper::header::HeaderMap;
 
+use crate::dialect::Translation;
+
 /// Suffixes of a model's name that select how the Hugging Face router chooses a provider. They are not pins.
 const POLICIES: [&str; 3] = ["fastest", "cheapest", "preferred"];
 
@@ -30,6 +32,8 @@ pub(crate) struct UpstreamRequest {
     pub(crate) repeatable: bool,
     /// For the whole response or the begin of a stream, all attempts together.
     pub(crate) deadline: Instant,
+    /// For an API that an upstream may lack: the request as a chat request.
+    pub(crate) translation: Option<Translation>,
 }
 
 /// The kind of response that is expected. It decides how much of a response is read before the attempt has
