@@ -45,6 +45,9 @@ for group in "${groups[@]}"; do
             need npm command -v npm
             need openssl command -v openssl
             need chromium command -v chromium
+            need firefox-esr command -v firefox-esr
+            need webkit2gtk-driver command -v WebKitWebDriver
+            need xvfb command -v Xvfb
             need nginx-light test -x /usr/sbin/nginx
             ;;
         peers)

@@ -183,6 +183,7 @@ check "bench harness" leaves_nothing bench_harness
 check "each bench once" benches_run
 check "backend from the template" scripts/test-template.sh
 check "linter: each fault by its rule" leaves_nothing scripts/test-lint.py
+check "linter: each common mistake, and what only looks like one" leaves_nothing scripts/test-lint-mistakes.py
 check "linter: the staged folders" leaves_nothing space_folders
 check "deploy: the real client with a fake Hub" leaves_nothing scripts/test-deploy.py
 check "kubernetes.yaml" kubernetes

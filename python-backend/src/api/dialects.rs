@@ -14,13 +14,14 @@ use crate::dialect::{ResponseContext, Translation};
 use crate::request::{Admitted, admission, body};
 use crate::state::State;
 use crate::usage::UsageRecord;
+use crate::wire::azure_path;
 use crate::wire::chat_body::ChatBody;
 use crate::wire::dialect::Dialect;
 
 /// The API of a request; `Other` unless it creates a response or a message.
 pub(super) fn of(head: &Parts) -> Dialect {
     match head.method {
-        Method::POST => Dialect::of(head.uri.path().strip_prefix("/v1").unwrap_or_default()),
+        Method::POST => Dialect::of(azure_path::below(head.uri.path())),
         _ => Dialect::Other,
     }
 }
@@ -61,7 +62,7 @@ pub(super) fn names_demo(state: &State, text: &Bytes) -> bool {
 pub(super) async fn demo_only(mut call: Call<State>) -> HandlerResult {
     if call.body.announced() <= MAX_DEMO_BYTES {
         let admitted = admission::admit_to_demo(&call)?;
-        let (text, _reservation) = body::read(&mut call, MAX_DEMO_BYTES).await?;
+        let (text, _reservation) = body::read(&mut call, &admitted, MAX_DEMO_BYTES).await?;
         if names_demo(&call.state, &text) {
             let result = demo(&call, &admitted, &text);
             return admitted.with_rate_headers(result);
@@ -77,7 +78,7 @@ pub(super) async fn demo_only(mut call: Call<State>) -> HandlerResult {
 /// 404 for any other model, or the demo model's errors.
 pub(super) async fn demo_model(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let longest = call.kit.config.max_body_bytes;
-    let (text, _reservation) = body::read(call, longest).await?;
+    let (text, _reservation) = body::read(call, admitted, longest).await?;
     if names_demo(&call.state, &text) {
         return demo(call, admitted, &text);
     }

@@ -1,11 +1,12 @@
 //! A whole response, which is sent when it is complete.
 
 use hyper::header::CONTENT_TYPE;
-use space_kit::{Body, HandlerResult, HeaderMap, HeaderName, HeaderValue, Response, respond};
+use space_kit::{Body, Bytes, HandlerResult, HeaderMap, HeaderName, HeaderValue, Response, respond};
 
 use super::embeddings;
 use crate::dialect::{Translation, Translator};
 use crate::errors::upstream::bad_gateway;
+use crate::limits::Held;
 use crate::request::Exchange;
 use crate::upstream::{Answer, WholeAnswer};
 use crate::usage::UsageRecord;
@@ -23,8 +24,15 @@ pub(crate) async fn respond(mut exchange: Exchange, base64: bool) -> HandlerResu
     };
     exchange.usage.begun = true;
     exchange.usage.reported = answer.usage;
-    let body = if base64 { embeddings::to_base64(&answer.body)? } else { answer.body };
-    let mut response = Response::new(Body::from(body));
+    let (body, held) = match base64 {
+        true => {
+            let mut converted = Held::new(answer.held.another());
+            embeddings::to_base64(&answer.body, &mut converted)?;
+            converted.into_parts()
+        }
+        false => (answer.body, answer.held),
+    };
+    let mut response = Response::new(Body::from(held.attach(body)));
     *response.status_mut() = answer.head.status;
     *response.headers_mut() = headers::to_client(&answer.head.headers);
     response.headers_mut().insert(CONTENT_TYPE, respond::JSON); // some upstreams omit it
@@ -47,9 +55,9 @@ pub(super) fn translated(mut exchange: Exchange, answer: WholeAnswer) -> Handler
         translator.ok_or_else(|| bad_gateway("the upstream's response has another form than requested"))?;
     let mut headers = headers::to_client(&answer.head.headers);
     report_dropped_tools(&translator, &exchange.usage, &mut headers);
-    let text = translator.whole(&answer.body)?.take().concat();
+    let text = Bytes::from(translator.whole(&answer.body)?.take().concat());
     headers.insert(CONTENT_TYPE, respond::JSON);
-    let mut response = Response::new(Body::from(text));
+    let mut response = Response::new(Body::from(answer.held.attach(text)));
     *response.headers_mut() = headers;
     Ok(response)
 }

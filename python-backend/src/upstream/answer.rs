@@ -9,6 +9,7 @@ use hyper::http::response::Parts;
 use space_kit::outgoing::PooledBody;
 
 use super::habits::Habits;
+use crate::limits::Reservation;
 use crate::usage::Usage;
 use crate::wire::sse::{Event, Scanner};
 
@@ -32,11 +33,15 @@ pub(crate) struct EventStream {
     pub(crate) habits: Arc<Habits>,
     /// It answers the request's translation.
     pub(crate) is_translated: bool,
+    /// The memory of a long event.
+    pub(crate) held: Reservation,
 }
 
 /// A whole response: a JSON object that is not an error.
 pub(crate) struct WholeAnswer {
     pub(crate) head: Parts,
     pub(crate) body: Bytes,
+    /// The memory of the body.
+    pub(crate) held: Reservation,
     pub(crate) usage: Option<Usage>,
 }

@@ -1,5 +1,7 @@
 //! Why an attempt failed.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use space_kit::Error;
@@ -7,6 +9,7 @@ use space_kit::Error;
 use super::address::Upstream;
 use super::failover::AttemptErrorKind;
 use crate::errors;
+use crate::limits::HoldError;
 use crate::wire::chat_body::OPTIONAL;
 use crate::wire::headers::to_client_with_error;
 
@@ -34,7 +37,21 @@ pub(super) fn named_members(error: &Error) -> u8 {
 pub(super) fn error_in_success(headers: &HeaderMap, data: &[u8]) -> AttemptError {
     let mut error = errors::upstream::from_event(data);
     error.headers.extend(to_client_with_error(headers));
-    AttemptError { kind: AttemptErrorKind::Status(error.status, None), error }
+    AttemptError { kind: rejected(error.status, None, &error), error }
+}
+
+/// Upstreams say in two ways that they do not have a model: the Hugging Face router has a code for models that exist
+/// but have no provider.
+pub(super) fn rejected(status: StatusCode, wait: Option<Duration>, error: &Error) -> AttemptErrorKind {
+    match error.code {
+        "model_not_found" | "model_not_supported" if status.is_client_error() => AttemptErrorKind::NoModel,
+        _ => AttemptErrorKind::Status(status, wait),
+    }
+}
+
+/// There is no memory for the response now, wherever it comes from.
+pub(super) fn not_held(error: HoldError) -> AttemptError {
+    AttemptError { kind: AttemptErrorKind::NotHeld, error: error.of_response() }
 }
 
 pub(super) fn broken(cause: impl std::fmt::Display) -> AttemptError {
