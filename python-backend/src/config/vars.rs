@@ -51,7 +51,7 @@ space_kit::vars! {
         "who may use /v1: everyone (open), callers with one of API_KEYS (keys), callers with a token that JWT_* allow (jwt)";
     pub(super) API_KEYS (secret) = "",
         "label:key entries separated by commas; a label is 1 to 32 of A-Z a-z 0-9 . _ -, a key 20 or more visible ASCII characters",
-        "keys that callers send in Authorization: Bearer or x-api-key; logs and metrics show the label";
+        "keys that callers send in Authorization: Bearer, x-api-key or api-key; logs and metrics show the label";
     pub(super) JWT_ISSUER = "OPENID_PROVIDER_URL if neither this nor JWT_AUDIENCE is set",
         "an https URL, or http on loopback; outside a Space dev:http://127.0.0.1:PORT, nodejs-backend with DEV_SIGN_IN",
         "issuer of valid tokens, exactly as in their iss";

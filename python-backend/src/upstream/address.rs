@@ -91,10 +91,13 @@ impl Upstream {
         }
     }
 
-    /// Adds the key and what else the API requires.
-    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
-        if let Some(key) = &self.key {
-            headers.insert(&key.header, key.value.clone());
+    /// Adds the key and what else the API requires of a request for this path.
+    pub(super) fn add_headers(&self, path: &str, headers: &mut HeaderMap) {
+        // Anthropic documents this path for OpenAI's clients only, which send the key so.
+        let bearer = self.is_under(ANTHROPIC) && path.starts_with("/chat/completions");
+        match self.key.as_ref().and_then(|key| if bearer { key.as_bearer() } else { Some(key.clone()) }) {
+            Some(key) => _ = headers.insert(key.header, key.value),
+            None => {}
         }
         if self.is_under(ANTHROPIC) || self.base.contains("/anthropic") {
             headers.entry(ANTHROPIC_VERSION).or_insert(HeaderValue::from_static("2023-06-01"));
@@ -205,7 +208,8 @@ mod tests {
     fn each_api_gets_its_key_in_the_header_that_it_expects() {
         let sent = |url: &str, key: &str| {
             let mut headers = HeaderMap::new();
-            Upstream::parse(url).unwrap().with_key(key).unwrap().add_headers(&mut headers);
+            let (url, path) = url.split_once(' ').unwrap_or((url, "/messages"));
+            Upstream::parse(url).unwrap().with_key(key).unwrap().add_headers(path, &mut headers);
             let version = headers.remove(ANTHROPIC_VERSION).is_some();
             let (name, value) = headers.iter().next().unwrap();
             (format!("{name}: {}", value.to_str().unwrap()), version)
@@ -213,6 +217,7 @@ mod tests {
         for (url, key, expected, version) in [
             ("https://router.huggingface.co/v1", "k", "authorization: Bearer k", false),
             ("https://api.anthropic.com/v1", "k", "x-api-key: k", true),
+            ("https://api.anthropic.com/v1 /chat/completions", "k", "authorization: Bearer k", true),
             ("https://api.anthropic.com/v1", "Bearer:k", "authorization: Bearer k", true),
             ("https://r.openai.azure.com/openai/v1", "k", "api-key: k", false),
             ("https://r.services.ai.azure.com/anthropic/v1", "k", "api-key: k", true),
