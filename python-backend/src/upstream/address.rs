@@ -46,6 +46,8 @@ pub(crate) struct Upstream {
     pub(crate) base: String,
     /// Sent with every request, such as `api-version=…`; may be empty.
     pub(crate) query: String,
+    /// Whether it is Anthropic's API, which needs a version.
+    pub(crate) is_anthropic: bool,
     pub(crate) key: Option<ApiKey>,
     /// The models that the operator says it has.
     pub(crate) models: ModelPatterns,
@@ -73,7 +75,10 @@ impl Upstream {
             return None;
         }
         let (base, query) = (path.trim_end_matches('/').to_owned(), query.to_owned());
-        Some(Upstream { origin, base, query, key: None, models: ModelPatterns::default(), rank: 0 })
+        let models = ModelPatterns::default();
+        let mut parsed = Upstream { origin, base, query, is_anthropic: false, key: None, models, rank: 0 };
+        parsed.is_anthropic = parsed.is_under(ANTHROPIC) || parsed.base.contains("/anthropic");
+        Some(parsed)
     }
 
     /// The upstream with a key, as [`ApiKey::parse`] reads it. `None` if the key is not valid in a header.
@@ -93,13 +98,15 @@ impl Upstream {
 
     /// Adds the key and what else the API requires of a request for this path.
     pub(super) fn add_headers(&self, path: &str, headers: &mut HeaderMap) {
-        // Anthropic documents this path for OpenAI's clients only, which send the key so.
-        let bearer = self.is_under(ANTHROPIC) && path.starts_with("/chat/completions");
-        match self.key.as_ref().and_then(|key| if bearer { key.as_bearer() } else { Some(key.clone()) }) {
-            Some(key) => _ = headers.insert(key.header, key.value),
-            None => {}
+        if let Some(key) = &self.key {
+            // Anthropic documents this path only for OpenAI's clients, which send the key so.
+            let as_bearer =
+                self.is_anthropic && self.is_under(ANTHROPIC) && path.starts_with("/chat/completions");
+            let bearer = if as_bearer { key.as_bearer() } else { None };
+            let key = bearer.as_ref().unwrap_or(key);
+            headers.insert(&key.header, key.value.clone());
         }
-        if self.is_under(ANTHROPIC) || self.base.contains("/anthropic") {
+        if self.is_anthropic {
             headers.entry(ANTHROPIC_VERSION).or_insert(HeaderValue::from_static("2023-06-01"));
         }
     }
