@@ -57,7 +57,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let dialect = Dialect::of(&path);
     let streamed = streams && dialect != Dialect::Other && call.head.method == Method::POST;
     let slot = state.limits.slots.acquire().await?;
-    let mut headers = headers::to_upstream(&call.head.headers);
+    let mut headers = headers::to_upstream(&call.head.headers, &state.forwarded);
     if body.is_empty() {
         headers.remove(CONTENT_TYPE);
     }

@@ -30,6 +30,8 @@ space_kit::vars! {
     pub(super) COMPLETIONS_URL = "UPSTREAM_URL", "base URLs like UPSTREAM_URL",
         "upstreams for /v1/completions, which the Hugging Face router does not have";
     pub(super) COMPLETIONS_API_KEYS (secret) = "", "keys like UPSTREAM_API_KEYS", "API keys of COMPLETIONS_URL";
+    pub(super) FORWARD_HEADERS = "", "header names separated by commas, such as x-tenant; not authorization, cookie, names that end in -key, and those of the connection or a proxy",
+        "further request headers that are forwarded to the upstreams";
     pub(super) HF_BILL_TO = "", "an organization's name or a resource group's id", "account that Hugging Face bills; callers cannot change it";
     pub(super) UPSTREAM_TRIES = "3", "a whole number above 0",
         "how often one request is tried at most, at all upstreams together; 1: neither failover nor retries";

@@ -88,9 +88,32 @@ const X_STAINLESS_RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
 /// The headers of a client's request that are forwarded to the upstream. The gateway sets `Host`,
-/// `Content-Length`, `Authorization` and billing itself.
-pub(crate) fn to_upstream(headers: &HeaderMap) -> HeaderMap {
-    filtered(headers, |name| TO_UPSTREAM.has(name).then(|| name.clone()))
+/// `Content-Length`, `Authorization` and billing itself. `more` are the operator's additions.
+pub(crate) fn to_upstream(headers: &HeaderMap, more: &[HeaderName]) -> HeaderMap {
+    filtered(headers, |name| (TO_UPSTREAM.has(name) || more.contains(name)).then(|| name.clone()))
+}
+
+/// Whether the operator may add a request header to those that are forwarded: not one that carries a caller's
+/// credential or address, describes the connection, or that the gateway sets itself.
+pub(crate) fn may_be_forwarded(name: &HeaderName) -> bool {
+    const DENIED: &[&str] = &[
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "cookie",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "via",
+    ];
+    const DENIED_PREFIXES: &[&str] = &["content-", "proxy-", "transfer-", "x-forwarded-", "x-hf-"];
+    let name = name.as_str();
+    let is_denied = DENIED.contains(&name) || name.ends_with("-key") && !name.ends_with("idempotency-key");
+    !is_denied && !DENIED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The headers of an upstream's response that are forwarded to the client. The upstream's `x-request-id`
@@ -310,7 +333,7 @@ mod tests {
             ("x-stainless-os", "Linux"),
             ("accept-encoding", "gzip"),
         ]);
-        let kept = to_upstream(&sent);
+        let kept = to_upstream(&sent, &[]);
         assert_eq!(kept.len(), 5);
         assert_eq!(kept["content-type"], "application/json");
     }
@@ -345,7 +368,7 @@ mod tests {
             ("x-request-id", "1"),
             ("accept", "*/*"),
         ]);
-        assert_eq!(to_upstream(&sent).keys().collect::<Vec<_>>(), ["accept"]);
+        assert_eq!(to_upstream(&sent, &[]).keys().collect::<Vec<_>>(), ["accept"]);
         assert_eq!(to_client(&map(&[("connection", "x-request-id"), ("x-request-id", "1")])).len(), 0);
     }
 
@@ -383,7 +406,7 @@ mod tests {
             for (name, value) in &fields {
                 sent.append(HeaderName::try_from(name).unwrap(), HeaderValue::from_bytes(value).unwrap());
             }
-            for kept in [to_upstream(&sent), to_client(&sent)] {
+            for kept in [to_upstream(&sent, &[]), to_client(&sent)] {
                 for name in kept.keys() {
                     prop_assert!(!SECRET.contains(&name.as_str()), "{}", name);
                     let banned = ["x-hf-", "x-forwarded-", "proxy-", "access-control-"];
