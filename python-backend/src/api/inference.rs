@@ -73,7 +73,7 @@ pub(crate) async fn respond(call: Call<State>, kind: Inference) -> HandlerResult
 async fn demo_only(mut call: Call<State>, kind: Inference) -> HandlerResult {
     if kind == Inference::Chat && call.body.announced() <= MAX_DEMO_BYTES {
         let admitted = admission::admit_to_demo(&call)?;
-        let (text, _reservation) = body::read(&mut call, MAX_DEMO_BYTES).await?;
+        let (text, _reservation) = body::read(&mut call, &admitted, MAX_DEMO_BYTES).await?;
         let model = ChatBody::read(text.clone()).map(|body| body.model).unwrap_or_default();
         if model.as_deref().or(call.state.catalogue.default_model()) == Some(DEMO_MODEL) {
             let result = demo_model(&call, &admitted, &text);
@@ -86,7 +86,7 @@ async fn demo_only(mut call: Call<State>, kind: Inference) -> HandlerResult {
 async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> HandlerResult {
     let running = call.running.clone();
     let state = &running.state;
-    let (text, reservation) = body::read(&mut call, running.kit.config.max_body_bytes).await?;
+    let (text, reservation) = body::read(&mut call, admitted, running.kit.config.max_body_bytes).await?;
     let body = ChatBody::read(text.clone())?;
     let deployment = azure_path::deployment(call.head.uri.path())?;
     let asked = deployment.as_deref().or(body.model.as_deref());
@@ -121,6 +121,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         },
         model: model.clone(),
         deadline: state.clock.instant() + patience(&call, group, streamed),
+        held: state.limits.answers.reserve(admitted.id),
     };
     let usage =
         UsageRecord::new(state.usage.clone(), running.kit.log, call.id, &admitted.caller.label, requested);

@@ -8,7 +8,8 @@ use super::passthrough;
 use crate::catalogue::{DEMO_MODEL, model_not_found};
 use crate::errors::upstream::bad_gateway;
 use crate::json::{self, Span, quoted};
-use crate::request::admission;
+use crate::limits::{HoldError, Reservation};
+use crate::request::{Admitted, admission};
 use crate::state::State;
 use crate::upstream::{Answer, Expect, UpstreamGroup, UpstreamRequest, WholeAnswer};
 use crate::wire::{headers, model_path};
@@ -24,19 +25,21 @@ pub(crate) async fn list(call: Call<State>) -> HandlerResult {
         return Ok(json_response(list_of(&[entry(DEMO_MODEL)])));
     }
     let admitted = admission::admit(&call).await?;
-    let list = available(&call).await;
+    let list = available(&call, &admitted).await;
     admitted.with_rate_headers(list.map(json_response))
 }
 
-async fn available(call: &Call<State>) -> Result<String, Error> {
+async fn available(call: &Call<State>, admitted: &Admitted) -> Result<Bytes, Error> {
     let state = &call.state;
+    let mut held = state.limits.answers.reserve(admitted.id);
     let mut list = List::default();
     state.catalogue.own_names().for_each(|name| list.add(name, entry(name)));
     if let Some(group) = state.upstreams.main().filter(|_| !state.catalogue.is_limited()) {
         let _slot = state.limits.slots.acquire().await?;
         let mut failed = None;
         let mut answered = false;
-        for (at, answer) in group.send_to_each(&mut request(call, group)).await.into_iter().enumerate() {
+        let answers = group.send_to_each(&mut request(call, group, held.another())).await;
+        for (at, answer) in answers.into_iter().enumerate() {
             match answer.and_then(|answer| list.add_all(group, at, answer)) {
                 Ok(()) => answered = true,
                 // An upstream without a list may still have models.
@@ -57,7 +60,9 @@ async fn available(call: &Call<State>) -> Result<String, Error> {
     if state.catalogue.lists_demo() {
         list.add(DEMO_MODEL, entry(DEMO_MODEL));
     }
-    Ok(list_of(&list.items))
+    let text = Bytes::from(list_of(&list.items));
+    held.resize_if_long(text.len()).map_err(HoldError::of_response)?;
+    Ok(held.attach(text))
 }
 
 /// A list of models. The first item with an id counts.
@@ -77,7 +82,7 @@ impl List {
 
     /// Adds the models that an endpoint lists and that it may be asked for.
     fn add_all(&mut self, group: &UpstreamGroup, at: usize, answer: Answer) -> Result<(), Error> {
-        let Answer::Whole(WholeAnswer { body, .. }) = answer else { return Ok(()) };
+        let Answer::Whole(WholeAnswer { body, held: _held, .. }) = answer else { return Ok(()) };
         let found =
             items(&body).ok_or_else(|| bad_gateway("the upstream's list of models cannot be read"))?;
         group.record_list(at, found.iter().map(|(id, _)| id.as_str()));
@@ -105,7 +110,7 @@ fn items(list: &[u8]) -> Option<Vec<(String, String)>> {
     Some(found)
 }
 
-fn request(call: &Call<State>, group: &UpstreamGroup) -> UpstreamRequest {
+fn request(call: &Call<State>, group: &UpstreamGroup, held: Reservation) -> UpstreamRequest {
     UpstreamRequest {
         method: Method::GET,
         path: "/models".to_owned(),
@@ -119,6 +124,7 @@ fn request(call: &Call<State>, group: &UpstreamGroup) -> UpstreamRequest {
         affinity: 0,
         model: String::new(),
         deadline: call.state.clock.instant() + group.timeouts().total,
+        held,
     }
 }
 
@@ -157,6 +163,6 @@ fn list_of(entries: &[String]) -> String {
     format!(r#"{{"object":"list","data":[{}]}}"#, entries.join(","))
 }
 
-fn json_response(text: String) -> Response<Body> {
+fn json_response(text: impl Into<Body>) -> Response<Body> {
     respond::with(StatusCode::OK, respond::JSON, text)
 }

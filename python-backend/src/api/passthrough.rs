@@ -47,7 +47,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
                        available";
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
-    let (text, reservation) = body::read(call, running.kit.config.max_body_bytes).await?;
+    let (text, reservation) = body::read(call, admitted, running.kit.config.max_body_bytes).await?;
     let deployment = azure_path::deployment(call.head.uri.path())?;
     let Checked { body, mut model, asked, streams, background } =
         checked(state, text, &call.head.headers, &path, deployment)?;
@@ -80,6 +80,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         client_repeats: headers::is_repetition(&call.head.headers),
         model,
         deadline: state.clock.instant() + group.timeouts().total,
+        held: state.limits.answers.reserve(admitted.id),
     };
     let model = if asked.is_empty() { "unknown" } else { asked.as_str() };
     let caller = &admitted.caller.label;

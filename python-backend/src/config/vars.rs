@@ -89,8 +89,11 @@ space_kit::vars! {
         "requests that may wait for one of MAX_CONCURRENT; more get 429";
     pub(super) QUEUE_TIMEOUT = "5s", "a duration such as 5s or 500ms",
         "how long a request may wait for one of MAX_CONCURRENT before it gets 429";
-    pub(super) BODY_MEMORY = "64MiB", "a size such as 65536, 64MiB or 1GiB, MAX_BODY_BYTES or more",
-        "memory for all request bodies together; requests beyond it get 429";
+    pub(super) BODY_MEMORY = "64MiB or three times MAX_BODY_BYTES, but at most a quarter of the container's memory limit",
+        "a size such as 64MiB or 1GiB, at least 2.3 times MAX_BODY_BYTES",
+        "memory for all request bodies together; requests beyond it, or beyond the caller's share, get 429";
+    pub(super) ANSWER_MEMORY = "256MiB, but at most a quarter of the container's memory limit", "a size such as 64MiB or 1GiB",
+        "memory for whole responses and long events until they are sent; requests beyond it, or beyond the caller's share, get 429";
 }
 
 space_kit::vars! {

@@ -67,7 +67,7 @@ impl AttemptCounts {
 /// The name of an attempt's outcome; `None` is a success.
 pub(super) fn outcome(failure: Option<AttemptErrorKind>) -> &'static str {
     match failure {
-        None => "answered",
+        None | Some(AttemptErrorKind::NotHeld) => "answered",
         Some(AttemptErrorKind::Unreachable) => "unreachable",
         Some(AttemptErrorKind::Broken | AttemptErrorKind::Unfit) => "broken",
         Some(AttemptErrorKind::Silent) => "silent",

@@ -54,6 +54,8 @@ pub(super) enum AttemptErrorKind {
     Silent,
     /// A valid response of another kind than requested.
     Unfit,
+    /// A valid response for which there is no memory here.
+    NotHeld,
     /// Asleep or scaled to zero, and wakes on request; or its model is loading, for about this long.
     Asleep(Option<Duration>),
     /// It does not have the model.
@@ -71,6 +73,7 @@ impl AttemptErrorKind {
                 status.is_server_error()
                     || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
             }
+            AttemptErrorKind::NotHeld => false,
             _ => true,
         }
     }

@@ -222,8 +222,7 @@ impl UpstreamGroup {
         let runs_model = request.method != Method::GET;
         let health = match failure {
             Some(AttemptErrorKind::NoModel) if runs_model && self.endpoints.len() > 1 => Health::ModelMissing,
-            Some(AttemptErrorKind::NoModel) => Health::Works,
-            None => Health::Works,
+            Some(AttemptErrorKind::NoModel | AttemptErrorKind::NotHeld) | None => Health::Works,
             Some(_) if failover.repeats() => return result,
             // The client may set a short deadline, so reaching it shows nothing about the upstream.
             Some(AttemptErrorKind::Silent) if now >= request.deadline => Health::Unknown,

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use hyper::Method;
 use hyper::header::HeaderMap;
 
+use crate::limits::Reservation;
+
 /// Suffixes of a model's name that select how the Hugging Face router chooses a provider. They are not pins.
 const POLICIES: [&str; 3] = ["fastest", "cheapest", "preferred"];
 
@@ -32,6 +34,8 @@ pub(crate) struct UpstreamRequest {
     pub(crate) affinity: u64,
     /// For the whole response or the begin of a stream, all attempts together.
     pub(crate) deadline: Instant,
+    /// Empty; what is held of the response is reserved beside it.
+    pub(crate) held: Reservation,
 }
 
 /// The kind of response that is expected. It decides how much of a response is read before the attempt has

@@ -15,6 +15,7 @@ mod fake;
 mod forward;
 mod forwarded_headers;
 mod limits;
+mod memory;
 mod model_ids;
 mod models;
 mod page;
