@@ -82,6 +82,7 @@ gateway_python() {
     python3 -m venv .cache/venv-gateway && "$bin/pip" install --quiet --no-deps --requirement "$clients/requirements.txt" &&
         PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_openai.py" &&
         PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_gateway.py" &&
+        PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_providers.py" &&
         PYTHON_BACKEND=$PWD/dist/python-backend LLM_COMPLY=$bin/llm-comply "$bin/python" "$clients/test_comply.py"
 }
 gateway_llama() {
@@ -207,7 +208,7 @@ if scripts/setup.sh --check build >/dev/null; then
     check "bill of materials" scripts/sbom.sh
     check "reproducible" scripts/check-reproducible.sh
     if scripts/setup.sh --check test >/dev/null; then
-        check "gateway: openai, huggingface_hub, llm-comply (Python)" leaves_nothing gateway_python
+        check "gateway: openai, AzureOpenAI, anthropic, huggingface_hub, llm-comply (Python)" leaves_nothing gateway_python
         if [ "${LLAMA:-}" = yes ] || scripts/llama.sh --check >/dev/null; then
             check "gateway: llama-server as upstream" gateway_llama
         else
