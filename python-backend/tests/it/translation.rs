@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use space_kit::testing::{Process, Reply, read_chunk, read_head, send};
 
 use crate::fake::{Fake, HELLO, STOP, Seen, USAGE, begin_events, chunk, completion, end, json_answer};
+use crate::start;
 use crate::support::{before, before_all};
 
 const PATHS: [&str; 2] = ["/v1/responses", "/v1/messages"];
@@ -283,4 +284,41 @@ fn own_reasoning_goes_back_to_the_upstream_that_wrote_it_and_to_no_other() {
     ask(&before(&chat, &[("UPSTREAM_API", "chat")]), "/v1/messages", &body);
     let sent = chat.next().json()["messages"][1].clone();
     assert_eq!((&sent["reasoning"], sent.to_string().contains("foreign")), (&json!("hm"), false));
+}
+
+#[test]
+fn the_demo_model_calls_a_tool_as_it_is_told_and_repeats_the_result() {
+    let service = start(&[]);
+    let ask = |path: &str, body: &Value| {
+        let reply = ask(&service, path, body);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    };
+    let user = json!({"role": "user", "content": "/call f {\"a\": 1}"});
+    let tools = json!([{"type": "function", "name": "f", "parameters": {"type": "object"}}]);
+    let mut body = json!({"model": "demo", "input": [user], "tools": tools});
+    let call = ask("/v1/responses", &body)["output"][0].clone();
+    assert_eq!((&call["name"], &call["arguments"]), (&json!("f"), &json!("{\"a\": 1}")));
+    let result = json!({"type": "function_call_output", "call_id": call["call_id"], "output": "it is done"});
+    body["input"].as_array_mut().unwrap().extend([call, result]);
+    let said = ask("/v1/responses", &body)["output"][0]["content"][0]["text"].clone();
+    assert!(said.as_str().unwrap().ends_with("The tool returned: it is done"), "{said}");
+
+    let tools = json!([{"name": "f", "input_schema": {"type": "object"}}]);
+    let mut body = json!({"model": "demo", "max_tokens": 99, "messages": [user], "tools": tools});
+    let message = ask("/v1/messages", &body);
+    assert_eq!(
+        (&message["content"][0]["input"], &message["stop_reason"]),
+        (&json!({"a": 1}), &json!("tool_use"))
+    );
+    let result =
+        json!([{"type": "tool_result", "tool_use_id": message["content"][0]["id"], "content": "it is done"}]);
+    body["messages"].as_array_mut().unwrap().extend([
+        json!({"role": "assistant", "content": message["content"]}),
+        json!({"role": "user", "content": result}),
+    ]);
+    let said = ask("/v1/messages", &body)["content"][0]["text"].clone();
+    assert!(said.as_str().unwrap().ends_with("The tool returned: it is done"), "{said}");
+    let reply = service.request("POST", "/v1/messages", &[], r#"{"model":"gpt-9"}"#);
+    assert_eq!((reply.status, &reply.json()["error"]["type"]), (404, &json!("not_found_error")));
 }
