@@ -322,3 +322,37 @@ fn the_demo_model_calls_a_tool_as_it_is_told_and_repeats_the_result() {
     let reply = service.request("POST", "/v1/messages", &[], r#"{"model":"gpt-9"}"#);
     assert_eq!((reply.status, &reply.json()["error"]["type"]), (404, &json!("not_found_error")));
 }
+
+#[test]
+fn tokens_are_counted_by_the_upstream_or_estimated() {
+    const PATH: &str = "/v1/messages/count_tokens?beta=true";
+    let body =
+        json!({"model": "org/model", "messages": [{"role": "user", "content": "Good morning, gateway"}]});
+    let native = Fake::json(json!({"input_tokens": 77}));
+    assert_eq!(ask(&before(&native, &[]), PATH, &body).json(), json!({"input_tokens": 77}));
+    let fake = chat_only();
+    for setting in ["auto", "chat"] {
+        let reply = ask(&before(&fake, &[("UPSTREAM_API", setting)]), PATH, &body);
+        assert_eq!((reply.status, reply.json()), (200, json!({"input_tokens": 8})));
+    }
+    assert_eq!(fake.count(), 1, "a chat-only upstream is not asked");
+    let demo = json!({"model": "demo", "messages": body["messages"]});
+    assert_eq!(ask(&start(&[]), PATH, &demo).json(), json!({"input_tokens": 8}));
+    let reply = ask(&before(&fake, &[]), PATH, &json!({"model": "org/model"}));
+    assert_eq!((reply.status, &reply.json()["error"]["type"]), (400, &json!("invalid_request_error")));
+}
+
+#[test]
+fn models_are_listed_in_the_form_of_the_clients_api() {
+    let fake = Fake::json(json!({"object": "list", "data": [{"id": "a", "object": "model"}, {"id": "b"}]}));
+    let service = before(&fake, &[]);
+    let version = [("anthropic-version", "2023-06-01")];
+    let model = |id: &str| json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"});
+    let reply = service.request("GET", "/v1/models?limit=1000", &version, "").json();
+    let expected =
+        json!({"data": [model("a"), model("b")], "has_more": false, "first_id": "a", "last_id": "b"});
+    assert_eq!(reply, expected);
+    assert_eq!(service.get("/v1/models").json()["object"], "list");
+    let reply = start(&[]).request("GET", "/v1/models/demo", &version, "").json();
+    assert_eq!(reply, model("demo"));
+}
