@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use hyper::Method;
 use hyper::http::request::Parts;
-use space_kit::{Call, HandlerResult};
+use serde_json::json;
+use space_kit::{Call, HandlerResult, respond};
 
 use super::inference::MAX_DEMO_BYTES;
 use crate::access::not_configured;
@@ -47,6 +48,21 @@ pub(super) fn translation(
     Some(Translation::new(dialect, body.clone(), streams, context))
 }
 
+/// The path whose response says how many tokens a request of `/v1/messages` has.
+pub(super) const COUNT_TOKENS: &str = "/messages/count_tokens";
+
+/// Responds with an estimate, instead of an upstream that cannot count tokens.
+///
+/// # Errors
+///
+/// 400 if the body is not a request of `/v1/messages`.
+pub(super) fn count_tokens(call: &Call<State>, text: &Bytes) -> HandlerResult {
+    ChatBody::read(text.clone())?;
+    let translation = translation(call, Dialect::Messages, text, "", false);
+    let tokens = translation.map_or(Ok(0), |translation| translation.tokens())?;
+    Ok(respond::json(&json!({"input_tokens": tokens})))
+}
+
 /// Whether a request asks the demo model.
 pub(super) fn names_demo(state: &State, text: &Bytes) -> bool {
     let model = ChatBody::read(text.clone()).ok().and_then(|body| body.model);
@@ -79,6 +95,9 @@ pub(super) async fn demo_only(mut call: Call<State>) -> HandlerResult {
 pub(super) async fn demo_model(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let longest = call.kit.config.max_body_bytes;
     let (text, _reservation) = body::read(call, admitted, longest).await?;
+    if azure_path::below(call.head.uri.path()) == COUNT_TOKENS {
+        return count_tokens(call, &text);
+    }
     if names_demo(&call.state, &text) {
         return demo(call, admitted, &text);
     }

@@ -48,8 +48,9 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let state = &running.state;
     let path = path(&call.head)?;
     let dialect = dialects::of(&call.head);
+    let counts_tokens = call.head.method == Method::POST && path == dialects::COUNT_TOKENS;
     let Some(group) = state.upstreams.main() else {
-        if dialect != Dialect::Other {
+        if dialect != Dialect::Other || counts_tokens {
             return dialects::demo_model(call, admitted).await;
         }
         let message = "no upstream is configured, so only /v1/models and the demo model are available, at \
@@ -59,6 +60,12 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let (text, reservation) = body::read(call, admitted, running.kit.config.max_body_bytes).await?;
     if dialect != Dialect::Other && dialects::names_demo(state, &text) {
         return dialects::demo(call, admitted, &text);
+    }
+    let counted = counts_tokens.then(|| text.clone());
+    if let Some(text) = &counted
+        && (group.lacks(Dialect::Messages) || dialects::names_demo(state, text))
+    {
+        return dialects::count_tokens(call, text);
     }
     let deployment = azure_path::deployment(call.head.uri.path())?;
     let Checked { body, mut model, asked, streams, background } =
@@ -102,9 +109,14 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let group = group.clone();
     let exchange =
         Exchange { group, request, dialect, usage, slot, reservation, hide_usage: false, choices: 1 };
-    match streamed {
-        true => stream::respond(exchange, state.clock).await,
-        false => passthrough::respond(exchange, state.clock).await,
+    if streamed {
+        return stream::respond(exchange, state.clock).await;
+    }
+    match (passthrough::respond(exchange, state.clock).await, counted) {
+        (Err(error), Some(text)) if matches!(error.status.as_u16(), 404 | 405 | 501) => {
+            dialects::count_tokens(call, &text)
+        }
+        (result, _) => result,
     }
 }
 

@@ -52,6 +52,15 @@ impl Translation {
         Ok(self.form.get_or_init(|| form))
     }
 
+    /// The tokens of a request of `/v1/messages`, estimated.
+    ///
+    /// # Errors
+    ///
+    /// 400 if it cannot be a chat request.
+    pub(crate) fn tokens(&self) -> Result<u64, Error> {
+        self.chat().map(|form| form.estimate)
+    }
+
     /// The translator of the response, if the chat request was needed.
     pub(crate) fn into_translator(self) -> Option<Translator> {
         self.form.into_inner().map(|form| Translator::new(form, self.context))

@@ -36,7 +36,7 @@ pub(crate) async fn respond(mut exchange: Exchange, clock: Clock) -> HandlerResu
     let answer = match exchange.group.send(&exchange.request).await? {
         Answer::Head(answer) => answer,
         Answer::Whole(answer) => return whole::translated(exchange, answer),
-        Answer::Events(_) => {
+        Answer::Events(_) | Answer::ChatEvents(_) => {
             return Err(bad_gateway("the upstream's response has another form than requested"));
         }
     };
@@ -54,15 +54,7 @@ pub(crate) async fn respond(mut exchange: Exchange, clock: Clock) -> HandlerResu
         // The client did not ask for a stream, or not in the request's body.
         let (scanner, habits) = (Scanner::new(LONGEST_EVENT), Arc::default());
         let held = exchange.request.held.another();
-        let stream = EventStream {
-            headers: HeaderMap::new(),
-            body,
-            scanner,
-            first: None,
-            habits,
-            held,
-            is_translated: false,
-        };
+        let stream = EventStream { headers: HeaderMap::new(), body, scanner, first: None, habits, held };
         *response.body_mut() = Body::produce(move |mut sender| async move {
             stream::forward(&mut sender, exchange, (stream, None), clock).await
         });

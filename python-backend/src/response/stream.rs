@@ -57,15 +57,15 @@ enum Begun {
 
 async fn open(mut exchange: Exchange) -> (Exchange, Result<OpenStream, Error>) {
     let answer = exchange.group.send(&exchange.request).await;
+    let translation = exchange.request.translation.take();
     let stream = answer.and_then(|answer| match answer {
-        Answer::Events(stream) => Ok(stream),
+        Answer::Events(stream) => Ok((stream, None)),
+        Answer::ChatEvents(stream) => {
+            Ok((stream, translation.and_then(Translation::into_translator).map(Box::new)))
+        }
         Answer::Whole(_) | Answer::Head(_) => Err(bad_gateway("the upstream did not stream")),
     });
     exchange.usage.begun = stream.is_ok();
-    let stream = stream.map(|stream| {
-        let translation = exchange.request.translation.take().filter(|_| stream.is_translated);
-        (stream, translation.and_then(Translation::into_translator).map(Box::new))
-    });
     (exchange, stream)
 }
 

@@ -83,12 +83,12 @@ impl Attempt<'_> {
             let kind = AttemptErrorKind::Status(error.status, None);
             AttemptError { kind, error }
         })?;
-        let mut answer = self.adapted(Some(chat)).await?;
+        let answer = self.adapted(Some(chat)).await?;
         self.habits.record_translated(dialect, is_auto, now);
-        if let Answer::Events(stream) = &mut answer {
-            stream.is_translated = true;
-        }
-        Ok(answer)
+        Ok(match answer {
+            Answer::Events(stream) => Answer::ChatEvents(stream),
+            other => other,
+        })
     }
 
     /// Whether an error means that the upstream lacks the API, and not the model.
@@ -294,5 +294,5 @@ fn begin(
     if is_error {
         return Err(error_in_success(&headers, &first.data));
     }
-    Ok(EventStream { headers, body, scanner, first: Some(first), habits, held, is_translated: false })
+    Ok(EventStream { headers, body, scanner, first: Some(first), habits, held })
 }

@@ -11,7 +11,7 @@ use space_kit::Error;
 use space_kit::outgoing::Pool;
 use tokio::time::{sleep, sleep_until, timeout};
 
-use super::address::Upstream;
+use super::address::{Upstream, UpstreamApi};
 use super::answer::Answer;
 use super::attempt::Attempt;
 use super::attempt_counts::{SKIPPED, outcome};
@@ -24,6 +24,7 @@ use super::request::{Expect, UpstreamRequest};
 use super::timeouts::Timeouts;
 use crate::catalogue::model_not_found;
 use crate::clock::Clock;
+use crate::wire::dialect::Dialect;
 use crate::wire::headers::X_SHOULD_RETRY;
 
 /// The endpoints of one API, in the order of preference.
@@ -60,6 +61,15 @@ impl UpstreamGroup {
     /// How long its upstreams may take.
     pub(crate) fn timeouts(&self) -> Timeouts {
         self.settings.timeouts
+    }
+
+    /// Whether every upstream is known to lack an API.
+    pub(crate) fn lacks(&self, dialect: Dialect) -> bool {
+        let now = self.settings.clock.unix();
+        self.endpoints.iter().all(|endpoint| match endpoint.upstream.api {
+            UpstreamApi::Auto => endpoint.habits.lacks(dialect, now),
+            api => api == UpstreamApi::Chat,
+        })
     }
 
     /// Whether a model's name may have a provider's pin here.

@@ -173,8 +173,12 @@ fn errors_on_messages_have_anthropics_form() {
             assert_eq!(anthropic_error(&reply), (sent, kind.to_owned(), "so it is".to_owned()));
             assert_eq!(reply.header("x-error-message"), "so it is");
         }
-        let reply = service.request("POST", "/v1/messages/count_tokens", &[], r#"{"model":"m"}"#);
-        assert_eq!(anthropic_error(&reply).1, kind);
+        let reply = service.request("POST", "/v1/messages/count_tokens", &[], ASKED);
+        if status == 404 {
+            assert_eq!(reply.status, 200, "an upstream that cannot count tokens is no error");
+        } else {
+            assert_eq!(anthropic_error(&reply).1, kind);
+        }
     }
 }
 

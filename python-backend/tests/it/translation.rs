@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use space_kit::testing::{Process, Reply, read_chunk, read_head, send};
 
 use crate::fake::{Fake, HELLO, STOP, Seen, USAGE, begin_events, chunk, completion, end, json_answer};
+use crate::start;
 use crate::support::{before, before_all};
 
 const PATHS: [&str; 2] = ["/v1/responses", "/v1/messages"];
@@ -283,4 +284,75 @@ fn own_reasoning_goes_back_to_the_upstream_that_wrote_it_and_to_no_other() {
     ask(&before(&chat, &[("UPSTREAM_API", "chat")]), "/v1/messages", &body);
     let sent = chat.next().json()["messages"][1].clone();
     assert_eq!((&sent["reasoning"], sent.to_string().contains("foreign")), (&json!("hm"), false));
+}
+
+#[test]
+fn the_demo_model_calls_a_tool_as_it_is_told_and_repeats_the_result() {
+    let service = start(&[]);
+    let ask = |path: &str, body: &Value| {
+        let reply = ask(&service, path, body);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    };
+    let user = json!({"role": "user", "content": "/call f {\"a\": 1}"});
+    let tools = json!([{"type": "function", "name": "f", "parameters": {"type": "object"}}]);
+    let mut body = json!({"model": "demo", "input": [user], "tools": tools});
+    let call = ask("/v1/responses", &body)["output"][0].clone();
+    assert_eq!((&call["name"], &call["arguments"]), (&json!("f"), &json!("{\"a\": 1}")));
+    let result = json!({"type": "function_call_output", "call_id": call["call_id"], "output": "it is done"});
+    body["input"].as_array_mut().unwrap().extend([call, result]);
+    let said = ask("/v1/responses", &body)["output"][0]["content"][0]["text"].clone();
+    assert!(said.as_str().unwrap().ends_with("The tool returned: it is done"), "{said}");
+
+    let tools = json!([{"name": "f", "input_schema": {"type": "object"}}]);
+    let mut body = json!({"model": "demo", "max_tokens": 99, "messages": [user], "tools": tools});
+    let message = ask("/v1/messages", &body);
+    assert_eq!(
+        (&message["content"][0]["input"], &message["stop_reason"]),
+        (&json!({"a": 1}), &json!("tool_use"))
+    );
+    let result =
+        json!([{"type": "tool_result", "tool_use_id": message["content"][0]["id"], "content": "it is done"}]);
+    body["messages"].as_array_mut().unwrap().extend([
+        json!({"role": "assistant", "content": message["content"]}),
+        json!({"role": "user", "content": result}),
+    ]);
+    let said = ask("/v1/messages", &body)["content"][0]["text"].clone();
+    assert!(said.as_str().unwrap().ends_with("The tool returned: it is done"), "{said}");
+    let reply = service.request("POST", "/v1/messages", &[], r#"{"model":"gpt-9"}"#);
+    assert_eq!((reply.status, &reply.json()["error"]["type"]), (404, &json!("not_found_error")));
+}
+
+#[test]
+fn tokens_are_counted_by_the_upstream_or_estimated() {
+    const PATH: &str = "/v1/messages/count_tokens?beta=true";
+    let body =
+        json!({"model": "org/model", "messages": [{"role": "user", "content": "Good morning, gateway"}]});
+    let native = Fake::json(json!({"input_tokens": 77}));
+    assert_eq!(ask(&before(&native, &[]), PATH, &body).json(), json!({"input_tokens": 77}));
+    let fake = chat_only();
+    for setting in ["auto", "chat"] {
+        let reply = ask(&before(&fake, &[("UPSTREAM_API", setting)]), PATH, &body);
+        assert_eq!((reply.status, reply.json()), (200, json!({"input_tokens": 8})));
+    }
+    assert_eq!(fake.count(), 1, "a chat-only upstream is not asked");
+    let demo = json!({"model": "demo", "messages": body["messages"]});
+    assert_eq!(ask(&start(&[]), PATH, &demo).json(), json!({"input_tokens": 8}));
+    let reply = ask(&before(&fake, &[]), PATH, &json!({"model": "org/model"}));
+    assert_eq!((reply.status, &reply.json()["error"]["type"]), (400, &json!("invalid_request_error")));
+}
+
+#[test]
+fn models_are_listed_in_the_form_of_the_clients_api() {
+    let fake = Fake::json(json!({"object": "list", "data": [{"id": "a", "object": "model"}, {"id": "b"}]}));
+    let service = before(&fake, &[]);
+    let version = [("anthropic-version", "2023-06-01")];
+    let model = |id: &str| json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"});
+    let reply = service.request("GET", "/v1/models?limit=1000", &version, "").json();
+    let expected =
+        json!({"data": [model("a"), model("b")], "has_more": false, "first_id": "a", "last_id": "b"});
+    assert_eq!(reply, expected);
+    assert_eq!(service.get("/v1/models").json()["object"], "list");
+    let reply = start(&[]).request("GET", "/v1/models/demo", &version, "").json();
+    assert_eq!(reply, model("demo"));
 }
