@@ -8,7 +8,7 @@ use super::request::{self, now};
 use super::start_flow::{StartedFlow, destination, start_flow};
 use crate::State;
 use crate::flow::{CallbackPath, FlowRequest};
-use crate::oidc::SignInOptions;
+use crate::oidc::{SignInOptions, is_additional};
 use crate::web::response::{no_store, set_header, with_cookies};
 
 pub(crate) fn social(call: Call<State>) -> Reply {
@@ -37,7 +37,8 @@ async fn sign_in(call: Call<State>, callback_path: CallbackPath, name: &'static 
         error_url,
         opener: None,
     };
-    let options = SignInOptions { scopes: scopes(&body)?, login_hint: text("loginHint")?.map(str::to_owned) };
+    let login_hint = text("loginHint")?.map(str::to_owned);
+    let options = SignInOptions { scopes: scopes(&body)?, login_hint, additional: additional(&body)? };
     let disable_redirect = body.get("disableRedirect").is_some_and(|value| *value == Value::Bool(true));
     let StartedFlow { url, cookies, .. } = start_flow(state, &head.headers, request, &options, now()).await?;
     let mut response = no_store(respond::json(&json!({"url": url, "redirect": !disable_redirect})));
@@ -59,6 +60,31 @@ fn scopes(body: &Map<String, Value>) -> Result<Vec<String>, Error> {
     let Some(scopes) = body.get("scopes").filter(|scopes| !scopes.is_null()) else { return Ok(Vec::new()) };
     let list = scopes.as_array().ok_or_else(|| invalid("scopes"))?;
     list.iter().map(|scope| scope.as_str().map(str::to_owned).ok_or_else(|| invalid("scopes"))).collect()
+}
+
+/// The parameters for the provider.
+///
+/// # Errors
+///
+/// 400 that names a parameter which cannot be passed on.
+fn additional(body: &Map<String, Value>) -> Result<Vec<(String, String)>, Error> {
+    let Some(params) = body.get("additionalParams").filter(|params| !params.is_null()) else {
+        return Ok(Vec::new());
+    };
+    let params =
+        params.as_object().filter(|params| params.len() <= 16).ok_or_else(|| invalid("additionalParams"))?;
+    let pairs = params.iter().map(|(name, value)| match value.as_str() {
+        Some(value) if is_additional(name, value) => Ok((name.clone(), value.to_owned())),
+        _ => {
+            let name: String = name.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+            let message = format!(
+                "additionalParams.{name} cannot be passed on: it must be a text of at most 512 bytes that the \
+                 sign-in does not set itself"
+            );
+            Err(Error::new(StatusCode::BAD_REQUEST, "validation_error", message).param("additionalParams"))
+        }
+    });
+    pairs.collect()
 }
 
 fn invalid(name: &'static str) -> Error {
