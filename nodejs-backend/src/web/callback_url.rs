@@ -17,11 +17,11 @@ pub(crate) fn trusted(address: &str, trusted: &TrustedOrigins) -> Option<String>
     is_trusted(&written, trusted).then_some(written)
 }
 
-/// Spaces and everything beyond ASCII percent-encoded, as browsers do after the host (URL standard, section 4.4). In a
-/// host, nothing encoded is accepted.
+/// Without spaces at the end; other spaces and everything beyond ASCII percent-encoded, as browsers do after the host
+/// (URL standard, section 4.4). In a host, nothing encoded is accepted.
 fn written(address: &str) -> String {
     let mut text = String::with_capacity(address.len());
-    for byte in address.bytes() {
+    for byte in address.trim_end_matches(' ').bytes() {
         match byte {
             b' ' | 0x80.. => _ = write!(text, "%{byte:02X}"),
             _ => text.push(char::from(byte)),

@@ -14,11 +14,11 @@ use crate::demo;
 use crate::request::{Admitted, Exchange, admission, body};
 use crate::response::{stream, whole};
 use crate::state::State;
-use crate::upstream::{Expect, UpstreamGroup, UpstreamRequest, path_and_query, without_pin};
+use crate::upstream::{Expect, UpstreamGroup, UpstreamRequest, without_pin};
 use crate::usage::UsageRecord;
 use crate::wire::chat_body::{Changes, ChatBody};
 use crate::wire::dialect::Dialect;
-use crate::wire::headers;
+use crate::wire::{affinity::affinity, azure_path, headers};
 
 /// Headers in which OpenAI's clients send how long they wait for a response, or for its next bytes, in
 /// seconds.
@@ -73,7 +73,7 @@ pub(crate) async fn respond(call: Call<State>, kind: Inference) -> HandlerResult
 async fn demo_only(mut call: Call<State>, kind: Inference) -> HandlerResult {
     if kind == Inference::Chat && call.body.announced() <= MAX_DEMO_BYTES {
         let admitted = admission::admit_to_demo(&call)?;
-        let (text, _reservation) = body::read(&mut call, MAX_DEMO_BYTES).await?;
+        let (text, _reservation) = body::read(&mut call, &admitted, MAX_DEMO_BYTES).await?;
         let model = ChatBody::read(text.clone()).map(|body| body.model).unwrap_or_default();
         if model.as_deref().or(call.state.catalogue.default_model()) == Some(DEMO_MODEL) {
             let result = demo_model(&call, &admitted, &text);
@@ -86,10 +86,12 @@ async fn demo_only(mut call: Call<State>, kind: Inference) -> HandlerResult {
 async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> HandlerResult {
     let running = call.running.clone();
     let state = &running.state;
-    let (text, reservation) = body::read(&mut call, running.kit.config.max_body_bytes).await?;
+    let (text, reservation) = body::read(&mut call, admitted, running.kit.config.max_body_bytes).await?;
     let body = ChatBody::read(text.clone())?;
-    let model = state.catalogue.resolve(body.model.as_deref())?;
-    let requested = body.model.as_deref().unwrap_or(&model);
+    let deployment = azure_path::deployment(call.head.uri.path())?;
+    let asked = deployment.as_deref().or(body.model.as_deref());
+    let model = state.catalogue.resolve(asked)?;
+    let requested = asked.unwrap_or(&model);
     let is_demo = model == DEMO_MODEL && !state.catalogue.is_alias(requested);
     let Some(group) = kind.group(state).filter(|_| !is_demo) else {
         return match kind {
@@ -105,7 +107,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
     let changes = Changes { model: renamed, usage: streamed, floats: kind == Inference::Embedding };
     let request = UpstreamRequest {
         method: Method::POST,
-        path: path_and_query(kind.path(), call.head.uri.query()),
+        path: azure_path::with_query(kind.path(), &call.head.uri),
         headers: headers::to_upstream(&call.head.headers),
         body: body.with(changes).into_bytes(),
         model_without_pin: without_pin(&model).filter(|_| group.knows_pins()).map(str::to_owned),
@@ -113,8 +115,13 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         expect: if streamed { Expect::Events } else { Expect::Whole },
         repeatable: true,
         client_repeats: headers::is_repetition(&call.head.headers),
+        affinity: match group.has_replicas() {
+            true => affinity(&admitted.caller.label, &model, &call.head.headers, &text),
+            false => 0,
+        },
         model: model.clone(),
         deadline: state.clock.instant() + patience(&call, group, streamed),
+        held: state.limits.answers.reserve(admitted.id),
     };
     let usage =
         UsageRecord::new(state.usage.clone(), running.kit.log, call.id, &admitted.caller.label, requested);

@@ -1,5 +1,6 @@
-//! The endpoints under `/v1`.
+//! The endpoints under `/v1`, and the same under `/openai`.
 
+pub(crate) mod azure;
 pub(crate) mod inference;
 pub(crate) mod models;
 pub(crate) mod passthrough;

@@ -18,10 +18,12 @@ space_kit::vars! {
     pub(super) HF_TOKEN (secret) = "", "a Hugging Face token: visible ASCII characters",
         "token for the Hugging Face router and Inference Endpoints; never sent to another host";
     pub(super) UPSTREAM_URL = "https://router.huggingface.co/v1 if HF_TOKEN is set, else none: only the demo model",
-        "base URLs separated by commas: https, or http to private hosts, such as http://127.0.0.1:8080/v1",
+        "base URLs separated by commas, or by a vertical bar between replicas: https, or http to private hosts, such as http://127.0.0.1:8080/v1; a query such as ?api-version=preview is kept",
         "upstreams that requests are forwarded to, in order of preference";
-    pub(super) UPSTREAM_API_KEYS (secret) = "", "one key per URL of UPSTREAM_URL, separated by commas; none sends no key, not even HF_TOKEN",
+    pub(super) UPSTREAM_API_KEYS (secret) = "", "one key per URL of UPSTREAM_URL, separated by commas; none sends no key, not even HF_TOKEN; x-api-key:KEY, api-key:KEY or bearer:KEY selects the header",
         "API keys of the upstreams, instead of HF_TOKEN; an upstream Space gets its token only from here";
+    pub(super) UPSTREAM_MODELS = "", "one entry per URL of UPSTREAM_URL, separated by commas: model ids separated by spaces, org/* for all that begin so, * for any",
+        "models of each upstream; a request goes only to upstreams that have its model, first to those that name it";
     pub(super) EMBEDDINGS_URL = "UPSTREAM_URL", "base URLs like UPSTREAM_URL",
         "upstreams for /v1/embeddings, which the Hugging Face router does not have";
     pub(super) EMBEDDINGS_API_KEYS (secret) = "", "keys like UPSTREAM_API_KEYS", "API keys of EMBEDDINGS_URL";
@@ -85,8 +87,11 @@ space_kit::vars! {
         "requests that may wait for one of MAX_CONCURRENT; more get 429";
     pub(super) QUEUE_TIMEOUT = "5s", "a duration such as 5s or 500ms",
         "how long a request may wait for one of MAX_CONCURRENT before it gets 429";
-    pub(super) BODY_MEMORY = "64MiB", "a size such as 65536, 64MiB or 1GiB, MAX_BODY_BYTES or more",
-        "memory for all request bodies together; requests beyond it get 429";
+    pub(super) BODY_MEMORY = "64MiB or three times MAX_BODY_BYTES, but at most a quarter of the container's memory limit",
+        "a size such as 64MiB or 1GiB, at least 2.3 times MAX_BODY_BYTES",
+        "memory for all request bodies together; requests beyond it, or beyond the caller's share, get 429";
+    pub(super) ANSWER_MEMORY = "256MiB, but at most a quarter of the container's memory limit", "a size such as 64MiB or 1GiB",
+        "memory for whole responses and long events until they are sent; requests beyond it, or beyond the caller's share, get 429";
 }
 
 space_kit::vars! {

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::errors;
 use crate::errors::upstream::{bad_gateway, timed_out};
 use crate::json;
+use crate::limits::HoldError;
 use crate::upstream::{EventStream, Timeouts, UpstreamGroup};
 use crate::usage::{self, UsageRecord};
 use crate::wire::choices::Choices;
@@ -57,7 +58,7 @@ impl Relay<'_> {
     }
 
     async fn forward(&mut self, sender: &mut Sender, stream: EventStream) -> Result<(), Error> {
-        let EventStream { mut body, mut scanner, first, habits, .. } = stream;
+        let EventStream { mut body, mut scanner, first, habits, mut held, .. } = stream;
         let mut out = Vec::new();
         let mut done = match first {
             Some(first) => self.event(first, &mut out)?,
@@ -68,6 +69,7 @@ impl Relay<'_> {
         let (mut received, mut sent) = (self.clock.instant(), self.clock.instant());
         loop {
             let has_events = self.events(&mut scanner, &mut done, &mut out);
+            held.resize_if_long(scanner.held() + out.len()).map_err(HoldError::of_response)?;
             if !out.is_empty() {
                 sender.send(std::mem::take(&mut out)).await;
                 sent = self.clock.instant();

@@ -5,6 +5,7 @@ use space_kit::{Body, HandlerResult, Response, respond};
 
 use super::embeddings;
 use crate::errors::upstream::bad_gateway;
+use crate::limits::Held;
 use crate::request::Exchange;
 use crate::upstream::Answer;
 use crate::wire::headers;
@@ -21,8 +22,15 @@ pub(crate) async fn respond(mut exchange: Exchange, base64: bool) -> HandlerResu
     };
     exchange.usage.begun = true;
     exchange.usage.reported = answer.usage;
-    let body = if base64 { embeddings::to_base64(&answer.body)? } else { answer.body };
-    let mut response = Response::new(Body::from(body));
+    let (body, held) = match base64 {
+        true => {
+            let mut converted = Held::new(answer.held.another());
+            embeddings::to_base64(&answer.body, &mut converted)?;
+            converted.into_parts()
+        }
+        false => (answer.body, answer.held),
+    };
+    let mut response = Response::new(Body::from(held.attach(body)));
     *response.status_mut() = answer.head.status;
     *response.headers_mut() = headers::to_client(&answer.head.headers);
     response.headers_mut().insert(CONTENT_TYPE, respond::JSON); // some upstreams omit it

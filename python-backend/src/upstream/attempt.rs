@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use hyper::body::Body as _;
+use hyper::header::{ACCEPT_ENCODING, CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
 use space_kit::Error;
-use space_kit::outgoing::{OutgoingError, Pool, PooledBody, collect};
+use space_kit::outgoing::{BodyError, OutgoingError, Pool, PooledBody, collect};
 use tokio::time::timeout_at;
 
 use super::address::Upstream;
@@ -24,6 +25,7 @@ use super::wake;
 use crate::clock::Clock;
 use crate::errors;
 use crate::json;
+use crate::limits::{Held, HoldError, Reservation};
 use crate::wire::chat_body::{with_model, without_options};
 use crate::wire::chunk;
 use crate::wire::headers::{is_compressed, is_event_stream, to_client_with_error};
@@ -113,9 +115,7 @@ impl Attempt<'_> {
         let is_events = is_event_stream(headers);
         match expect {
             Expect::Head => Ok(Answer::Head(response)),
-            Expect::Events if is_events => {
-                first_event(response, upstream, self.habits).await.map(Answer::Events)
-            }
+            Expect::Events if is_events => first_event(response, self).await.map(Answer::Events),
             Expect::Whole if is_events => {
                 Err(unfit(upstream, "the upstream streamed, but the request was for a whole response"))
             }
@@ -143,17 +143,14 @@ impl Attempt<'_> {
         }
         let mut request = Request::new(body);
         *request.method_mut() = method.clone();
-        let target = [self.upstream.base.as_str(), path].concat();
-        *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
+        *request.uri_mut() = Uri::try_from(self.upstream.target(path)).unwrap_or_default();
         *request.headers_mut() = headers.clone();
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         // On a connection of its own, the request is sent once.
         if self.sent_once {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if let Some(authorization) = &self.upstream.authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
-        }
+        self.upstream.add_headers(request.headers_mut());
         if let (Some(bill_to), true) = (self.bill_to, self.upstream.is_hugging_face()) {
             request.headers_mut().insert(X_HF_BILL_TO, bill_to.clone());
         }
@@ -162,8 +159,7 @@ impl Attempt<'_> {
 
     async fn whole(&self, response: Response<PooledBody>) -> Result<WholeAnswer, AttemptError> {
         let (head, body) = response.into_parts();
-        let body = collect(body, MAX_WHOLE_BYTES).await;
-        let mut body = body.map_err(|cause| broken(format!("{:?} {cause}", self.upstream)))?;
+        let (mut body, held) = self.collect(body).await?;
         let mut chunk = chunk::inspect_whole(&body);
         if chunk.is_err()
             && let Some(mended) = json::mended(&body)
@@ -173,9 +169,25 @@ impl Attempt<'_> {
         }
         match chunk {
             Ok(chunk) if chunk.error => Err(error_in_success(&head.headers, &body)),
-            Ok(chunk) => Ok(WholeAnswer { head, body, usage: chunk.usage }),
+            Ok(chunk) => Ok(WholeAnswer { head, body, held, usage: chunk.usage }),
             Err(_) => Err(self.error_response(&head, &body, "")),
         }
+    }
+
+    /// A body of at most [`MAX_WHOLE_BYTES`], within the memory for responses.
+    async fn collect(&self, mut body: PooledBody) -> Result<(Bytes, Reservation), AttemptError> {
+        let mut whole = Held::new(self.request.held.another());
+        while let Some(frame) = body.frame().await {
+            let data = frame.map_err(|cause| broken(format!("{:?} {cause}", self.upstream)))?;
+            let Ok(data) = data.into_data() else { continue };
+            let left = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+            let length = whole.len() + data.len();
+            if length > MAX_WHOLE_BYTES {
+                return Err(broken(format!("{:?} {}", self.upstream, BodyError::TooLong(MAX_WHOLE_BYTES))));
+            }
+            whole.push(&data, length.saturating_add(left).min(MAX_WHOLE_BYTES)).map_err(not_held)?;
+        }
+        Ok(whole.into_parts())
     }
 
     /// The error for a response with an error status, or whose body is not JSON.
@@ -191,30 +203,33 @@ impl Attempt<'_> {
         let asleep = wake::asleep(upstream, head.status, &head.headers, body);
         let is_error = head.status.is_client_error() || head.status.is_server_error();
         let status = if is_error { head.status } else { error.status };
-        AttemptError { kind: asleep.unwrap_or(AttemptErrorKind::Status(status, wait)), error }
+        AttemptError { kind: asleep.unwrap_or_else(|| rejected(status, wait, &error)), error }
     }
 }
 
 /// Reads a stream up to its first event.
 async fn first_event(
     response: Response<PooledBody>,
-    upstream: &Upstream,
-    habits: &Arc<Habits>,
+    attempt: &Attempt<'_>,
 ) -> Result<EventStream, AttemptError> {
+    let (upstream, mut held) = (attempt.upstream, attempt.request.held.another());
     let (head, mut body) = response.into_parts();
     let mut scanner = Scanner::new(MAX_EVENT_BYTES);
     loop {
         if let Some(first) = scanner.next_event() {
-            return begin(head.headers, body, scanner, first, habits.clone());
+            return begin(head.headers, body, scanner, first, attempt.habits.clone(), held);
         }
         match body.frame().await {
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else { continue };
                 scanner.push(&data).map_err(|error| broken(format!("{upstream:?}: {error}")))?;
+                held.resize_if_long(scanner.held()).map_err(not_held)?;
             }
             Some(Err(error)) => return Err(broken(format!("{upstream:?} broke off: {error}"))),
             None => match scanner.finish() {
-                Rest::Event(first) => return begin(head.headers, body, scanner, first, habits.clone()),
+                Rest::Event(first) => {
+                    return begin(head.headers, body, scanner, first, attempt.habits.clone(), held);
+                }
                 _ => return Err(broken(format!("{upstream:?} ended a stream before its first event"))),
             },
         }
@@ -228,12 +243,13 @@ fn begin(
     scanner: Scanner,
     first: Event,
     habits: Arc<Habits>,
+    held: Reservation,
 ) -> Result<EventStream, AttemptError> {
     let is_error = first.is_error() || chunk::inspect_whole(&first.data).is_ok_and(|chunk| chunk.error);
     if is_error {
         return Err(error_in_success(&headers, &first.data));
     }
-    Ok(EventStream { headers, body, scanner, first: Some(first), habits })
+    Ok(EventStream { headers, body, scanner, first: Some(first), habits, held })
 }
 
 /// Whether an upstream rejects `stream_options`. Only these statuses count, because an error of another kind may repeat
@@ -250,7 +266,16 @@ fn names_options(error: &Error) -> bool {
 fn error_in_success(headers: &HeaderMap, data: &[u8]) -> AttemptError {
     let mut error = errors::upstream::from_event(data);
     error.headers.extend(to_client_with_error(headers));
-    AttemptError { kind: AttemptErrorKind::Status(error.status, None), error }
+    AttemptError { kind: rejected(error.status, None, &error), error }
+}
+
+/// Upstreams say in two ways that they do not have a model: the Hugging Face router has a code for models that exist
+/// but have no provider.
+fn rejected(status: StatusCode, wait: Option<Duration>, error: &Error) -> AttemptErrorKind {
+    match error.code {
+        "model_not_found" | "model_not_supported" if status.is_client_error() => AttemptErrorKind::NoModel,
+        _ => AttemptErrorKind::Status(status, wait),
+    }
 }
 
 fn broken(cause: impl std::fmt::Display) -> AttemptError {
@@ -259,6 +284,11 @@ fn broken(cause: impl std::fmt::Display) -> AttemptError {
         kind: AttemptErrorKind::Broken,
         error: errors::upstream::bad_gateway(message).cause(cause),
     }
+}
+
+/// There is no memory for the response now, wherever it comes from.
+fn not_held(error: HoldError) -> AttemptError {
+    AttemptError { kind: AttemptErrorKind::NotHeld, error: error.of_response() }
 }
 
 /// A valid response of another kind than requested. Another attempt would return the same, and cost the same

@@ -29,7 +29,7 @@ impl Upstreams {
     ) -> Upstreams {
         let mut has_key = false;
         let mut group = |upstreams: Vec<Upstream>| {
-            has_key |= upstreams.iter().any(|upstream| upstream.authorization.is_some());
+            has_key |= upstreams.iter().any(|upstream| upstream.key.is_some());
             (!upstreams.is_empty()).then(|| Arc::new(UpstreamGroup::new(upstreams, settings.clone())))
         };
         let (main, embeddings, completions) = (group(main), group(embeddings), group(completions));

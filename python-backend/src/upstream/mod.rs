@@ -3,6 +3,7 @@
 
 mod address;
 mod answer;
+mod api_key;
 mod attempt;
 mod attempt_counts;
 mod breaker;
@@ -11,16 +12,19 @@ mod failover;
 mod group;
 mod groups;
 mod habits;
+mod models;
+mod order;
 mod request;
 mod retry_after;
 mod timeouts;
 mod wake;
 
 pub(crate) use address::Upstream;
-pub(crate) use answer::{Answer, EventStream};
+pub(crate) use answer::{Answer, EventStream, WholeAnswer};
 pub(crate) use group::{GroupSettings, UpstreamGroup};
 pub(crate) use groups::Upstreams;
-pub(crate) use request::{Expect, UpstreamRequest, path_and_query, without_pin};
+pub(crate) use models::ModelPatterns;
+pub(crate) use request::{Expect, UpstreamRequest, without_pin};
 #[cfg(feature = "fuzzing")]
 pub(crate) use retry_after::retry_after;
 pub(crate) use timeouts::Timeouts;
