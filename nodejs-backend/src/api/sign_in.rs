@@ -1,7 +1,7 @@
 //! `POST /api/auth/sign-in/social`, and `/sign-in/oauth2` for clients up to version 1.6.
 
 use serde_json::{Map, Value, json};
-use space_kit::header::LOCATION;
+use space_kit::header::{HOST, LOCATION};
 use space_kit::{Call, Error, HandlerResult, Reply, StatusCode, respond};
 
 use super::request::{self, now};
@@ -9,6 +9,7 @@ use super::start_flow::{StartedFlow, destination, start_flow};
 use crate::State;
 use crate::flow::{CallbackPath, FlowRequest};
 use crate::oidc::{SignInOptions, is_additional};
+use crate::web::query;
 use crate::web::response::{no_store, set_header, with_cookies};
 
 pub(crate) fn social(call: Call<State>) -> Reply {
@@ -40,7 +41,18 @@ async fn sign_in(call: Call<State>, callback_path: CallbackPath, name: &'static 
     let login_hint = text("loginHint")?.map(str::to_owned);
     let options = SignInOptions { scopes: scopes(&body)?, login_hint, additional: additional(&body)? };
     let disable_redirect = body.get("disableRedirect").is_some_and(|value| *value == Value::Bool(true));
-    let StartedFlow { url, cookies, .. } = start_flow(state, &head.headers, request, &options, now()).await?;
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let (url, cookies) = if state.trusted.is_custom_host(host) && state.provider(provider).is_some() {
+        // The provider returns to the first host name, which has no cookies of this one: the sign-in starts there.
+        let error_url = request.error_url.as_deref().unwrap_or_default();
+        let pairs = [("callbackURL", request.callback_url.as_str()), ("errorCallbackURL", error_url)];
+        let link = format!("{}/login/{provider}", state.trusted.base());
+        (query::append(&link, &pairs), Vec::new())
+    } else {
+        let StartedFlow { url, cookies, .. } =
+            start_flow(state, &head.headers, request, &options, now()).await?;
+        (url, cookies)
+    };
     let mut response = no_store(respond::json(&json!({"url": url, "redirect": !disable_redirect})));
     if callback_path == CallbackPath::Social && !disable_redirect {
         set_header(&mut response, LOCATION, &url)?;

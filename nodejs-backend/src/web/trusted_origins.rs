@@ -52,9 +52,9 @@ impl TrustedOrigins {
         is_host_of(authority, &self.base)
     }
 
-    /// Whether a `Host` header names any host of the service.
-    pub(crate) fn is_any_host(&self, authority: &str) -> bool {
-        self.is_own_host(authority) || self.own.iter().any(|own| is_host_of(authority, own))
+    /// Whether a `Host` header names a custom domain of the Space.
+    pub(crate) fn is_custom_host(&self, authority: &str) -> bool {
+        self.own.iter().any(|own| is_host_of(authority, own))
     }
 }
 
@@ -83,9 +83,9 @@ mod tests {
     fn every_host_of_a_space_is_its_own_but_sign_ins_happen_on_the_first() {
         let base = Origin::parse("https://owner-name.hf.space").unwrap();
         let trusted = TrustedOrigins::new(&base, vec![]).with_own(vec!["https://custom.example".to_owned()]);
-        assert!(trusted.contains("https://custom.example") && trusted.is_any_host("custom.example"));
-        assert!(trusted.is_any_host("owner-name.hf.space") && !trusted.is_own_host("custom.example"));
-        assert!(!trusted.contains("http://custom.example") && !trusted.is_any_host("evil.example"));
+        assert!(trusted.contains("https://custom.example") && trusted.is_custom_host("custom.example:443"));
+        assert!(trusted.is_own_host("owner-name.hf.space") && !trusted.is_own_host("custom.example"));
+        assert!(!trusted.contains("http://custom.example") && !trusted.is_custom_host("evil.example"));
     }
 
     proptest! {

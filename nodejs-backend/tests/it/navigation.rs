@@ -171,4 +171,14 @@ fn a_custom_domain_of_a_space_has_the_page_but_sign_ins_happen_on_the_first_host
             (if address.is_empty() { 200 } else { 302 }, address)
         );
     }
+    let body = r#"{"provider":"huggingface","callbackURL":"/app?x"}"#;
+    let head = format!(
+        "POST /api/auth/sign-in/social HTTP/1.1\r\nhost: custom.example\r\norigin: https://custom.example\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let reply = space_kit::testing::exchange(service.address, head);
+    let link = "https://me-app.hf.space/login/huggingface?callbackURL=%2Fapp%3Fx&errorCallbackURL=";
+    assert_eq!((reply.status, reply.json()["url"].as_str()), (200, Some(link)), "{}", reply.text());
+    assert_eq!(reply.header("set-cookie"), "");
 }
