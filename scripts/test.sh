@@ -96,7 +96,8 @@ gateway_js() { # the packages include Node.js 22
             --test-timeout=120000 ./*.test.mjs)
 }
 
-# Better Auth's clients, a certified provider, Chromium, nginx and python-backend. The tests select their Node.js version.
+# Better Auth's clients, a certified provider, the browsers, nginx and python-backend. The tests select their Node.js
+# version, and skip the browsers that are missing.
 better_auth() {
     local clients=nodejs-backend/tests/clients dist=$PWD/dist
     (cd "$clients" && npm ci --ignore-scripts --no-audit --no-fund --silent &&
@@ -216,7 +217,9 @@ if scripts/setup.sh --check build >/dev/null; then
         fi
         check "gateway: openai, huggingface.js, AI SDK, Chromium" leaves_nothing gateway_js
         check "contracts (schemathesis)" scripts/test-contracts.sh
-        check "Better Auth clients, Chromium, nginx" leaves_nothing better_auth
+        [ "${CI:-}" != true ] || check "setup for the browsers" scripts/setup.sh browsers
+        scripts/setup.sh --check browsers >/dev/null || skip "sign-in in Firefox and WebKitGTK" "$(scripts/setup.sh --check browsers)"
+        check "Better Auth clients, Chromium, Firefox, WebKitGTK, nginx" leaves_nothing better_auth
         check "PyJWT" leaves_nothing pyjwt
         check "replicas restart behind nginx" leaves_nothing scripts/test-replicas.py
     else
