@@ -4,6 +4,7 @@ usage: scripts/test-scripts.py            every shell, without an engine (script
        scripts/test-scripts.py Engine     with docker or podman; build the images first with scripts/build-image.sh"""
 
 import ast
+import difflib
 import glob
 import os
 import pty
@@ -142,7 +143,8 @@ class EachShell(Case):
                 return file.read().split("\n")
         ours = lines()
         self.good(run(["cargo", "update", "--workspace", "--offline", "--quiet"], folder))
-        self.assertEqual(ours, lines(), "if cargo drops a dependency, add it to enabled_by in scripts/prune-lock.awk")
+        difference = list(difflib.unified_diff(ours, lines(), "ours", "cargo's", lineterm=""))
+        self.assertEqual(difference, [], "if cargo drops a dependency, add it to enabled_by in scripts/prune-lock.awk")
 
     def test_without_engine_and_rust_one_sentence_says_what_to_install(self):
         for machine in self.machines():
