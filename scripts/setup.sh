@@ -49,6 +49,10 @@ for group in "${groups[@]}"; do
             need webkit2gtk-driver command -v WebKitWebDriver
             need xvfb command -v Xvfb
             need nginx-light test -x /usr/sbin/nginx
+            need shellcheck command -v shellcheck
+            need devscripts command -v checkbashisms
+            need posh command -v posh
+            need busybox command -v busybox
             ;;
         peers)
             need python3-venv /usr/bin/python3 -c 'import ensurepip, venv'

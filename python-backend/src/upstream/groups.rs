@@ -60,5 +60,12 @@ impl Upstreams {
             group.render(&mut rows);
         }
         out.push_str(&rows);
+        out.push_str(
+            "# HELP gateway_translated_total Requests of other APIs that were answered by chat completions\n",
+        );
+        out.push_str("# TYPE gateway_translated_total counter\n");
+        if let Some(group) = &self.main {
+            group.render_translated(out);
+        }
     }
 }
