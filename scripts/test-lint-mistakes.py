@@ -261,7 +261,7 @@ class Repository(unittest.TestCase):
     """What git sends: its files, its history, its size."""
 
     def git(self, folder, *words):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"]
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false", "-c", "core.fsync=none"]
         return subprocess.run(["git", "-C", folder, *identity, *words], check=True, capture_output=True, text=True).stdout
 
     def commit(self, folder):
