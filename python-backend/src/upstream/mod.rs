@@ -7,6 +7,7 @@ mod api_key;
 mod attempt;
 mod attempt_counts;
 mod breaker;
+mod collect;
 mod endpoint;
 mod failover;
 mod group;

@@ -1,10 +1,12 @@
 //! What a connection is waiting for, and since when. Its time limits follow from that.
 
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::connection::framing::Violation;
 use crate::settings::config::Config;
 
 /// What a connection is waiting for.
@@ -35,6 +37,10 @@ pub(crate) struct ConnectionState {
     stalled: AtomicU64,
     body_pending: AtomicBool,
     received: AtomicU64,
+    /// The requests that have begun.
+    requests: AtomicU64,
+    /// The first message that is not accepted, counted from 0, and why.
+    violation: OnceLock<(u64, Violation)>,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -53,6 +59,8 @@ impl ConnectionState {
             stalled: AtomicU64::new(NEVER),
             body_pending: AtomicBool::new(false),
             received: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            violation: OnceLock::new(),
         }
     }
 
@@ -87,6 +95,21 @@ impl ConnectionState {
     /// The bytes of request bodies read since the last call.
     pub(crate) fn take_received(&self) -> u64 {
         self.received.swap(0, Relaxed)
+    }
+
+    /// Counts a request, and returns its number from 0.
+    pub(crate) fn begin_request(&self) -> u64 {
+        self.requests.fetch_add(1, Relaxed)
+    }
+
+    /// Notes that a message is not accepted. The first one counts.
+    pub(crate) fn note(&self, message: u64, violation: Violation) {
+        _ = self.violation.set((message, violation));
+    }
+
+    /// Why this message or an earlier one is not accepted.
+    pub(crate) fn violation(&self, message: u64) -> Option<Violation> {
+        self.violation.get().filter(|(at, _)| *at <= message).map(|(_, violation)| *violation)
     }
 
     fn now(&self) -> u64 {

@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::connection::framing::Violation;
 use crate::connection::io::Io;
 use crate::connection::state::{ConnectionState, Phase};
 use crate::observe::log::Value;
@@ -63,7 +64,7 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
     let end = drive(&mut conn, &state, &server.kit().config, drain.begun()).await;
     let lingering = state.body_pending();
     if lingering || !matches!(end, End::Closed(Ok(()))) {
-        Box::pin(finish(&server, conn, peer, end, lingering)).await;
+        Box::pin(finish(&server, conn, peer, end, state.violation(u64::MAX), lingering)).await;
     }
 }
 
@@ -93,6 +94,7 @@ async fn finish<S: Send + Sync + 'static>(
     conn: Connection<S>,
     peer: IpAddr,
     end: End,
+    violation: Option<Violation>,
     lingering: bool,
 ) {
     let stream = conn.into_parts().io.into_stream();
@@ -102,9 +104,10 @@ async fn finish<S: Send + Sync + 'static>(
     match end {
         End::Closed(Err(error)) if error.is_parse() => {
             failed("malformed request", &error);
-            let error = match error.is_parse_too_large() {
-                true => RequestError::HeadTooLarge(MAX_HEAD_BYTES),
-                false => RequestError::Malformed(
+            let error = match violation {
+                Some(violation) => RequestError::of(violation, server.kit().config.max_body_bytes),
+                None if error.is_parse_too_large() => RequestError::HeadTooLarge(MAX_HEAD_BYTES),
+                None => RequestError::Malformed(
                     "this is not an HTTP/1.1 request: its request line or a header is malformed",
                 ),
             };

@@ -37,8 +37,10 @@ pub mod vars {
         pub DRAIN_TIMEOUT = "20s", "a duration such as 30s or 500ms", "time for requests in flight to finish after TERM or INT";
         /// Proxies in front.
         pub TRUSTED_PROXY_HOPS = "1 on a Space, otherwise 0", "a whole number from 0 to 255", "number of proxies in front whose X-Forwarded-For entries are trusted, counted from the right";
+        /// Names of the service.
+        pub ALLOWED_HOSTS = "", "host names without ports, separated by commas, or *", "names under which clients may call this service, besides loopback names (421 for others); if unset, a service that listens on loopback only accepts HOST, any other accepts all";
         /// Grants access to `/metrics`.
-        pub METRICS_TOKEN (secret) = "", "at least 16 visible ASCII characters", "bearer token for /metrics; if unset, only private addresses may read it, and on a Space it is off";
+        pub METRICS_TOKEN (secret) = "", "at least 16 visible ASCII characters", "bearer token for /metrics; if unset, only this machine may read it, and on a Space nobody";
         /// Socket activation.
         pub LISTEN_FDS = "", "1", "use the listening socket that is passed as file descriptor 3 (systemd socket activation)";
         /// Socket activation.
@@ -69,6 +71,7 @@ pub struct Config {
     pub idle_timeout: Duration,
     pub drain_timeout: Duration,
     pub trusted_proxy_hops: u8,
+    pub allowed_hosts: String,
     pub metrics_token: Option<String>,
     pub listen_fds: bool,
     pub ready_fd: Option<i32>,
@@ -97,6 +100,7 @@ impl Config {
         let idle_timeout = env.read(&vars::IDLE_TIMEOUT, parse::duration);
         let drain_timeout = env.read(&vars::DRAIN_TIMEOUT, parse::duration);
         let hops = env.optional(&vars::TRUSTED_PROXY_HOPS, parse::small);
+        let allowed_hosts = env.optional(&vars::ALLOWED_HOSTS, parse::hosts);
         let metrics_token = env.optional(&vars::METRICS_TOKEN, parse::token);
         let listen_fds = env.optional(&vars::LISTEN_FDS, |text| (text == "1").then_some(true));
         let listen_pid = env.optional(&vars::LISTEN_PID, |text| text.parse::<u32>().ok());
@@ -118,6 +122,7 @@ impl Config {
             idle_timeout: idle_timeout?,
             drain_timeout: drain_timeout?,
             trusted_proxy_hops: hops?.unwrap_or(u8::from(on_space)),
+            allowed_hosts: allowed_hosts?.unwrap_or_default(),
             metrics_token: metrics_token?,
             listen_fds,
             ready_fd: ready_fd?,
