@@ -8,7 +8,7 @@ use space_kit::{Call, Error, HandlerResult, StatusCode};
 
 use crate::catalogue::DEMO_MODEL;
 use crate::demo;
-use crate::request::{Admitted, Exchange, admission, body};
+use crate::request::{Admitted, Exchange, admission, body, model_rules};
 use crate::response::{passthrough, stream};
 use crate::state::State;
 use crate::upstream::{Expect, UpstreamRequest};
@@ -48,6 +48,9 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
     let (text, reservation) = body::read(call, admitted, running.kit.config.max_body_bytes).await?;
+    if state.catalogue.is_limited() {
+        model_rules::check(&path, call.head.uri.query(), &text)?;
+    }
     let deployment = azure_path::deployment(call.head.uri.path())?;
     let Checked { body, mut model, asked, streams, background } =
         checked(state, text, &call.head.headers, &path, deployment)?;

@@ -17,6 +17,7 @@ mod forwarded_headers;
 mod limits;
 mod memory;
 mod model_ids;
+mod model_rules;
 mod models;
 mod page;
 mod repeats;
@@ -30,6 +31,7 @@ mod time_limits;
 mod tls;
 mod uploads;
 mod upstream_errors;
+mod upstream_floods;
 mod usage;
 mod wake;
 
