@@ -45,7 +45,14 @@ for group in "${groups[@]}"; do
             need npm command -v npm
             need openssl command -v openssl
             need chromium command -v chromium
+            need firefox-esr command -v firefox-esr
+            need webkit2gtk-driver command -v WebKitWebDriver
+            need xvfb command -v Xvfb
             need nginx-light test -x /usr/sbin/nginx
+            need shellcheck command -v shellcheck
+            need devscripts command -v checkbashisms
+            need posh command -v posh
+            need busybox command -v busybox
             ;;
         peers)
             need python3-venv /usr/bin/python3 -c 'import ensurepip, venv'

@@ -181,8 +181,10 @@ check "relocations, applied twice" leaves_nothing link/tests/relr.sh
 check "licenses, duplicates, sources" supply_chain
 check "bench harness" leaves_nothing bench_harness
 check "each bench once" benches_run
+check "scripts in other shells, with only busybox's tools" leaves_nothing scripts/test-scripts.py
 check "backend from the template" scripts/test-template.sh
 check "linter: each fault by its rule" leaves_nothing scripts/test-lint.py
+check "linter: each common mistake, and what only looks like one" leaves_nothing scripts/test-lint-mistakes.py
 check "linter: the staged folders" leaves_nothing space_folders
 check "deploy: the real client with a fake Hub" leaves_nothing scripts/test-deploy.py
 check "kubernetes.yaml" kubernetes
@@ -243,6 +245,7 @@ fi
 if reason=$(scripts/engine.sh 2>&1); then
     check "images" scripts/build-image.sh
     check "images in an engine" scripts/test-images.py
+    check "scripts with only a shell and an engine" leaves_nothing scripts/test-scripts.py Engine
     check "linter: running images" scripts/test-lint-run.py
     if [ "$reason" != podman ] && { "$reason" compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null; }; then
         check "compose" scripts/test-compose.sh
@@ -250,7 +253,7 @@ if reason=$(scripts/engine.sh 2>&1); then
         skip "compose" "neither docker's plugin compose nor docker-compose is installed"
     fi
 else
-    skip "images, images in an engine, linter on running images, compose" "$reason"
+    skip "images, images in an engine, scripts with an engine, linter on running images, compose" "$reason"
 fi
 
 printf '\n=== summary\n'

@@ -17,8 +17,8 @@ BUILD = Rule("error", "nothing can be started", "Correct the build")
 START = Rule("error", STUCK + ", or end with a runtime error", "Answer on app_port")
 BIND = Rule("error", "the proxy cannot connect to another address, so " + STUCK, "Listen on 0.0.0.0 and app_port")
 USER = Rule("error", "the platform runs the container as uid 1000, which cannot write files of another user", "Run as uid 1000")
-WRITES = Rule("note", "such files are lost at each restart", "Write only to /tmp and /data, so that the root file system can be read-only")
-TERM = Rule("note", "it is killed at each restart, and the requests in flight fail", f"Exit within {GRACE} s of SIGTERM")
+WRITES = Rule("advice", "such files are lost at each restart", "Write only to /tmp and /data, so that the root file system can be read-only")
+TERM = Rule("advice", "it is killed at each restart, and the requests in flight fail", f"Exit within {GRACE} s of SIGTERM")
 
 
 class EngineError(Exception):

@@ -39,15 +39,25 @@ async fn finish(call: Call<State>, callback_path: CallbackPath) -> HandlerResult
         return Err(RequestError::MethodNotAllowed("GET, OPTIONS".to_owned()).into());
     }
     let now = now();
-    request::rate_limit(state, client, now.instant)?;
+    let limited = request::rate_limit(state, client, now.instant);
     let params = request::params(head.uri.query().unwrap_or_default())?;
     let Some(sent) = params.non_empty("state") else {
+        limited?;
         return redirect(&error_page::address("state_not_found"), []);
     };
     let name = state.cookies.name(&flow::cookie_name(sent));
     let cookies = cookie::of_request(&head.headers).filter(|(found, _)| *found == name);
     let sealed = cookies.map(|(_, value)| value);
     let flow = flow::find(&state.keys.flow, sealed, sent, &provider, callback_path, now.unix);
+    if let Err(error) = limited {
+        // The page that opened a popup waits for a message.
+        return match flow.as_ref().and_then(|flow| Some((flow, flow.request.opener.as_ref()?))) {
+            Some((flow, opener)) => {
+                popup::complete(state, flow, opener, Err((error.code, &error.message)), "", [])
+            }
+            None => Err(error),
+        };
+    }
     let cleared: Vec<String> = state.cookies.clear(&name).collect();
     let flow = flow.filter(|flow| state.used_states.insert(&flow.state, now.unix));
     let (Some(flow), Some(provider)) = (flow, state.provider(&provider)) else {
@@ -129,7 +139,7 @@ fn succeed(state: &State, flow: &Flow, user: User, now: u64, cleared: Vec<String
         None => redirect(address.unwrap_or("/"), cookies),
         Some(opener) => {
             let token = sessions.bearer_token(&session(state.lifetimes.bearer), state.random()?)?;
-            popup::complete(state, opener, Ok(&token), address.unwrap_or("/"), cookies)
+            popup::complete(state, flow, opener, Ok(&token), address.unwrap_or("/"), cookies)
         }
     }
 }
@@ -137,7 +147,7 @@ fn succeed(state: &State, flow: &Flow, user: User, now: u64, cleared: Vec<String
 /// Returns the error to the page that started the sign-in, or shows the error page.
 fn fail(state: &State, flow: &Flow, code: &str, description: &str, cleared: Vec<String>) -> HandlerResult {
     if let Some(opener) = &flow.request.opener {
-        return popup::complete(state, opener, Err((code, description)), "", cleared);
+        return popup::complete(state, flow, opener, Err((code, description)), "", cleared);
     }
     let address = flow.request.error_url.as_deref().filter(|address| is_trusted(address, &state.trusted));
     match address {

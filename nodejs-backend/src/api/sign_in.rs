@@ -39,7 +39,7 @@ async fn sign_in(call: Call<State>, callback_path: CallbackPath, name: &'static 
     };
     let options = SignInOptions { scopes: scopes(&body)?, login_hint: text("loginHint")?.map(str::to_owned) };
     let disable_redirect = body.get("disableRedirect").is_some_and(|value| *value == Value::Bool(true));
-    let StartedFlow { url, cookies } = start_flow(state, &head.headers, request, &options, now()).await?;
+    let StartedFlow { url, cookies, .. } = start_flow(state, &head.headers, request, &options, now()).await?;
     let mut response = no_store(respond::json(&json!({"url": url, "redirect": !disable_redirect})));
     if callback_path == CallbackPath::Social && !disable_redirect {
         set_header(&mut response, LOCATION, &url)?;

@@ -16,6 +16,8 @@ use crate::web::{cookie, query};
 pub(super) struct StartedFlow {
     /// The address to which the browser goes next.
     pub(super) url: String,
+    /// The name of the `BroadcastChannel` on which the callback of a popup reports.
+    pub(super) channel: String,
     /// Values of `Set-Cookie`.
     pub(super) cookies: Vec<String>,
 }
@@ -50,7 +52,8 @@ pub(super) async fn start_flow(
     if sealed.len() > eviction::MAX_SEALED {
         return Err(too_long(&flow.request));
     }
-    let name = state.cookies.name(&flow::cookie_name(&flow.state));
+    let channel = flow::cookie_name(&flow.state);
+    let name = state.cookies.name(&channel);
     let prefix = state.cookies.name(flow::COOKIE);
     let cookies = cookie::of_request(headers).filter(|(name, _)| name.starts_with(&prefix));
     let sent = cookies.map(|(name, value)| {
@@ -61,7 +64,7 @@ pub(super) async fn start_flow(
     let evicted = eviction::evict(sent, name.len() + sealed.len(), state.cookies.copies(), now.unix);
     let mut set: Vec<String> = evicted.iter().flat_map(|name| state.cookies.clear(name)).collect();
     set.extend(state.cookies.set(&name, &sealed, flow::LIFETIME));
-    Ok(StartedFlow { url, cookies: set })
+    Ok(StartedFlow { url, channel, cookies: set })
 }
 
 /// 400 for addresses that do not fit into a cookie. It names the longest one.

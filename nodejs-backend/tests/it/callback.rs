@@ -1,6 +1,6 @@
 //! The callback of the provider, and attacks on it.
 
-use crate::browser::{BASE, Browser, SITE, start};
+use crate::browser::{BASE, Browser, SITE, popup_page, start};
 use crate::mock_provider::{MockProvider, query};
 
 /// The error code of the redirect.
@@ -176,7 +176,7 @@ fn a_site_that_is_no_longer_trusted_gets_neither_visitor_nor_token() {
     // The popup of such a site gets no token, and the code is not exchanged.
     let mut ann = Browser::default();
     let popup = format!("/api/auth/oauth-popup/start?provider=huggingface&popupNonce=n&popupOrigin={SITE}");
-    let url = ann.get(&before, &popup).header("location").to_owned();
+    let (_, url) = popup_page(&ann.get(&before, &popup));
     let reply = ann.get(&after, &Browser::consent(&provider, &url));
     assert_eq!(error(&reply), "invalid_origin");
     assert_eq!((ann.user(&after), provider.count("/token")), (None, 1));

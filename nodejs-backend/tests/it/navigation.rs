@@ -2,7 +2,7 @@
 
 use space_kit::testing::{Process, Reply};
 
-use crate::browser::{BASE, Browser, SITE, start};
+use crate::browser::{BASE, Browser, SITE, popup_page, start};
 use crate::mock_provider::{MockProvider, query};
 
 const NAVIGATION: [(&str, &str); 2] = [("accept", "text/html,*/*;q=0.8"), ("sec-fetch-mode", "navigate")];
@@ -82,8 +82,11 @@ fn rate_limited_visitors_see_a_page_and_a_popup_reports_to_its_opener() {
     }
     let popup = format!("/api/auth/oauth-popup/start?provider=huggingface&popupNonce=n&popupOrigin={SITE}");
     let page = navigate(&service, &popup);
-    assert!(page.text().contains(&format!("data-origin=\"{SITE}\"")), "{}", page.text());
-    assert!(page.text().contains("too_many_requests"));
+    let (data, _) = popup_page(&page);
+    assert_eq!(
+        (data["origin"].as_str(), &data["message"]["error"]["code"]),
+        (Some(SITE), &"too_many_requests".into())
+    );
 }
 
 #[test]

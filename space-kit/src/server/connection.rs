@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::connection::framing::Violation;
 use crate::connection::io::Io;
 use crate::connection::state::{ConnectionState, Phase};
+use crate::crash::connections::polling;
 use crate::observe::log::Value;
 use crate::server::handle::Handler;
 use crate::server::render::Server;
@@ -187,7 +188,7 @@ where
         if draining.is_none() && drain.as_mut().poll(cx).is_ready() {
             draining = Some(Instant::now());
         }
-        if let Poll::Ready(result) = conn.poll_without_shutdown(cx) {
+        if let Poll::Ready(result) = polling(&state.served, || conn.poll_without_shutdown(cx)) {
             return Poll::Ready(End::Closed(result));
         }
         loop {

@@ -143,7 +143,13 @@ fn handle<S: Send + Sync>(server: &Server<S>, route: &Route<S>, call: Call<S>) -
 /// The metrics of the kit and of the service.
 fn metrics<S: Send + Sync>(server: &Server<S>) -> Response<Body> {
     let kit = server.kit();
-    let mut text = kit.metrics.render(kit.name, kit.version, env!("KIT_RUSTC"), kit.clock.started_at);
+    let mut text = kit.metrics.render(
+        kit.name,
+        kit.version,
+        env!("KIT_RUSTC"),
+        kit.clock.started_at,
+        kit.config.restarts.by_cause().map(|(cause, count)| (cause.name(), count)),
+    );
     (server.service.metrics)(&server.running.state, &mut text);
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     respond::with(StatusCode::OK, content_type, text)
