@@ -24,7 +24,7 @@ use crate::observe::log::Value;
 use crate::server::handle::Handler;
 use crate::server::render::Server;
 use crate::server::shutdown::Guard;
-use crate::server::trim;
+use crate::server::{peers, trim};
 use crate::service::error::{Error, RequestError};
 use crate::settings::config::Config;
 
@@ -36,11 +36,12 @@ pub(crate) const MAX_HEAD_BYTES: usize = 16 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Counts an open connection; dropping it ends the count.
-struct Open<S: 'static>(Arc<Server<S>>);
+struct Open<S: 'static>(Arc<Server<S>>, IpAddr);
 
 impl<S> Drop for Open<S> {
     fn drop(&mut self) {
         self.0.kit().metrics.connections.fall();
+        self.0.peers.leave(self.1);
         trim::connection_ended();
     }
 }
@@ -54,9 +55,13 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
 ) {
     server.kit().metrics.connections.add(1);
     server.kit().metrics.connections_total.add(1);
-    let open_now = Open(server.clone());
-    let limit = server.kit().config.max_connections;
-    if server.kit().metrics.connections.get() > limit as u64 {
+    let open_now = Open(server.clone(), peer);
+    let open_count = usize::try_from(server.kit().metrics.connections.get()).unwrap_or(usize::MAX);
+    let config = &server.kit().config;
+    let limit = config.connections(open_count);
+    // Behind a proxy, all connections are the proxy's.
+    let own = if config.trusted_proxy_hops > 0 { 1 } else { server.peers.enter(peer) };
+    if !peers::may_have(own, open_count, limit) {
         drop(open_now); // it is not counted while it gets the error
         let rejected = reject(&server, stream, peer, RequestError::TooManyConnections(limit));
         return Box::pin(rejected).await; // boxed, so that the rare path does not enlarge every connection's task

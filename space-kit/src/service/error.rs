@@ -190,7 +190,9 @@ impl From<RequestError> for Error {
             TooManyConnections(limit) => close(later(Error::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_connections",
-                format!("all {limit} connections are in use; try again in a second"),
+                format!(
+                    "all {limit} connections, or your address's share of them, are in use; try again in a second"
+                ),
             ))),
             Panic => Error::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

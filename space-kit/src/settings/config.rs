@@ -8,6 +8,7 @@ use crate::crash::record::{Burst, Restarts};
 use crate::observe::log::{Format, Level};
 use crate::settings::cors::Cors;
 use crate::settings::env::{Env, Var};
+use crate::settings::memory_limit::memory_limit;
 use crate::settings::parse;
 
 /// The kit's variables, one row each: name, default, accepted values, meaning.
@@ -27,7 +28,7 @@ pub mod vars {
         /// The longest request body.
         pub MAX_BODY_BYTES = "1MiB", "a size such as 65536, 64KiB or 20MiB", "longest request body (413 beyond it)";
         /// Open connections.
-        pub MAX_CONNECTIONS = "16384", "a whole number above 0", "maximum number of open connections; further ones are rejected";
+        pub MAX_CONNECTIONS = "16384, but at most one for each 32 KiB of a quarter of the container's memory limit", "a whole number above 0", "maximum number of open connections, of which one address may have a half; further ones are rejected";
         /// Time for a request's head.
         pub HEADER_TIMEOUT = "10s", "a duration such as 30s or 500ms", "time for a request's head to arrive (408 beyond it)";
         /// Time for a response to begin.
@@ -63,6 +64,12 @@ static CRASH_RECORD: Var = Var {
     meaning: "the crashes of this process so far",
     secret: false,
 };
+/// The default of `MAX_CONNECTIONS` without a memory limit, and however low that is.
+const CONNECTIONS: usize = 16384;
+const ALWAYS: usize = 64;
+
+/// What a connection takes at most while it is idle or its request's head arrives, in bytes: hyper's buffers and the task.
+pub(crate) const CONNECTION_BYTES: usize = 32 * 1024;
 
 /// The first descriptor that systemd passes (sd_listen_fds(3)).
 pub(crate) const FIRST_FD: i32 = 3;
@@ -79,7 +86,7 @@ pub struct Config {
     pub log_format: Format,
     pub cors: Cors,
     pub max_body_bytes: usize,
-    pub max_connections: usize,
+    pub max_connections: Option<usize>,
     pub header_timeout: Duration,
     pub request_timeout: Duration,
     pub idle_timeout: Duration,
@@ -112,7 +119,7 @@ impl Config {
         let log_format = env.optional(&vars::LOG_FORMAT, Format::parse);
         let cors = env.read(sites, Cors::parse);
         let max_body_bytes = env.read(&vars::MAX_BODY_BYTES, parse::size);
-        let max_connections = env.read(&vars::MAX_CONNECTIONS, parse::count);
+        let max_connections = env.optional(&vars::MAX_CONNECTIONS, parse::count);
         let header_timeout = env.read(&vars::HEADER_TIMEOUT, parse::duration);
         let request_timeout = env.read(&vars::REQUEST_TIMEOUT, parse::duration);
         let idle_timeout = env.read(&vars::IDLE_TIMEOUT, parse::duration);
@@ -153,6 +160,17 @@ impl Config {
             ready_fd: ready_fd?,
             on_space,
         })
+    }
+
+    /// The most open connections. Its default depends on the container's memory limit, which is read when `open`
+    /// connections are so many that it matters.
+    pub fn connections(&self, open: usize) -> usize {
+        match self.max_connections {
+            Some(set) => set,
+            None if open <= ALWAYS => CONNECTIONS,
+            None => memory_limit()
+                .map_or(CONNECTIONS, |limit| (limit / 4 / CONNECTION_BYTES).clamp(ALWAYS, CONNECTIONS)),
+        }
     }
 
     /// The address at which this machine reaches the service: the wildcard becomes loopback.
