@@ -20,6 +20,15 @@ musl=$(ar p "$libc" version.lo 2>/dev/null | strings | grep -m 1 -E '^[0-9]+\.[0
 allocator=$(grep -o -E 'libc\.a\((malloc|lite_malloc|calloc|realloc|free|aligned_alloc|memalign|posix_memalign|valloc|malloc_usable_size|donate)\.lo\)' "$map" | sort -u | xargs) || true
 [ -z "$allocator" ] || reject "musl's allocator is linked beside ours: $allocator. Define the functions it brings in space-kit/heap/src/malloc.rs."
 
+# mem.s and thread_name.s are found before libc's functions of the same names.
+replaced=$(grep -o -E 'libc\.a\((memcpy|memmove|memcmp|bcmp|pthread_setname_np)\.lo\)' "$map" | sort -u | xargs) || true
+[ -z "$replaced" ] || reject "musl's functions are linked instead of those in link/mem.s and link/thread_name.s: $replaced. Are both still in link/size.toml?"
+
+# relr.s applies the relocations before musl's start code runs.
+entry=$(readelf --wide --file-header "$binary" | awk '/Entry point/ {print $NF}')
+relr=$(awk '$2 == "relr_start" {print $1; exit}' "$map")
+[ -n "$relr" ] && [ $((entry)) -eq $((relr)) ] || reject "its entry point is not relr_start of link/relr.s"
+
 # The sections that start.ld makes. Only a binary with TLS has tables for .rodata.last.
 placed=$(sed '1,/^Linker script and memory map/d' "$map") # before it are the sections that were dropped
 sections=$(readelf --wide --section-headers "$binary" | sed 's/^ *\[ *[0-9]*\] *//' | awk '$5 ~ /[1-9a-f]/ {print $1}')

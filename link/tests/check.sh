@@ -26,6 +26,9 @@ rejected "musl 1.2.99 is not among the tested versions" "$1" "$work/other-musl"
 { cat "$2" && echo "/usr/lib/x86_64-linux-musl/libc.a(aligned_alloc.lo)"; } >"$work/two-allocators"
 rejected "musl's allocator is linked beside ours" "$1" "$work/two-allocators"
 
+{ cat "$2" && echo "/usr/lib/x86_64-linux-musl/libc.a(memcpy.lo)"; } >"$work/two-memcpys"
+rejected "musl's functions are linked instead" "$1" "$work/two-memcpys"
+
 objcopy --rename-section .bss.last=.bss.other "$1" "$work/bin/$name"
 rejected "section .bss.last is missing or empty" "$work/bin/$name" "$2"
 
@@ -35,4 +38,7 @@ rejected "patterns in link/start.ld match" "$1" "$work/renamed"
 cp "$1" "$work/bin/$name"
 # The entry point leads to the ELF header: it crashes as soon as it runs.
 printf '\0\0\0\0\0\0\0\0' | dd of="$work/bin/$name" bs=1 seek=24 conv=notrunc status=none
-rejected "--version ended with status" "$work/bin/$name" "$2"
+sed 's/^\( *\)0x[0-9a-f]*\( *relr_start\)$/\10x0\2/' "$2" >"$work/entry"
+rejected "--version ended with status" "$work/bin/$name" "$work/entry"
+
+rejected "its entry point is not relr_start" "$1" "$work/entry"

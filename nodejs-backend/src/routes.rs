@@ -4,12 +4,14 @@ use space_kit::{Reply, Route, respond};
 
 use crate::State;
 use crate::api::{
-    callback, dev_sign_in, error_page, front, get_session, login, popup, sign_in, sign_out, tokens,
+    callback, client_script, dev_sign_in, error_page, front, get_session, login, popup, sign_in, sign_out,
+    tokens,
 };
 
 pub(crate) const ROUTES: &[Route<State>] = &[
     Route::get("/", |call| Reply::Now(front::get(&call))),
     Route::get("/login/{provider}", login::get),
+    Route::get("/sign-in/v1.js", |call| client_script::get(&call).into()),
     Route::post("/api/auth/sign-in/social", sign_in::social),
     Route::post("/api/auth/sign-in/oauth2", sign_in::oauth2),
     Route::get("/api/auth/callback/{provider}", callback::social),

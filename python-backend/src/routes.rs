@@ -3,7 +3,7 @@
 use space_kit::{Error, Reply, RequestError, Route};
 
 use crate::api::inference::{Inference, respond};
-use crate::api::{models, passthrough};
+use crate::api::{azure, models, passthrough};
 use crate::page;
 use crate::state::State;
 
@@ -17,6 +17,9 @@ pub(crate) const ROUTES: &[Route<State>] = &[
     Route::get("/v1/{*path}", |call| Reply::later(passthrough::pass(call))),
     Route::post("/v1/{*path}", |call| Reply::later(passthrough::pass(call))),
     Route::delete("/v1/{*path}", |call| Reply::later(passthrough::pass(call))),
+    Route::get("/openai/{*path}", azure::serve),
+    Route::post("/openai/{*path}", azure::serve),
+    Route::delete("/openai/{*path}", azure::serve),
     // `InferenceClient(base_url).feature_extraction()` posts to the base URL itself.
     Route::post("/v1", |_| Error::from(RequestError::NotFound).into()),
 ];

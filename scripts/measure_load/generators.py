@@ -30,8 +30,10 @@ def wrk(address, request, connections, seconds):
         raise MeasurementError("; ".join(wrong) or text.strip()[-200:])
 
     def latency(percent):
-        number, unit = re.search(rf"^\s*{percent}%\s+([\d.]+)(us|ms|s|m)$", text, re.M).groups()
-        return float(number) * UNITS[unit]
+        found = re.search(rf"^\s*{percent}%\s+([\d.]+)(us|ms|s|m)$", text, re.M)
+        if not found:  # wrk prints no number if no request ended in time
+            raise MeasurementError(f"wrk measured no latency: {text.strip()[-200:]}")
+        return float(found[1]) * UNITS[found[2]]
 
     return {"per_second": float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1)),
             "requests": int(re.search(r"(\d+) requests in", text).group(1)), "p50_ns": latency(50), "p99_ns": latency(99)}

@@ -4,31 +4,50 @@ import argparse
 import os
 import sys
 
-from . import container, dockerfile, files, readme, running
+from . import container, dockerfile, files, readme, report, repository, running, start
+
+STATUS = """exit status:
+  0  no errors (with --strict: no errors and no warnings)
+  1  errors
+  2  wrong arguments, or no container engine for --run
+
+levels:
+  error    the Space does not start, the push is rejected, or a secret becomes public
+  warning  that is likely, but depends on what the folder does not show
+  advice   the Space starts; something else can be better
+"""
 
 
 def text(folder, name):
     try:
         with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
             return file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return None  # files.check reports it
 
 
 def check(folder, by_upload=False, address=None, run=False, **how):
-    found, port = files.check(folder, by_upload), None
+    """Returns the findings of a Space's folder."""
+    paths, port = repository.files(folder), None
+    found = files.check(folder, paths, by_upload) + files.check_history(repository.history(folder), by_upload)
     if (content := text(folder, "README.md")) is not None:
         more, port = readme.check(content)
         found += more
     if (content := text(folder, "Dockerfile")) is not None:
-        found += dockerfile.check(content, port)
+        found += dockerfile.check(content, port, start.Folder(folder, paths))
     found += running.check(address) if address else []
     return found + (container.check(folder, port or 7860, **how) if run else [])
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="scripts/lint-space.sh", description="Checks the folder of a Docker Space offline; with --run, also the running image.")
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/lint-space.sh", description="Checks the folder of a Docker Space offline; with --run, also the running image.",
+                                     epilog=STATUS, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="DIR")
+    parser.add_argument("--advice", action="store_true", help="explain the advice, which is one line otherwise")
+    parser.add_argument("--strict", action="store_true", help="warnings also give exit status 1")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print one JSON object with all findings")
+    output.add_argument("--github", action="store_true", help="print annotations for a GitHub workflow")
     parser.add_argument("--by-upload", action="store_true", help="the folder is sent with 'hf upload', which accepts binaries and large files")
     parser.add_argument("--address", metavar="URL", help="also check the running service at this address")
     parser.add_argument("--run", action="store_true", help="also build the image and run it like the platform (docker or podman)")
@@ -42,18 +61,26 @@ def main():
         parser.error(f"{options.env_file} is not a file")
     if options.address and not options.address.startswith(("http://", "https://")):
         parser.error(f"--address {options.address} must start with http:// or https://")
-    run = options.run or options.image is not None
-    if options.env_file and not run:
+    options.run = options.run or options.image is not None
+    if options.env_file and not options.run:
         parser.error("--env-file requires --run or --image REF")
+    return parser, options
+
+
+def main():
+    parser, options = arguments()
     try:
-        found = check(options.folder, options.by_upload, options.address, run, image=options.image, env_file=options.env_file, patience=options.patience)
+        found = check(options.folder, options.by_upload, options.address, options.run, image=options.image, env_file=options.env_file, patience=options.patience)
     except container.EngineError as error:
         parser.error(f"cannot run an image: {error}")
-    for finding in found:
-        print(finding)
-    errors = sum(finding.rule.level == "error" for finding in found)
-    print(f"lint: {options.folder}: {errors} errors, {len(found) - errors} notes")
-    return errors > 0
+    if options.json:
+        print(report.as_json(options.folder, found))
+    elif options.github:
+        print(report.github(options.folder, found, options.advice))
+    else:
+        print(report.text(options.folder, found, options.advice))
+    number = report.counts(found)
+    return number["error"] > 0 or options.strict and number["warning"] > 0
 
 
 if __name__ == "__main__":

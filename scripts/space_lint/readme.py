@@ -9,9 +9,9 @@ from .finding import Finding, Rule
 ONLINE = "the Hub rejects the push"
 SHAPE = Rule("error", "the Hub ignores all settings", "Start the file with ---, then NAME: VALUE lines and a closing ---")
 TWICE = Rule("error", "only one of the two values applies", "Remove one")
-UNKNOWN = Rule("note", "the Hub ignores unknown settings", "Correct or remove it")
+UNKNOWN = Rule("warning", "the Hub ignores unknown settings", "Correct or remove it")
 NO_SDK = Rule("error", "the Hub builds no container without it", "Add sdk: docker")
-NO_TITLE = Rule("note", "the page shows the repository's name instead", "Add a title")
+NO_TITLE = Rule("advice", "the page shows the repository's name instead", "Add a title")
 
 MARK = "[\ufe0f\U0001f3fb-\U0001f3ff\u20e3\U000e0020-\U000e007f]*"
 PICTURE = "[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff]" + MARK
@@ -56,7 +56,7 @@ SETTINGS = {
     "sdk": (matches("docker"), Rule("error", "other SDKs do not build the Dockerfile, so the Space does not start", "Use docker")),
     "app_port": (whole(1, 65535), Rule("error", "the proxy probes this port to find out whether the app has started", "Use a number from 1 to 65535 without quotes")),
     "base_path": (matches("/.*"), Rule("error", ONLINE, "Use a path that starts with /")),
-    "short_description": (lambda it: text(it) and len(it.value) <= 60, Rule("note", "the Hub has rejected longer ones; the limit is not documented", "Use at most 60 characters")),
+    "short_description": (lambda it: text(it) and len(it.value) <= 60, Rule("warning", "the Hub has rejected longer ones; the limit is not documented", "Use at most 60 characters")),
     "header": (matches("mini|default"), Rule("error", ONLINE, "Use mini or default")),
     "fullWidth": YES_NO,
     "pinned": YES_NO,
@@ -74,7 +74,7 @@ SETTINGS = {
     "custom_headers": (headers, Rule("error", "the Hub sends no other headers", "Use only cross-origin-embedder-policy, cross-origin-opener-policy and cross-origin-resource-policy, in lower case")),
     "hf_oauth_expiration_minutes": (whole(1, 43200), Rule("error", ONLINE, "Use a number from 1 to 43200")),
     "hf_oauth_authorized_org": (lambda it: text(it) or strings(it), Rule("error", ONLINE, "Use an organization or a list of organizations")),
-    "suggested_storage": (lambda it: False, Rule("note", "the Hub ignores this former setting", "Attach a storage bucket instead")),
+    "suggested_storage": (lambda it: False, Rule("advice", "the Hub ignores this former setting", "Attach a storage bucket instead")),
 }
 IGNORED = {"app_file", "sdk_version", "python_version", "language", "library_name"}  # settings of other SDKs and of models
 
@@ -100,6 +100,8 @@ def check(content):
             finding(it.line, "unknown", UNKNOWN, f"unknown setting {name}" + (f" (did you mean {similar[0]}?)" if similar else ""))
             continue
         holds, rule = SETTINGS[name]
+        if name == "emoji" and isinstance(it.value, str) and re.fullmatch(f"(?:{EMOJI.pattern}){{2,}}", it.value):
+            rule = rule.likely()  # there are Spaces with two
         if not holds(it):
             finding(it.line, name, rule, f"{it.value!r}" + (" in quotes" if it.quoted and name == "app_port" else ""))
         elif name == "app_port":

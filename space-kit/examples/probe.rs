@@ -45,6 +45,10 @@ static SERVICE: Service<State> = Service {
         Route::get("/panic", |_| panic!("at once")),
         Route::get("/panic/later", |_| Reply::later(async { panic!("later") })),
         Route::get("/panic/body", |_| panicking_body().into()),
+        Route::post("/panic/unread", |_| panic!("with the body unread")),
+        Route::get("/panic/background", |_| background().into()),
+        Route::get("/crash/overflow", |_| respond::json(&overflow(1).into()).into()),
+        Route::get("/crash/allocation", |_| respond::json(&allocation().into()).into()),
         Route::get("/fail", |_| failure().into()),
     ],
     openapi: r#"{"openapi":"3.1.0"}"#,
@@ -116,6 +120,25 @@ fn panicking_body() -> Response<Body> {
         sender.send("first\n").await;
         panic!("in the body")
     }))
+}
+
+/// Panics in a task that belongs to no connection.
+fn background() -> Response<Body> {
+    space_kit::task::spawn(async { panic!("in the background") });
+    respond::no_content()
+}
+
+/// Uses all of the stack.
+#[allow(unconditional_recursion)]
+fn overflow(depth: u64) -> u64 {
+    let room = std::hint::black_box([depth; 64]);
+    overflow(depth + 1) + room.iter().sum::<u64>()
+}
+
+/// Asks for more memory than a process can address.
+fn allocation() -> u64 {
+    let room: Vec<u8> = Vec::with_capacity(std::hint::black_box(isize::MAX as usize / 2));
+    std::hint::black_box(&room).capacity() as u64
 }
 
 fn failure() -> Error {

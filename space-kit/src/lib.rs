@@ -9,6 +9,7 @@ extern crate unwinding as _;
 
 mod command;
 mod connection;
+mod crash;
 #[cfg(feature = "outgoing")]
 pub mod jwks;
 #[cfg(feature = "outgoing")]
@@ -31,6 +32,8 @@ pub use command::cli::version;
 #[doc(hidden)]
 pub use command::process; // for `program!`
 pub use command::{cli, run::main};
+pub use crash::record::Restarts;
+pub use crash::survivors::Survivors;
 pub use observe::log::{Fields, Format, Level, Log, Value};
 pub use observe::metrics;
 pub use observe::readiness::{Latch, Readiness, Status};
@@ -46,6 +49,7 @@ pub use service::{client, respond};
 pub use settings::config::Config;
 pub use settings::cors::Cors;
 pub use settings::env::{Env, Var};
+pub use settings::memory_limit::memory_limit;
 pub use settings::{config, env, parse};
 
 pub use bytes::Bytes;

@@ -37,7 +37,7 @@ async fn start(call: Call<State>) -> HandlerResult {
         start_flow(state, &head.headers, request, &SignInOptions::default(), now).await
     };
     match started.await {
-        Ok(StartedFlow { url, cookies }) => redirect(&url, cookies),
+        Ok(StartedFlow { url, cookies, .. }) => redirect(&url, cookies),
         Err(error) if error.status == StatusCode::INTERNAL_SERVER_ERROR => Err(error),
         // A visitor follows the link, so the error is a page instead of JSON.
         Err(error) => {

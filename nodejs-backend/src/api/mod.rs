@@ -1,6 +1,7 @@
 //! The endpoints, one file each, and the steps that they share.
 
 pub(crate) mod callback;
+pub(crate) mod client_script;
 pub(crate) mod dev_sign_in;
 pub(crate) mod error_page;
 mod failure;

@@ -1,5 +1,6 @@
-//! A sign-in in a popup: `GET /api/auth/oauth-popup/start`, and the page at its end, which posts a token to the page
-//! that opened the popup. It works even if the browser blocks third-party cookies.
+//! A sign-in in a popup: `GET /api/auth/oauth-popup/start`, whose page posts a token to the page that opened the popup,
+//! and the page at the end of the sign-in, which gives it the token. It works even if the browser blocks third-party
+//! cookies, or cuts the provider's window off from its opener.
 
 use serde_json::{Value, json};
 use space_kit::respond::to_json;
@@ -11,7 +12,7 @@ use super::request::{self, now};
 use super::start_flow::{StartedFlow, destination, start_flow};
 use super::{error_page, failure};
 use crate::State;
-use crate::flow::{CallbackPath, FlowRequest, Opener};
+use crate::flow::{self, CallbackPath, Flow, FlowRequest, Opener};
 use crate::oidc::SignInOptions;
 use crate::web::html::escape;
 use crate::web::navigation::require_navigation;
@@ -19,18 +20,17 @@ use crate::web::response::{redirect, with_cookies};
 
 /// The type of the message that the Better Auth client waits for.
 const MESSAGE: &str = "better-auth:oauth-popup";
+/// The type of the message that the first page sends at once: it can reach its opener.
+const OPENED: &str = "nodejs-backend:popup-opened";
+const FAILED: &str = "The sign-in failed. Close this window and try again.";
 /// The longest `popupNonce`, in bytes.
 const MAX_NONCE: usize = 256;
 
-/// Posts the message of the page to exactly the origin that started the sign-in.
-const SCRIPT: &str = "\
-const { origin, message } = document.querySelector('[data-message]').dataset
-const opener = window.opener
-if (opener) {
-  opener.postMessage(JSON.parse(message), origin)
-  window.close()
-}
-";
+/// The first page of a popup. It stays open while a second window signs in, because the provider's pages may cut their
+/// window off from its opener (`Cross-Origin-Opener-Policy`).
+const FIRST: &str = include_str!("popup_first.js");
+/// The last page of the second window. It hands the message to the first page, which has the same origin.
+const LAST: &str = include_str!("popup_last.js");
 
 pub(crate) fn start(call: Call<State>) -> Reply {
     error_page::show_errors(call, start_popup)
@@ -69,16 +69,36 @@ async fn start_popup(call: Call<State>) -> HandlerResult {
         };
         let scopes = params.get("scopes").unwrap_or_default();
         let scopes = scopes.split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-        let options = SignInOptions { scopes, login_hint: None };
+        let options = SignInOptions { scopes, ..SignInOptions::default() };
         start_flow(state, &head.headers, request, &options, now).await
     };
     match started.await {
-        Ok(StartedFlow { url, cookies }) => redirect(&url, cookies),
+        Ok(StartedFlow { url, channel, cookies }) => {
+            let host = url.split('/').nth(2).unwrap_or_default();
+            let text =
+                format!("{} asks you to sign in. The sign-in opens in a second window.", opener.origin);
+            let link = format!(
+                "\n<p><a href=\"{}\" target=\"_blank\" rel=\"noreferrer\" autofocus>Continue to {}</a></p>",
+                escape(&url),
+                escape(host)
+            );
+            let description = "The sign-in took longer than ten minutes. Try again.";
+            let data = json!({
+                "origin": opener.origin,
+                "channel": channel,
+                "lifetime": flow::LIFETIME * 1000,
+                "opened": {"type": OPENED, "nonce": opener.nonce},
+                "expired": message(&opener, Err(("expired", description)), ""),
+            });
+            page(state, FIRST, &data, &text, &link, cookies)
+        }
         Err(error) if error.status == StatusCode::INTERNAL_SERVER_ERROR => Err(error),
         Err(error) => {
             let cause = error.cause.as_deref().unwrap_or(&error.message);
             failure::log_failure(&running.kit.log, &id, error.code, cause);
-            complete(state, &opener, Err((error.code, &error.message)), "", [])
+            let message = message(&opener, Err((error.code, &error.message)), "");
+            let data = json!({"origin": opener.origin, "message": message});
+            page(state, FIRST, &data, FAILED, "", [])
         }
     }
 }
@@ -92,38 +112,47 @@ fn untrusted_opener(origin: Option<&str>) -> Error {
     Error::new(StatusCode::FORBIDDEN, "invalid_origin", message)
 }
 
-/// The page that posts a token, or the code and description of an error, to the opener.
+/// The page at the end of a popup's sign-in: a token, or the code and description of an error.
 ///
 /// # Errors
 ///
 /// 500 if a header of the page is invalid.
 pub(super) fn complete(
     state: &State,
+    flow: &Flow,
     opener: &Opener,
     outcome: Result<&str, (&str, &str)>,
     redirect_to: &str,
     cookies: impl IntoIterator<Item = String>,
 ) -> HandlerResult {
-    let mut message = json!({"type": MESSAGE, "nonce": opener.nonce});
-    let add = |message: &mut Value, name: &str, value: Value| {
-        _ = message.as_object_mut().map(|message| message.insert(name.to_owned(), value));
-    };
-    let text = match outcome {
-        Ok(token) => {
-            add(&mut message, "token", token.into());
-            add(&mut message, "redirectTo", redirect_to.into());
-            "You are signed in. You can close this window."
-        }
+    let text = if outcome.is_ok() { "You are signed in. You can close this window." } else { FAILED };
+    let message = message(opener, outcome, redirect_to);
+    let data = json!({"channel": flow::cookie_name(&flow.state), "message": message});
+    page(state, LAST, &data, text, "", cookies)
+}
+
+/// The message to the opener, as Better Auth's client reads it.
+fn message(opener: &Opener, outcome: Result<&str, (&str, &str)>, redirect_to: &str) -> Value {
+    let nonce = &opener.nonce;
+    match outcome {
+        Ok(token) => json!({"type": MESSAGE, "nonce": nonce, "token": token, "redirectTo": redirect_to}),
         Err((code, description)) => {
-            add(&mut message, "error", json!({"code": code, "description": description}));
-            "The sign-in failed. Close this window and try again."
+            json!({"type": MESSAGE, "nonce": nonce, "error": {"code": code, "description": description}})
         }
-    };
-    let body = format!(
-        "<p data-origin=\"{}\" data-message=\"{}\">{text}</p>",
-        escape(&opener.origin),
-        escape(&to_json(&message))
-    );
-    let page = Page { status: StatusCode::OK, title: "Signing in", body, script: SCRIPT, forms: "'none'" };
+    }
+}
+
+/// A page with a text, the data of its script, and more HTML.
+fn page(
+    state: &State,
+    script: &'static str,
+    data: &Value,
+    text: &str,
+    more: &str,
+    cookies: impl IntoIterator<Item = String>,
+) -> HandlerResult {
+    let data = to_json(data);
+    let body = format!("<p role=\"status\" data-page=\"{}\">{}</p>{more}", escape(&data), escape(text));
+    let page = Page { status: StatusCode::OK, title: "Signing in", body, script, forms: "'none'" };
     with_cookies(page.respond(state)?, cookies)
 }

@@ -9,13 +9,15 @@ use crate::crypto::seal::SALT;
 use crate::error::internal;
 use crate::flow::{self, Flow, FlowRequest, eviction};
 use crate::oidc::{Provider, SignInOptions};
-use crate::web::callback_url::is_trusted;
+use crate::web::callback_url::{self, MAX_BYTES};
 use crate::web::{cookie, query};
 
 /// A flow that has started.
 pub(super) struct StartedFlow {
     /// The address to which the browser goes next.
     pub(super) url: String,
+    /// The name of the `BroadcastChannel` on which the callback of a popup reports.
+    pub(super) channel: String,
     /// Values of `Set-Cookie`.
     pub(super) cookies: Vec<String>,
 }
@@ -50,7 +52,8 @@ pub(super) async fn start_flow(
     if sealed.len() > eviction::MAX_SEALED {
         return Err(too_long(&flow.request));
     }
-    let name = state.cookies.name(&flow::cookie_name(&flow.state));
+    let channel = flow::cookie_name(&flow.state);
+    let name = state.cookies.name(&channel);
     let prefix = state.cookies.name(flow::COOKIE);
     let cookies = cookie::of_request(headers).filter(|(name, _)| name.starts_with(&prefix));
     let sent = cookies.map(|(name, value)| {
@@ -61,7 +64,7 @@ pub(super) async fn start_flow(
     let evicted = eviction::evict(sent, name.len() + sealed.len(), state.cookies.copies(), now.unix);
     let mut set: Vec<String> = evicted.iter().flat_map(|name| state.cookies.clear(name)).collect();
     set.extend(state.cookies.set(&name, &sealed, flow::LIFETIME));
-    Ok(StartedFlow { url, cookies: set })
+    Ok(StartedFlow { url, channel, cookies: set })
 }
 
 /// 400 for addresses that do not fit into a cookie. It names the longest one.
@@ -70,7 +73,7 @@ fn too_long(request: &FlowRequest) -> Error {
     let (name, length) =
         if error > callback { ("errorCallbackURL", error) } else { ("callbackURL", callback) };
     let message = format!(
-        "{name} is too long: it has {length} bytes; together callbackURL and errorCallbackURL may have about 600"
+        "{name} is too long: it has {length} bytes; together callbackURL and errorCallbackURL may have about {MAX_BYTES}"
     );
     Error::new(StatusCode::BAD_REQUEST, "bad_request", message).param(name)
 }
@@ -86,8 +89,13 @@ pub(super) fn destination(
     code: &'static str,
 ) -> Result<Option<String>, Error> {
     let Some(asked) = asked.filter(|asked| !asked.is_empty()) else { return Ok(None) };
-    if is_trusted(asked, &state.trusted) {
-        return Ok(Some(asked.to_owned()));
+    if callback_url::trusted(asked, &state.trusted).is_some() {
+        return Ok(Some(asked.to_owned())); // it takes less room in the cookie than as browsers write it
+    }
+    if asked.len() > MAX_BYTES {
+        let message =
+            format!("a callback URL is too long: it has {} bytes of at most {MAX_BYTES}", asked.len());
+        return Err(Error::new(StatusCode::BAD_REQUEST, "bad_request", message));
     }
     let message = "a callback URL must be a path of this service or an address on a site in TRUSTED_ORIGINS";
     Err(Error::new(StatusCode::FORBIDDEN, code, message))

@@ -6,20 +6,22 @@ mod secrets;
 pub(crate) mod vars;
 
 use std::hash::RandomState;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ring::rand::SystemRandom;
 use space_kit::outgoing::{Connector, Pool};
 use space_kit::rate_limit::{Limiter, Rate};
 use space_kit::web::Origin;
-use space_kit::{Config, Env, Log, parse};
+use space_kit::{Config, Env, Log, Survivors, parse};
 
 use crate::State;
 use crate::crypto::keys::Keys;
 use crate::flow;
 use crate::oidc::Provider;
 use crate::oidc::settings::ProviderSettings;
-use crate::session::replay::ReplayCache;
+use crate::session::allow::AllowList;
+use crate::session::replay::{CAPACITY, ReplayCache};
 use crate::session::{Lifetime, Lifetimes};
 use crate::web::cookie::CookieSettings;
 use crate::web::trusted_origins::TrustedOrigins;
@@ -30,6 +32,8 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let settings = providers::read(env);
     let base = origins::base(env, kit, dev != Some(false));
     let sites = origins::sites(env, &kit.cors);
+    let own = origins::further_hosts(env);
+    let allow = env.read(&vars::SIGN_IN_ALLOW, AllowList::parse);
     let lifetimes = lifetimes(env);
     let epoch = env.read(&vars::SESSION_EPOCH, |text| text.parse::<u64>().ok());
     let rate = env.read(&vars::SIGN_IN_RATE, Rate::parse);
@@ -65,9 +69,11 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         }
         false => settings.into_iter().map(|one| Provider::open_id(one, &pool)).collect(),
     };
+    let survivors = Arc::new(Survivors::of(&kit.restarts));
     Some(State {
         issuer: if dev { format!("dev:{base}") } else { base.to_string() },
-        trusted: TrustedOrigins::new(&base, sites),
+        trusted: TrustedOrigins::new(&base, sites).with_own(own?),
+        allow: allow?,
         cookies: CookieSettings {
             secure,
             cross_site: secure && (kit.on_space || env.is_set(vars::SPACE_HOST.name)),
@@ -76,8 +82,10 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         revoked_sessions: ReplayCache::new(
             lifetimes.cookie.idle.max(lifetimes.bearer.idle),
             RandomState::new(),
-        ),
-        used_states: ReplayCache::new(flow::LIFETIME, RandomState::new()),
+        )
+        .surviving(survivors.clone(), 0),
+        used_states: ReplayCache::new(flow::LIFETIME, RandomState::new())
+            .surviving(survivors, CAPACITY as u64),
         lifetimes,
         epoch,
         limiter: Limiter::new(rate, Instant::now(), RandomState::new()),

@@ -1,9 +1,12 @@
 //! A replay cache: it remembers the ids of revoked sessions and the `state` parameters of finished sign-ins. It lives
-//! only in the memory of this process, so that a restart clears it, and replicas do not share it.
+//! in the memory of this process and survives its crashes. A new process begins with none, and replicas do not share it.
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use space_kit::Survivors;
 
 /// The most values that are remembered, which take 32 KiB. One more replaces the oldest.
 pub(crate) const CAPACITY: usize = 2048;
@@ -16,13 +19,33 @@ pub(crate) struct ReplayCache<S> {
     hasher: S,
     /// Hash and expiry, oldest first.
     entries: Mutex<VecDeque<(u64, u64)>>,
+    records: Option<Records>,
+}
+
+/// Where the values are kept for the time after a crash: [`CAPACITY`] records from `first` on, the oldest of which is
+/// replaced next.
+struct Records {
+    survivors: Arc<Survivors>,
+    first: u64,
+    next: AtomicU64,
 }
 
 impl<S: BuildHasher> ReplayCache<S> {
     /// An empty set that remembers values for `lifetime` seconds. The key of `hasher` must be random, as that of
     /// `RandomState` is, so that no client can choose values with equal hashes.
     pub(crate) fn new(lifetime: u64, hasher: S) -> ReplayCache<S> {
-        ReplayCache { lifetime, hasher, entries: Mutex::default() }
+        ReplayCache { lifetime, hasher, entries: Mutex::default(), records: None }
+    }
+
+    /// Keeps the values in the records from `first` on too, and begins with those that a crash left there.
+    pub(crate) fn surviving(mut self, survivors: Arc<Survivors>, first: u64) -> ReplayCache<S> {
+        let mut kept = survivors.load(first..first + CAPACITY as u64);
+        kept.sort_by_key(|(record, _, end)| (*end, *record));
+        let newest = kept.last().map_or(0, |(record, ..)| record - first + 1);
+        let entries = kept.iter().map(|(_, value, end)| (self.hasher.hash_one(as_text(value)), *end));
+        self.entries = Mutex::new(entries.collect());
+        self.records = Some(Records { survivors, first, next: AtomicU64::new(newest) });
+        self
     }
 
     /// Remembers a value from `now` on (Unix time in seconds). Returns whether the value is new.
@@ -34,7 +57,12 @@ impl<S: BuildHasher> ReplayCache<S> {
         }
         let is_new = entries.iter().all(|(used, _)| *used != hash);
         if is_new {
-            entries.push_back((hash, now.saturating_add(self.lifetime)));
+            let end = now.saturating_add(self.lifetime);
+            entries.push_back((hash, end));
+            if let Some(Records { survivors, first, next }) = &self.records {
+                let record = next.fetch_add(1, Relaxed) % CAPACITY as u64;
+                survivors.keep(first + record, value.as_bytes(), end);
+            }
         }
         is_new
     }
@@ -54,6 +82,11 @@ impl<S: BuildHasher> ReplayCache<S> {
     }
 }
 
+/// A value as it was inserted. Text and bytes have different hashes.
+fn as_text(value: &[u8]) -> &str {
+    str::from_utf8(value).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +104,23 @@ mod tests {
         assert!(!cache.insert("a", 101), "twice");
         assert!(cache.contains("a", 699) && !cache.contains("a", 700) && !cache.contains("b", 100));
         assert!(cache.insert("a", 700), "expired");
+    }
+
+    #[test]
+    fn values_survive_in_their_records_and_a_full_set_keeps_the_newest() {
+        let survivors = Arc::new(Survivors::default());
+        let states = cache().surviving(survivors.clone(), 0);
+        let sessions = cache().surviving(survivors.clone(), CAPACITY as u64);
+        assert!(sessions.insert("session", 100));
+        for number in 0..=CAPACITY as u64 {
+            assert!(states.insert(&number.to_string(), 100 + number));
+        }
+        let states = cache().surviving(survivors.clone(), 0);
+        let sessions = cache().surviving(survivors, CAPACITY as u64);
+        assert!(sessions.contains("session", 100) && !sessions.contains("1", 100));
+        assert!(!states.contains("0", 100) && states.contains("1", 100));
+        assert!(!states.insert(&CAPACITY.to_string(), 200), "the newest value is remembered");
+        assert!(states.insert("another", 200) && !states.contains("1", 200), "it replaces the oldest");
     }
 
     #[test]

@@ -30,7 +30,7 @@ async function agree(page) {
   assert.match(await page.$eval("body", body => body.innerText), /Authorize/)
   await page.click("[type=submit]")
 }
-const shown = page => page.$eval("body", body => body.innerText)
+const shown = page => page.$eval("p", line => line.innerText)
 
 for (const blocked of [false, true]) {
   describe(`third-party cookies ${blocked ? "blocked" : "allowed"}`, () => {
@@ -50,12 +50,15 @@ for (const blocked of [false, true]) {
 
     test("by popup, then by bearer token", async () => {
       const page = await open()
-      const opened = new Promise(resolve => page.once("popup", resolve))
-      const signedIn = page.evaluate("signInByPopup()")
-      const popup = await opened
-      await popup.waitForSelector("input[name=login]")
-      await agree(popup)
-      await signedIn
+      const opened = from => new Promise(resolve => from.once("popup", resolve))
+      const first = opened(page)
+      await page.click("#script")
+      const popup = await first, second = opened(popup)
+      await (await popup.waitForSelector("a")).click()
+      const window = await second
+      await window.waitForSelector("input[name=login]")
+      await agree(window)
+      await page.waitForFunction("window.outcome === 'signed in'")
       assert.equal(await page.evaluate("userByBearer()"), provider.user.sub)
       assert.equal(await shown(page), "Signed in as Ann Example")
       assert.deepEqual(await page.evaluate("signOutByBearer()"), { success: true })

@@ -1,5 +1,5 @@
-// Chromium: which page can sign in how, with third-party cookies allowed and blocked. The manual has the results as a
-// table.
+// Chromium, with third-party cookies allowed and blocked: a new tab, planted sign-ins and the service's own page.
+// browsers.test.mjs tests which page can sign in how.
 import assert from "node:assert/strict"
 import { after, before, describe, test } from "node:test"
 import { certificates } from "./support/certificates.mjs"
@@ -9,6 +9,8 @@ import { proxy, settings, start } from "./support/service.mjs"
 import { bundled, pages } from "./support/site.mjs"
 
 const id = "65f0c0ffee"
+/** What the pages of huggingface.co send: it cuts a page off from windows of other origins. */
+const severing = { "cross-origin-opener-policy": "same-origin" }
 /** A page that tries to start sign-ins without its visitor. */
 const planter = space => `<!doctype html><script>
 done = 0
@@ -29,7 +31,7 @@ before(async () => {
   front = await proxy(tls, { "/app": app })
   space = `https://space.test:${front.port}`
   site = await pages(tls, "site.test", { "/app": app })
-  hub = await pages(tls, "hub.test", { "/": `<!doctype html><title>hub</title><iframe src="${space}/app"></iframe>`, "/page": `<!doctype html><iframe src="${space}/"></iframe>`, "/planter": planter(space) })
+  hub = await pages(tls, "hub.test", { "/": `<!doctype html><title>hub</title><iframe src="${space}/app"></iframe>`, "/page": `<!doctype html><iframe src="${space}/"></iframe>`, "/planter": planter(space) }, severing)
   service = await start(settings(space, provider.issuer, {
     SPACE_ID: "owner/name", SSL_CERT_FILE: authority, TRUSTED_ORIGINS: site.url, FRAME_ANCESTORS: `'self' ${hub.url}`,
   }))
@@ -64,33 +66,6 @@ for (const blocked of [false, true]) {
       return { page, frame }
     }
 
-    test("app opened directly: redirect", async () => {
-      const page = await open(`${space}/app`)
-      await ready(page)
-      assert.equal(await page.evaluate("user()"), null)
-      await page.evaluate("void auth.signIn.social({ provider: 'huggingface', callbackURL: '/app?signed' })")
-      assert.equal(await back(page), id)
-      assert.deepEqual(await page.evaluate("auth.signOut().then(({ data }) => data)"), { success: true })
-      assert.equal(await page.evaluate("user()"), null)
-    })
-
-    test("app in a frame of another site: redirect inside the frame", async () => {
-      const { frame } = await framed()
-      await ready(frame)
-      await frame.evaluate("void auth.signIn.social({ provider: 'huggingface', callbackURL: '/app?signed' })")
-      assert.equal(await back(frame), id)
-      assert.deepEqual(await frame.evaluate("auth.signOut().then(({ data }) => data)"), { success: true })
-      assert.equal(await frame.evaluate("user()"), null)
-    })
-
-    test("app in a frame of another site: the 1.7 client's popup", async () => {
-      const { frame } = await framed()
-      await ready(frame)
-      const outcome = await frame.evaluate("auth.signIn.popup({ provider: 'huggingface' })")
-      assert.deepEqual(outcome, { data: { success: true }, error: null })
-      assert.equal(await frame.evaluate("user()"), id)
-    })
-
     test("app in a frame of another site: a new tab that starts at /login", async () => {
       const { page, frame } = await framed()
       await ready(frame)
@@ -99,31 +74,6 @@ for (const blocked of [false, true]) {
       const tab = await (await opened).page()
       assert.equal(await back(tab), id, "the tab")
       assert.equal(await frame.evaluate("user()"), blocked ? null : id, "the frame")
-    })
-
-    test("app on another site: redirect started by the client", async () => {
-      const page = await open(`${site.url}/app?backend=${space}`)
-      await ready(page)
-      await page.evaluate(`void auth.signIn.social({ provider: "huggingface", callbackURL: "${site.url}/app?signed&backend=${space}" })`)
-      if (!blocked) return assert.equal(await back(page), id)
-      await page.waitForFunction("location.pathname === '/api/auth/error'")
-      assert.match(page.url(), /error=state_mismatch$/)
-    })
-
-    test("app on another site: redirect started by a link to /login", async () => {
-      const page = await open(`${site.url}/app?backend=${space}`)
-      const target = encodeURIComponent(`${site.url}/app?signed&backend=${space}`)
-      await page.goto(`${space}/login/huggingface?callbackURL=${target}`)
-      assert.equal(await back(page), blocked ? null : id)
-    })
-
-    test("app on another site: popup and bearer token", async () => {
-      const page = await open(`${site.url}/app?backend=${space}`)
-      await ready(page)
-      await page.evaluate("signInByPopup()")
-      assert.equal(await page.evaluate("userByBearer()"), id)
-      assert.deepEqual(await page.evaluate("signOutByBearer()"), { success: true })
-      assert.equal(await page.evaluate("userByBearer()"), null)
     })
 
     test("images and frames of another site set no cookie", async () => {

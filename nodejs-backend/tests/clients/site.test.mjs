@@ -8,6 +8,7 @@ import { after, before, test } from "node:test"
 import { build } from "esbuild"
 import { certified } from "./support/certified.mjs"
 import { chromium } from "./support/chromium.mjs"
+import { integrity } from "./support/site.mjs"
 import { proxy, secrets, settings, start } from "./support/service.mjs"
 
 /** The first code block of a language below a heading of a manual. */
@@ -24,6 +25,8 @@ let browser, front, gateway, more, provider, service, site, sitePort, stop, url
 const pages = {}
 const extended = lines => popup.replace("\n</script>", `\n${lines}\n</script>`)
 const filled = html => html.replaceAll("https://owner-name.hf.space", url)
+/** The manual's script tag. */
+const tag = popup.match(/<script src=[^]*?<\/script>/)[0]
 
 before(async () => {
   front = await proxy()
@@ -44,15 +47,13 @@ before(async () => {
   pages["/popup"] = filled(popup)
   pages["/chat"] = filled(extended(`${chat}\nObject.assign(window, { chat, old: text => pass = text, held: () => pass })`))
     .replace("https://owner-inference.hf.space", `http://127.0.0.1:${gateway.port}`).replace("org/model", "demo")
-  // Without the example's own sign-in and sign-out, because this page uses the client's.
   const bundle = async contents => {
     const { outputFiles: [{ text }] } = await build({
       stdin: { contents, resolveDir: new URL(".", import.meta.url).pathname }, bundle: true, format: "esm", write: false })
-    return `<!doctype html><script type="module">${text.replaceAll("</script", "<\\/script")}</script>`
+    return `<!doctype html>${filled(tag)}<script type="module">${text.replaceAll("</script", "<\\/script")}</script>`
   }
-  const script = filled(popup).split('<script type="module">\n')[1].split("\n</script>")[0].split("\nconst showError")[0]
-  const [create, rest] = client.split("\n// after signIn:\n")
-  pages["/client"] = await bundle(`${script}\n${create}\nwindow.signIn = signIn\nwindow.user = async () => {\n${rest}\nreturn session?.user.name ?? null }`)
+  const [create, rest] = client.split('\n// after signIn("huggingface"):\n')
+  pages["/client"] = await bundle(`${create}\nwindow.signIn = signIn\nwindow.user = async () => {\n${rest}\nreturn session?.user.name ?? null }`)
   const [first, begin, read] = filled(redirect).split(/\n(?=await auth|const \{ data)/)
   pages["/redirect"] = await bundle(`${first}\nwindow.begin = async () => { ${begin} }\nwindow.user = async () => {\n${read}\nreturn session?.user.name ?? null }`)
 })
@@ -64,14 +65,25 @@ async function open(path, host = "localhost", within = browser) {
   return page
 }
 const shows = (page, words) => page.waitForFunction(words => document.getElementById("who").textContent === words, { timeout: 9000 }, words)
-const token = page => page.evaluate("sessionStorage.token")
+const token = page => page.evaluate("nodejsBackend.token")
+/** Goes on in the first page of the popup that `begin` opens. */
+async function throughPopup(page, begin) {
+  const opened = new Promise(resolve => page.once("popup", resolve))
+  const done = begin()
+  await (await (await opened).waitForSelector("a")).click()
+  await done
+}
 async function signedIn(path) {
   const page = await open(path)
   await shows(page, "You are not signed in")
-  await page.click("#in")
+  await throughPopup(page, () => page.click("#in"))
   await shows(page, "You are Ann Example")
   return page
 }
+
+test("the manual's hash is that of the script that the service serves", () => {
+  assert.ok(tag.includes(`integrity="${integrity}"`), integrity)
+})
 
 test("the service's page and the manual print the same code", async () => {
   const page = await (await browser.createBrowserContext()).newPage()
@@ -97,11 +109,11 @@ test("a blocked popup is reported", async () => {
   await shows(page, "You are not signed in")
   await page.evaluate("window.open = () => null")
   await page.click("#in")
-  await shows(page, "Allow this site to open popups.")
+  await page.waitForFunction("/^Allow this site to open popups/.test(document.getElementById('who').textContent)", { timeout: 9000 })
 })
 
 test("a failed sign-in is reported", async () => {
-  pages["/wrong"] = pages["/popup"].replace('provider: "huggingface"', 'provider: "nobody"')
+  pages["/wrong"] = pages["/popup"].replace('signIn("huggingface")', 'signIn("nobody")')
   const page = await open("/wrong")
   await shows(page, "You are not signed in")
   await page.click("#in")
@@ -111,7 +123,7 @@ test("a failed sign-in is reported", async () => {
 test("a renewed token is stored by fetch and by the Better Auth client", async () => {
   const fetched = await signedIn("/popup"), bundled = await open("/client")
   assert.equal(await bundled.evaluate("user()"), null)
-  await bundled.evaluate("signIn()")
+  await throughPopup(bundled, () => bundled.evaluate("signIn('huggingface')"))
   assert.equal(await bundled.evaluate("user()"), "Ann Example")
   const before = [await token(fetched), await token(bundled)]
   await service.stop()
@@ -133,7 +145,7 @@ test("a chat of the signed-in user gets a new token when the old one is rejected
   await shows(page, "You are not signed in")
   const asked = "chat([{ role: 'user', content: 'Hello' }])"
   assert.equal(await page.evaluate(`${asked}.catch(problem => problem.message)`), "Sign in first.")
-  await page.click("#in")
+  await throughPopup(page, () => page.click("#in"))
   await shows(page, "You are Ann Example")
   const words = `${asked}.then(answer => answer.json()).then(it => it.choices[0].message.content)`
   assert.match(await page.evaluate(words), /You said: Hello/)

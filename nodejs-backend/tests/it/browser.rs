@@ -1,5 +1,6 @@
 //! A minimal browser: it keeps cookies and signs one visitor in.
 
+use serde_json::Value;
 use space_kit::testing::{Process, Reply};
 
 use crate::mock_provider::{CLIENT_ID, CLIENT_SECRET, MockProvider, query};
@@ -111,4 +112,18 @@ impl Browser {
     pub(crate) fn holding(session: &str) -> Browser {
         Browser { cookies: vec![("nb.session".to_owned(), session.to_owned())] }
     }
+}
+
+/// The data of a popup's page, and the address of its link, which is empty if it has none.
+pub(crate) fn popup_page(page: &Reply) -> (Value, String) {
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert_eq!(page.header("cache-control"), "no-store");
+    let text = page.text();
+    let attribute = |name: &str| {
+        let (_, rest) = text.split_once(&format!("{name}=\""))?;
+        let plain =
+            rest.split_once('"')?.0.replace("&quot;", "\"").replace("&lt;", "<").replace("&#39;", "'");
+        Some(plain.replace("&amp;", "&"))
+    };
+    (serde_json::from_str(&attribute("data-page").unwrap()).unwrap(), attribute("href").unwrap_or_default())
 }

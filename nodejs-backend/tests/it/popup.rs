@@ -1,41 +1,29 @@
-use serde_json::Value;
 use space_kit::testing::Reply;
 
-use crate::browser::{Browser, SITE, start};
+use crate::browser::{Browser, SITE, popup_page, start};
 use crate::mock_provider::{MockProvider, query};
-
-/// The origin to which a page posts, and its message.
-fn posted(page: &Reply) -> (String, Value) {
-    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
-    assert_eq!(page.header("cache-control"), "no-store");
-    let text = page.text();
-    let attribute = |name: &str| {
-        let (_, rest) = text.split_once(&format!("{name}=\"")).unwrap();
-        rest.split_once('"')
-            .unwrap()
-            .0
-            .replace("&quot;", "\"")
-            .replace("&amp;", "&")
-            .replace("&lt;", "<")
-            .replace("&#39;", "'")
-    };
-    (attribute("data-origin"), serde_json::from_str(&attribute("data-message")).unwrap())
-}
 
 fn begin(service: &space_kit::testing::Process, browser: &mut Browser, more: &str) -> Reply {
     browser.get(service, &format!("/api/auth/oauth-popup/start?provider=huggingface&popupNonce=n1&{more}"))
 }
 
 #[test]
-fn a_popup_posts_the_token_only_to_the_origin_that_opened_it() {
+fn the_first_page_of_a_popup_posts_only_to_its_opener_and_gets_the_token_from_the_last() {
     let provider = MockProvider::start();
     let service = start(&provider, &[]);
     let mut ann = Browser::default();
     let started = begin(&service, &mut ann, &format!("popupOrigin={SITE}&callbackURL={SITE}/x"));
-    assert_eq!(started.status, 302);
-    let path = Browser::consent(&provider, started.header("location"));
-    let (origin, message) = posted(&ann.get(&service, &path));
-    assert_eq!(origin, SITE);
+    let (first, link) = popup_page(&started);
+    assert_eq!((first["origin"].as_str(), first["lifetime"].as_u64()), (Some(SITE), Some(600_000)));
+    assert_eq!(first["opened"]["nonce"], "n1");
+    let expired = &first["expired"];
+    assert_eq!((expired["nonce"].as_str(), expired["error"]["code"].as_str()), (Some("n1"), Some("expired")));
+    let path = Browser::consent(&provider, &link);
+    let page = ann.get(&service, &path);
+    let (last, _) = popup_page(&page);
+    let message = &last["message"];
+    assert_eq!(last["channel"], first["channel"], "the first page listens there");
+    assert!(!page.text().contains("postMessage(message, "), "the last page posts to no origin");
     assert_eq!(message["type"], "better-auth:oauth-popup");
     assert_eq!(
         (message["nonce"].as_str(), message["redirectTo"].as_str()),
@@ -72,16 +60,31 @@ fn errors_are_posted_to_the_page_that_opened_the_popup() {
         ("callbackURL=https://evil.example", "invalid_callback_url"),
         ("errorCallbackURL=//evil.example", "invalid_error_callback_url"),
     ] {
-        let (origin, message) = posted(&begin(&service, &mut ann, &format!("popupOrigin={SITE}&{more}")));
-        assert_eq!((origin.as_str(), message["error"]["code"].as_str()), (SITE, Some(code)));
-        assert!(message.get("token").is_none());
+        let (page, link) = popup_page(&begin(&service, &mut ann, &format!("popupOrigin={SITE}&{more}")));
+        let message = &page["message"];
+        assert_eq!((page["origin"].as_str(), message["error"]["code"].as_str()), (Some(SITE), Some(code)));
+        assert!(message.get("token").is_none() && link.is_empty());
     }
     let started = begin(&service, &mut ann, &format!("popupOrigin={SITE}"));
-    let state = query(started.header("location"))["state"].clone();
+    let state = query(&popup_page(&started).1)["state"].clone();
     let refused = "error=access_denied&error_description=%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
     let page = ann.get(&service, &format!("/api/auth/callback/huggingface?{refused}&state={state}"));
     assert!(!page.text().contains("<script>alert"), "{}", page.text());
-    assert_eq!(posted(&page).1["error"]["code"], "access_denied");
+    assert_eq!(popup_page(&page).0["message"]["error"]["code"], "access_denied");
+}
+
+#[test]
+fn a_rate_limit_reaches_the_page_that_opened_the_popup() {
+    let provider = MockProvider::start();
+    let service = start(&provider, &[("SIGN_IN_RATE", "1/h")]);
+    let mut ann = Browser::default();
+    let (_, link) = popup_page(&begin(&service, &mut ann, &format!("popupOrigin={SITE}")));
+    let path = Browser::consent(&provider, &link);
+    let mut pages = vec![ann.get(&service, &path)];
+    pages.push(begin(&service, &mut ann, &format!("popupOrigin={SITE}")));
+    for page in pages {
+        assert_eq!(popup_page(&page).0["message"]["error"]["code"], "too_many_requests");
+    }
 }
 
 #[test]

@@ -1,13 +1,15 @@
-//! The credentials of a request: `Authorization: Bearer …`, `x-api-key: …`, or both.
+//! The credentials of a request: `Authorization: Bearer …`, `x-api-key: …`, Azure's `api-key: …`, or several of them.
 
 use space_kit::header::{AUTHORIZATION, HeaderName};
 use space_kit::{HeaderMap, HeaderValue};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const API_KEY: HeaderName = HeaderName::from_static("api-key");
 
 /// The credentials of a request, not yet checked. There is no `Debug`, so that they are never shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Credentials<'a> {
+    x_api_key: Result<&'a str, CredentialsError>,
     api_key: Result<&'a str, CredentialsError>,
     bearer: Result<&'a str, CredentialsError>,
 }
@@ -44,7 +46,7 @@ impl CredentialsError {
 impl<'a> Credentials<'a> {
     /// Reads the credentials of a request.
     pub(crate) fn of(headers: &'a HeaderMap) -> Credentials<'a> {
-        let api_key = single(headers, &X_API_KEY).and_then(|value| visible(value.as_bytes()));
+        let key = |name| single(headers, name).and_then(|value| visible(value.as_bytes()));
         let bearer = single(headers, &AUTHORIZATION).and_then(|value| {
             let (scheme, rest) = value.as_bytes().split_at_checked(6).ok_or(CredentialsError::Scheme)?;
             match rest {
@@ -54,18 +56,18 @@ impl<'a> Credentials<'a> {
                 _ => Err(CredentialsError::Scheme),
             }
         });
-        Credentials { api_key, bearer }
+        Credentials { x_api_key: key(&X_API_KEY), api_key: key(&API_KEY), bearer }
     }
 
-    /// The credentials to try, in order. The key in `x-api-key` comes first, because a private Space needs
+    /// The credentials to try, in order. A key in a header of its own comes first, because a private Space needs
     /// the caller's Hub token in `Authorization`.
     pub(crate) fn offered(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        [self.api_key.ok(), self.bearer.ok()].into_iter().flatten()
+        [self.x_api_key.ok(), self.api_key.ok(), self.bearer.ok()].into_iter().flatten()
     }
 
     /// Why there are no credentials to try.
     pub(crate) fn error(&self) -> CredentialsError {
-        let errors = [self.bearer.err(), self.api_key.err()];
+        let errors = [self.bearer.err(), self.x_api_key.err(), self.api_key.err()];
         let specific = errors.into_iter().flatten().find(|error| *error != CredentialsError::Missing);
         specific.unwrap_or(CredentialsError::Missing)
     }
@@ -107,9 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn both_headers_are_read_and_x_api_key_comes_first() {
-        let both = [("authorization", "Bearer hf_token"), ("x-api-key", "key")];
-        assert_eq!(offered(&both), Ok(vec!["key".to_owned(), "hf_token".to_owned()]));
+    fn all_headers_are_read_and_a_key_of_its_own_comes_first() {
+        for name in ["x-api-key", "api-key"] {
+            let both = [("authorization", "Bearer hf_token"), (name, "key")];
+            assert_eq!(offered(&both), Ok(vec!["key".to_owned(), "hf_token".to_owned()]), "{name}");
+        }
         for spelling in ["Bearer key", "bearer key", "BEARER   key", "Bearer key "] {
             assert_eq!(offered(&[("authorization", spelling)]), Ok(vec!["key".to_owned()]), "{spelling}");
         }
@@ -129,6 +133,7 @@ mod tests {
             (&[("authorization", "Bearer schlüssel")], CredentialsError::Malformed),
             (&[("x-api-key", "")], CredentialsError::Malformed),
             (&[("x-api-key", "a b")], CredentialsError::Malformed),
+            (&[("api-key", "a b")], CredentialsError::Malformed),
             (&[("authorization", "Bearer a"), ("authorization", "Bearer b")], CredentialsError::Repeated),
             (&[("x-api-key", "a"), ("x-api-key", "a")], CredentialsError::Repeated),
         ] {

@@ -14,11 +14,11 @@ use crate::demo;
 use crate::request::{Admitted, Exchange, admission, body};
 use crate::response::{stream, whole};
 use crate::state::State;
-use crate::upstream::{Expect, UpstreamGroup, UpstreamRequest, path_and_query, without_pin};
+use crate::upstream::{Expect, UpstreamGroup, UpstreamRequest, without_pin};
 use crate::usage::UsageRecord;
 use crate::wire::chat_body::{Changes, ChatBody};
 use crate::wire::dialect::Dialect;
-use crate::wire::headers;
+use crate::wire::{affinity::affinity, azure_path, headers};
 
 /// Headers in which OpenAI's clients send how long they wait for a response, or for its next bytes, in
 /// seconds.
@@ -26,7 +26,7 @@ static CLIENT_TIMEOUTS: [HeaderName; 2] =
     [HeaderName::from_static("x-stainless-read-timeout"), HeaderName::from_static("x-stainless-timeout")];
 
 /// The longest body that is read while access is not configured.
-const MAX_DEMO_BYTES: usize = 64 * 1024;
+pub(super) const MAX_DEMO_BYTES: usize = 64 * 1024;
 
 /// The three kinds of inference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub(crate) async fn respond(call: Call<State>, kind: Inference) -> HandlerResult
 async fn demo_only(mut call: Call<State>, kind: Inference) -> HandlerResult {
     if kind == Inference::Chat && call.body.announced() <= MAX_DEMO_BYTES {
         let admitted = admission::admit_to_demo(&call)?;
-        let (text, _reservation) = body::read(&mut call, MAX_DEMO_BYTES).await?;
+        let (text, _reservation) = body::read(&mut call, &admitted, MAX_DEMO_BYTES).await?;
         let model = ChatBody::read(text.clone()).map(|body| body.model).unwrap_or_default();
         if model.as_deref().or(call.state.catalogue.default_model()) == Some(DEMO_MODEL) {
             let result = demo_model(&call, &admitted, &text);
@@ -86,10 +86,12 @@ async fn demo_only(mut call: Call<State>, kind: Inference) -> HandlerResult {
 async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> HandlerResult {
     let running = call.running.clone();
     let state = &running.state;
-    let (text, reservation) = body::read(&mut call, running.kit.config.max_body_bytes).await?;
+    let (text, reservation) = body::read(&mut call, admitted, running.kit.config.max_body_bytes).await?;
     let body = ChatBody::read(text.clone())?;
-    let model = state.catalogue.resolve(body.model.as_deref())?;
-    let requested = body.model.as_deref().unwrap_or(&model);
+    let deployment = azure_path::deployment(call.head.uri.path())?;
+    let asked = deployment.as_deref().or(body.model.as_deref());
+    let model = state.catalogue.resolve(asked)?;
+    let requested = asked.unwrap_or(&model);
     let is_demo = model == DEMO_MODEL && !state.catalogue.is_alias(requested);
     let Some(group) = kind.group(state).filter(|_| !is_demo) else {
         return match kind {
@@ -105,16 +107,22 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
     let changes = Changes { model: renamed, usage: streamed, floats: kind == Inference::Embedding };
     let request = UpstreamRequest {
         method: Method::POST,
-        path: path_and_query(kind.path(), call.head.uri.query()),
-        headers: headers::to_upstream(&call.head.headers),
+        path: azure_path::with_query(kind.path(), &call.head.uri),
+        headers: headers::to_upstream(&call.head.headers, &state.forwarded),
         body: body.with(changes).into_bytes(),
         model_without_pin: without_pin(&model).filter(|_| group.knows_pins()).map(str::to_owned),
         adds_options: streamed && body.adds_options(),
         expect: if streamed { Expect::Events } else { Expect::Whole },
         repeatable: true,
         client_repeats: headers::is_repetition(&call.head.headers),
+        affinity: match group.has_replicas() {
+            true => affinity(&admitted.caller.label, &model, &call.head.headers, &text),
+            false => 0,
+        },
         model: model.clone(),
         deadline: state.clock.instant() + patience(&call, group, streamed),
+        translation: None,
+        held: state.limits.answers.reserve(admitted.id),
     };
     let usage =
         UsageRecord::new(state.usage.clone(), running.kit.log, call.id, &admitted.caller.label, requested);
@@ -135,7 +143,7 @@ fn demo_model(call: &Call<State>, admitted: &Admitted, body: &[u8]) -> HandlerRe
     let id = call.id.clone();
     let usage = UsageRecord::new(state.usage.clone(), call.kit.log, id, &admitted.caller.label, DEMO_MODEL);
     let chatcmpl_id = format!("chatcmpl-{}", call.id.to_str().unwrap_or_default());
-    demo::chat(body, chatcmpl_id, state.clock.unix(), state.demo_delay, usage)
+    demo::chat(body, chatcmpl_id, state.clock.unix(), state.demo_delay, usage, None)
 }
 
 /// The time for the whole response: the operator's limit, or the client's if that is shorter. The client's

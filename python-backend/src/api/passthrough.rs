@@ -6,24 +6,27 @@ use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
 use space_kit::{Call, Error, HandlerResult, StatusCode};
 
+use super::dialects;
 use crate::catalogue::DEMO_MODEL;
 use crate::demo;
+use crate::dialect::without_own_reasoning;
 use crate::request::{Admitted, Exchange, admission, body};
 use crate::response::{passthrough, stream};
 use crate::state::State;
-use crate::upstream::{Expect, UpstreamRequest, path_and_query};
+use crate::upstream::{Expect, UpstreamRequest};
 use crate::usage::UsageRecord;
 use crate::wire::chat_body::ChatBody;
 use crate::wire::dialect::Dialect;
 use crate::wire::form::{Form, is_form};
-use crate::wire::{headers, model_path};
+use crate::wire::{affinity::affinity, azure_path, headers, model_path};
 
 /// Paths whose requests or responses the gateway reads. Other spellings of them are rejected.
 const READ_PATHS: &[&str] =
     &["/chat/completions", "/completions", "/embeddings", "/messages", "/models", "/responses"];
 
-/// Paths of inference, whose requests are sent again after a failure, like a chat's. Every other POST, and
-/// every DELETE, may create, bill or delete something, so it is sent again only if it was not processed.
+/// Paths of inference, whose requests are sent again after a failure, like a chat's, unless they run in the background.
+/// Every other POST, and every DELETE, may create, bill or delete something, so it is sent again only if it was not
+/// processed.
 const REPEATABLE: &[&str] = &["/messages", "/messages/count_tokens", "/responses"];
 
 /// Passes a request to the upstream.
@@ -32,6 +35,9 @@ const REPEATABLE: &[&str] = &["/messages", "/messages/count_tokens", "/responses
 ///
 /// An error of admission, 400 or 404 if the path is not accepted, or the upstream's error.
 pub(crate) async fn pass(mut call: Call<State>) -> HandlerResult {
+    if !call.state.access.is_configured() && dialects::of(&call.head) != Dialect::Other {
+        return dialects::demo_only(call).await;
+    }
     let admitted = admission::admit(&call).await?;
     let result = forward(&mut call, &admitted).await;
     admitted.with_rate_headers(result)
@@ -41,25 +47,50 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let running = call.running.clone();
     let state = &running.state;
     let path = path(&call.head)?;
+    let dialect = dialects::of(&call.head);
+    let counts_tokens = call.head.method == Method::POST && path == dialects::COUNT_TOKENS;
     let Some(group) = state.upstreams.main() else {
-        let message = "no upstream is configured, so only /v1/models and /v1/chat/completions of the demo model are \
-                       available";
+        if dialect != Dialect::Other || counts_tokens {
+            return dialects::demo_model(call, admitted).await;
+        }
+        let message = "no upstream is configured, so only /v1/models and the demo model are available, at \
+                       /v1/chat/completions, /v1/responses and /v1/messages";
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
-    let (text, reservation) = body::read(call, running.kit.config.max_body_bytes).await?;
-    let (body, model, streams) = checked(state, text, &call.head.headers, &path)?;
-    let dialect = Dialect::of(&path);
-    let streamed = streams && dialect != Dialect::Other && call.head.method == Method::POST;
+    let (text, reservation) = body::read(call, admitted, running.kit.config.max_body_bytes).await?;
+    if dialect != Dialect::Other && dialects::names_demo(state, &text) {
+        return dialects::demo(call, admitted, &text);
+    }
+    let counted = counts_tokens.then(|| text.clone());
+    if let Some(text) = &counted
+        && (group.lacks(Dialect::Messages) || dialects::names_demo(state, text))
+    {
+        return dialects::count_tokens(call, text);
+    }
+    let deployment = azure_path::deployment(call.head.uri.path())?;
+    let Checked { body, mut model, asked, streams, background } =
+        checked(state, text, &call.head.headers, &path, deployment)?;
+    if let Some(name) = path.strip_prefix("/models/").and_then(model_path::decode) {
+        model = name;
+    }
+    let streamed = streams && dialect != Dialect::Other;
+    let translation = dialects::translation(call, dialect, &body, &asked, streamed);
+    let body = if translation.is_some() { without_own_reasoning(dialect, body) } else { body };
     let slot = state.limits.slots.acquire().await?;
-    let mut headers = headers::to_upstream(&call.head.headers);
+    let mut headers = headers::to_upstream(&call.head.headers, &state.forwarded);
     if body.is_empty() {
         headers.remove(CONTENT_TYPE);
     }
     let method = &call.head.method;
-    let repeatable = matches!(*method, Method::GET | Method::HEAD) || REPEATABLE.contains(&path.as_str());
+    let repeatable =
+        matches!(*method, Method::GET | Method::HEAD) || REPEATABLE.contains(&path.as_str()) && !background;
     let request = UpstreamRequest {
         method: call.head.method.clone(),
-        path: path_and_query(&path, call.head.uri.query()),
+        path: azure_path::with_query(&path, &call.head.uri),
+        affinity: match group.has_replicas() {
+            true => affinity(&admitted.caller.label, &model, &call.head.headers, &body),
+            false => 0,
+        },
         headers,
         body,
         model_without_pin: None,
@@ -67,18 +98,25 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         expect: if streamed { Expect::Events } else { Expect::Head },
         repeatable,
         client_repeats: headers::is_repetition(&call.head.headers),
-        model: model.clone(),
+        model,
         deadline: state.clock.instant() + group.timeouts().total,
+        translation,
+        held: state.limits.answers.reserve(admitted.id),
     };
-    let model = if model.is_empty() { "unknown" } else { model.as_str() };
+    let model = if asked.is_empty() { "unknown" } else { asked.as_str() };
     let caller = &admitted.caller.label;
     let usage = UsageRecord::new(state.usage.clone(), running.kit.log, call.id.clone(), caller, model);
     let group = group.clone();
     let exchange =
         Exchange { group, request, dialect, usage, slot, reservation, hide_usage: false, choices: 1 };
-    match streamed {
-        true => stream::respond(exchange, state.clock).await,
-        false => passthrough::respond(exchange, state.clock).await,
+    if streamed {
+        return stream::respond(exchange, state.clock).await;
+    }
+    match (passthrough::respond(exchange, state.clock).await, counted) {
+        (Err(error), Some(text)) if matches!(error.status.as_u16(), 404 | 405 | 501) => {
+            dialects::count_tokens(call, &text)
+        }
+        (result, _) => result,
     }
 }
 
@@ -102,7 +140,7 @@ fn repeated(path: &str) -> Option<&str> {
 /// key is sent with it, and a request that the gateway must read must not bypass it under another spelling.
 fn path(head: &Parts) -> Result<String, Error> {
     let path = head.uri.path();
-    let below = path.strip_prefix("/v1").unwrap_or(path);
+    let below = azure_path::below(path);
     let mut usual = String::new();
     for segment in below.split('/').filter(|segment| !segment.is_empty()) {
         usual.extend(["/", segment]);
@@ -147,15 +185,32 @@ fn is_plain(code: &str) -> bool {
     byte.is_none_or(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '/' | '\\'))
 }
 
-/// The body with the model of its alias, the name that the caller used, and whether the caller wants a stream.
+/// A request body that may be forwarded.
+#[derive(Default)]
+struct Checked {
+    /// With the model of its alias.
+    body: Bytes,
+    /// The model in it, or "".
+    model: String,
+    /// The name that the caller used for it.
+    asked: String,
+    /// Whether the caller wants a stream.
+    streams: bool,
+    /// Whether the response is created, and continues after this request.
+    background: bool,
+}
+
+/// Checks a body, and replaces its model by the one of its alias.
 fn checked(
     state: &State,
     text: Bytes,
     headers: &HeaderMap,
     path: &str,
-) -> Result<(Bytes, String, bool), Error> {
+    deployment: Option<String>,
+) -> Result<Checked, Error> {
+    let unread = |body| Ok(Checked { body, ..Checked::default() });
     if text.is_empty() {
-        return Ok((text, String::new(), false));
+        return unread(text);
     }
     let is_json = text.trim_ascii_start().starts_with(b"{");
     let is_limited = state.catalogue.is_limited();
@@ -165,9 +220,9 @@ fn checked(
     match form_type {
         Some(kind) if !is_json && state.catalogue.has_rules() => {
             return match Form::read(text.clone(), kind) {
-                Ok(form) => checked_form(state, form, path).map(|(text, asked)| (text, asked, false)),
+                Ok(form) => checked_form(state, form, path, deployment),
                 Err(error) if is_limited => Err(error),
-                Err(_) => Ok((text, String::new(), false)), // for the upstream to check
+                Err(_) => unread(text), // for the upstream to check
             };
         }
         None if !is_json && is_limited => {
@@ -175,31 +230,33 @@ fn checked(
                            whose model it can check";
             return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
         }
-        _ if !is_json => return Ok((text, String::new(), false)),
+        _ if !is_json => return unread(text),
         _ => {}
     }
     let body = ChatBody::read(text.clone())?;
-    let asked = body.model.as_deref().or(state.catalogue.default_model());
+    let (streams, background) = (body.stream, body.background);
+    let asked = deployment.as_deref().or(body.model.as_deref()).or(state.catalogue.default_model());
     if asked.is_none() && !is_limited {
-        return Ok((text, String::new(), body.stream));
+        return Ok(Checked { body: text, streams, background, ..Checked::default() });
     }
     let (model, asked) = resolved(state, asked)?;
     let is_same = body.model.as_deref() == Some(model.as_str());
-    let streams = body.stream;
-    Ok((if is_same { text } else { body.with_model(&model).into_bytes() }, asked, streams))
+    let body = if is_same { text } else { body.with_model(&model).into_bytes() };
+    Ok(Checked { body, model, asked, streams, background })
 }
 
 /// The same for a form. Without a model it gets the default one, but not where a form has none, such as for files.
-fn checked_form(state: &State, form: Form, path: &str) -> Result<(Bytes, String), Error> {
+fn checked_form(state: &State, form: Form, path: &str, deployment: Option<String>) -> Result<Checked, Error> {
     let runs_model = path.starts_with("/audio/") || path.starts_with("/images/");
     let given = form.model()?;
-    let asked = given.or(state.catalogue.default_model().filter(|_| runs_model));
+    let asked = deployment.as_deref().or(given).or(state.catalogue.default_model().filter(|_| runs_model));
     if asked.is_none() && !state.catalogue.is_limited() {
-        return Ok((form.text, String::new()));
+        return Ok(Checked { body: form.text, ..Checked::default() });
     }
     let (model, asked) = resolved(state, asked)?;
     let is_same = given == Some(model.as_str());
-    Ok((if is_same { form.text } else { form.with_model(&model) }, asked))
+    let body = if is_same { form.text } else { form.with_model(&model) };
+    Ok(Checked { body, model, asked, ..Checked::default() })
 }
 
 /// The model at the upstream, and the name that the caller used.

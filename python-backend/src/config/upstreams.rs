@@ -8,11 +8,11 @@ use space_kit::{Env, Var, parse};
 
 use super::vars::{
     COMPLETIONS_API_KEYS, COMPLETIONS_URL, EMBEDDINGS_API_KEYS, EMBEDDINGS_URL, EVENT_TIMEOUT,
-    FAILOVER_TIMEOUT, FIRST_EVENT_TIMEOUT, HEARTBEAT, HF_BILL_TO, HF_TOKEN, STREAM_TIMEOUT,
-    UPSTREAM_API_KEYS, UPSTREAM_TIMEOUT, UPSTREAM_TRIES, UPSTREAM_URL, WAKE_TIMEOUT,
+    FAILOVER_TIMEOUT, FIRST_EVENT_TIMEOUT, HEARTBEAT, HF_BILL_TO, HF_TOKEN, STREAM_TIMEOUT, UPSTREAM_API,
+    UPSTREAM_API_KEYS, UPSTREAM_MODELS, UPSTREAM_TIMEOUT, UPSTREAM_TRIES, UPSTREAM_URL, WAKE_TIMEOUT,
 };
 use crate::clock::Clock;
-use crate::upstream::{GroupSettings, Timeouts, Upstream, Upstreams};
+use crate::upstream::{GroupSettings, ModelPatterns, Timeouts, Upstream, UpstreamApi, Upstreams};
 
 const ROUTER: &str = "https://router.huggingface.co/v1";
 
@@ -30,15 +30,42 @@ pub(super) fn read(env: &mut Env<'_>, clock: Clock) -> Option<Upstreams> {
     let (Some(mut main), Some(embeddings), Some(completions)) = (main, embeddings, completions) else {
         return None;
     };
+    // One more line like this for each setting of single upstreams.
+    each(env, &UPSTREAM_MODELS, &UPSTREAM_URL, &mut main, ModelPatterns::parse, |one, models| {
+        one.models = models
+    })?;
     if main.is_empty() && known.is_some() {
         main.extend(Upstream::parse(ROUTER).map(|router| with_token(router, known)));
     }
+    set_apis(env, &mut main)?;
     token.as_ref()?;
+    for (var, upstreams) in
+        [(&UPSTREAM_URL, &main), (&EMBEDDINGS_URL, &embeddings), (&COMPLETIONS_URL, &completions)]
+    {
+        upstreams.iter().for_each(|one| env.explain(|| explanation(var, one)));
+    }
     let (Some(pool), Some(bill_to), Some(timeouts), Some(tries)) = (pool, bill_to, timeouts, tries) else {
         return None;
     };
     let settings = GroupSettings { pool, bill_to, timeouts, tries, clock, random };
     Some(Upstreams::new(main, embeddings, completions, settings))
+}
+
+/// Sets which APIs the upstreams have: one for all, or one for each.
+fn set_apis(env: &mut Env<'_>, upstreams: &mut [Upstream]) -> Option<()> {
+    let parse =
+        |text: &str| text.split(',').map(|one| UpstreamApi::parse(one.trim())).collect::<Option<Vec<_>>>();
+    let apis = env.read(&UPSTREAM_API, parse)?;
+    if apis.len() > 1 && apis.len() != upstreams.len() {
+        let (have, want) = (apis.len(), upstreams.len());
+        let problem = format!("has {have} values for {want} upstreams: set one for all, or one for each");
+        env.problem(&UPSTREAM_API, problem);
+        return None;
+    }
+    for (upstream, api) in upstreams.iter_mut().zip(apis.into_iter().cycle()) {
+        upstream.api = api;
+    }
+    Some(())
 }
 
 /// A number from 0 to 1 for jitter. No secret depends on it.
@@ -75,12 +102,7 @@ fn list(
     keys: &'static Var,
     token: Option<&str>,
 ) -> Option<Vec<Upstream>> {
-    let given =
-        env.optional(urls, |text| Some(text.split(',').map(|url| Upstream::parse(url.trim())).collect()));
-    let keys_given =
-        env.optional(keys, |text| text.split(',').map(|one| key(one.trim())).collect::<Option<Vec<_>>>());
-    let (Some(given), Some(keys_given)) = (given, keys_given) else { return None };
-    let given: Vec<Option<Upstream>> = given.unwrap_or_default();
+    let given = env.optional(urls, |text| Some(addresses(text)))?.unwrap_or_default();
     if let Some(at) = given.iter().position(Option::is_none) {
         // The address is not shown, because the mistake may be a key in it.
         let (number, keys, accepts) = (at + 1, keys.name, urls.accepts);
@@ -88,7 +110,7 @@ fn list(
         env.problem(urls, problem);
         return None;
     }
-    let upstreams: Vec<Upstream> = given.into_iter().flatten().collect();
+    let mut upstreams: Vec<Upstream> = given.into_iter().flatten().collect();
     if let Some((at, end)) =
         upstreams.iter().map(Upstream::endpoint_at_end).enumerate().find_map(|(at, end)| Some((at, end?)))
     {
@@ -99,26 +121,58 @@ fn list(
         env.problem(urls, problem);
         return None;
     }
-    let Some(list) = keys_given else {
+    if !env.is_set(keys.name) {
         return Some(upstreams.into_iter().map(|one| with_token(one, token)).collect());
+    }
+    each(env, keys, urls, &mut upstreams, key, |one, key| {
+        if let Some(keyed) = one.clone().with_key(&key).filter(|_| key != "none") {
+            *one = keyed;
+        }
+    })?;
+    Some(upstreams)
+}
+
+/// An upstream for `check`. Replicas have the same number.
+fn explanation(urls: &Var, one: &Upstream) -> String {
+    let key = one.key.as_ref().map_or("none", |key| key.header.as_str());
+    format!("{} {}: {one:?}, key in: {key}, models: {}", urls.name, one.rank + 1, one.models)
+}
+
+/// The addresses of a list: groups of replicas, in order of preference. `None` for one that is not accepted.
+fn addresses(text: &str) -> Vec<Option<Upstream>> {
+    let replicas = |(rank, replicas): (usize, &str)| {
+        let one = |url: &str| Upstream::parse(url.trim()).map(|one| Upstream { rank, ..one });
+        replicas.split('|').map(one).collect::<Vec<_>>()
     };
+    text.split(',').enumerate().flat_map(replicas).collect()
+}
+
+/// Reads a variable with one entry for each address of `urls`, and applies each to its upstream. Nothing happens if it
+/// is unset; `None` means that `env` has the problem.
+fn each<T>(
+    env: &mut Env<'_>,
+    var: &'static Var,
+    urls: &'static Var,
+    upstreams: &mut [Upstream],
+    parse: fn(&str) -> Option<T>,
+    apply: fn(&mut Upstream, T),
+) -> Option<()> {
+    let read = |text: &str| text.split(',').map(|one| parse(one.trim())).collect::<Option<Vec<T>>>();
+    let Some(list) = env.optional(var, read)? else { return Some(()) };
     if list.len() != upstreams.len() {
-        let problem = match (list.len(), upstreams.len()) {
-            (_, 0) => format!("is set, but {} is not: set both or neither", urls.name),
-            (have, want) => {
-                format!(
-                    "has {have} keys, but {} has {want} addresses: set one key for each address",
-                    urls.name
-                )
-            }
-        };
-        env.problem(keys, problem);
+        env.problem(var, wrong_count(list.len(), upstreams.len(), urls));
         return None;
     }
-    let keyed = upstreams.into_iter().zip(list);
-    keyed
-        .map(|(upstream, key)| if key == "none" { Some(upstream) } else { upstream.with_key(&key) })
-        .collect()
+    upstreams.iter_mut().zip(list).for_each(|(one, value)| apply(one, value));
+    Some(())
+}
+
+fn wrong_count(have: usize, want: usize, urls: &Var) -> String {
+    let urls = urls.name;
+    match want {
+        0 => format!("is set, but {urls} is not: set both or neither"),
+        _ => format!("has {have} entries, but {urls} has {want} addresses: set one for each address"),
+    }
 }
 
 fn with_token(upstream: Upstream, token: Option<&str>) -> Upstream {
@@ -128,8 +182,10 @@ fn with_token(upstream: Upstream, token: Option<&str>) -> Upstream {
     }
 }
 
+/// A key, perhaps with its header before it, but not the header without a key.
 fn key(text: &str) -> Option<String> {
-    (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
+    let is_visible = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    (is_visible && !text.ends_with(':')).then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -173,11 +229,47 @@ mod tests {
             ),
             (
                 &[("UPSTREAM_URL", "https://a/v1"), ("UPSTREAM_API_KEYS", "a,b")],
-                "UPSTREAM_API_KEYS: has 2 keys, but UPSTREAM_URL has 1 addresses: set one key for each address",
+                "UPSTREAM_API_KEYS: has 2 entries, but UPSTREAM_URL has 1 addresses: set one for each address",
             ),
         ] {
             assert_eq!(read_with(set).err().as_deref(), Some(expected));
         }
+    }
+
+    #[test]
+    fn one_api_is_for_all_upstreams_and_more_are_one_for_each() {
+        let urls = ("UPSTREAM_URL", "https://a/v1,https://b/v1");
+        let read = |api: &'static str| read_with(&[urls, ("UPSTREAM_API", api)]).err();
+        assert_eq!((read("chat"), read("auto, native")), (None, None));
+        let expected = "UPSTREAM_API: has 3 values for 2 upstreams: set one for all, or one for each";
+        assert_eq!(read("auto,chat,chat").as_deref(), Some(expected));
+        assert!(read("both").unwrap().starts_with("UPSTREAM_API: \"both\" is not accepted"));
+    }
+
+    #[test]
+    fn each_address_has_one_entry_in_every_list() {
+        let url = ("UPSTREAM_URL", "http://a/v1|http://b/v1,https://api.anthropic.com/v1");
+        let keys = ("UPSTREAM_API_KEYS", "none,bearer:k,x-api-key:k");
+        assert_eq!(read_with(&[url, keys, ("UPSTREAM_MODELS", "*, org/a org/b ,claude-*")]).err(), None);
+        for (set, expected) in [
+            (
+                ("UPSTREAM_MODELS", "*,*"),
+                "has 2 entries, but UPSTREAM_URL has 3 addresses: set one for each address",
+            ),
+            (("UPSTREAM_MODELS", "*,,*"), "\"*,,*\" is not accepted; "),
+            (
+                ("UPSTREAM_API_KEYS", "none,none,x-api-key:"),
+                "the value given (20 characters, not shown) is not accepted; ",
+            ),
+        ] {
+            let problem = read_with(&[url, set]).err().unwrap();
+            assert!(problem.starts_with(&format!("{}: {expected}", set.0)), "{problem}");
+        }
+        let alone = read_with(&[("UPSTREAM_MODELS", "*")]).err();
+        assert_eq!(
+            alone.as_deref(),
+            Some("UPSTREAM_MODELS: is set, but UPSTREAM_URL is not: set both or neither")
+        );
     }
 
     #[test]

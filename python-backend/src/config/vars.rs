@@ -18,16 +18,22 @@ space_kit::vars! {
     pub(super) HF_TOKEN (secret) = "", "a Hugging Face token: visible ASCII characters",
         "token for the Hugging Face router and Inference Endpoints; never sent to another host";
     pub(super) UPSTREAM_URL = "https://router.huggingface.co/v1 if HF_TOKEN is set, else none: only the demo model",
-        "base URLs separated by commas: https, or http to private hosts, such as http://127.0.0.1:8080/v1",
+        "base URLs separated by commas, or by a vertical bar between replicas: https, or http to private hosts, such as http://127.0.0.1:8080/v1; a query such as ?api-version=preview is kept",
         "upstreams that requests are forwarded to, in order of preference";
-    pub(super) UPSTREAM_API_KEYS (secret) = "", "one key per URL of UPSTREAM_URL, separated by commas; none sends no key, not even HF_TOKEN",
+    pub(super) UPSTREAM_API_KEYS (secret) = "", "one key per URL of UPSTREAM_URL, separated by commas; none sends no key, not even HF_TOKEN; x-api-key:KEY, api-key:KEY or bearer:KEY selects the header",
         "API keys of the upstreams, instead of HF_TOKEN; an upstream Space gets its token only from here";
+    pub(super) UPSTREAM_API = "auto", "auto, chat or native; one for all, or one per URL of UPSTREAM_URL, separated by commas",
+        "whether upstreams have /v1/responses and /v1/messages: chat translates their requests, native does not, auto finds out";
+    pub(super) UPSTREAM_MODELS = "", "one entry per URL of UPSTREAM_URL, separated by commas: model ids separated by spaces, org/* for all that begin so, * for any",
+        "models of each upstream; a request goes only to upstreams that have its model, first to those that name it";
     pub(super) EMBEDDINGS_URL = "UPSTREAM_URL", "base URLs like UPSTREAM_URL",
         "upstreams for /v1/embeddings, which the Hugging Face router does not have";
     pub(super) EMBEDDINGS_API_KEYS (secret) = "", "keys like UPSTREAM_API_KEYS", "API keys of EMBEDDINGS_URL";
     pub(super) COMPLETIONS_URL = "UPSTREAM_URL", "base URLs like UPSTREAM_URL",
         "upstreams for /v1/completions, which the Hugging Face router does not have";
     pub(super) COMPLETIONS_API_KEYS (secret) = "", "keys like UPSTREAM_API_KEYS", "API keys of COMPLETIONS_URL";
+    pub(super) FORWARD_HEADERS = "", "header names separated by commas, such as x-tenant; not authorization, cookie, names that end in -key, and those of the connection or a proxy",
+        "further request headers that are forwarded to the upstreams";
     pub(super) HF_BILL_TO = "", "an organization's name or a resource group's id", "account that Hugging Face bills; callers cannot change it";
     pub(super) UPSTREAM_TRIES = "3", "a whole number above 0",
         "how often one request is tried at most, at all upstreams together; 1: neither failover nor retries";
@@ -49,7 +55,7 @@ space_kit::vars! {
         "who may use /v1: everyone (open), callers with one of API_KEYS (keys), callers with a token that JWT_* allow (jwt)";
     pub(super) API_KEYS (secret) = "",
         "label:key entries separated by commas; a label is 1 to 32 of A-Z a-z 0-9 . _ -, a key 20 or more visible ASCII characters",
-        "keys that callers send in Authorization: Bearer or x-api-key; logs and metrics show the label";
+        "keys that callers send in Authorization: Bearer, x-api-key or api-key; logs and metrics show the label";
     pub(super) JWT_ISSUER = "OPENID_PROVIDER_URL if neither this nor JWT_AUDIENCE is set",
         "an https URL, or http on loopback; outside a Space dev:http://127.0.0.1:PORT, nodejs-backend with DEV_SIGN_IN",
         "issuer of valid tokens, exactly as in their iss";
@@ -85,8 +91,12 @@ space_kit::vars! {
         "requests that may wait for one of MAX_CONCURRENT; more get 429";
     pub(super) QUEUE_TIMEOUT = "5s", "a duration such as 5s or 500ms",
         "how long a request may wait for one of MAX_CONCURRENT before it gets 429";
-    pub(super) BODY_MEMORY = "64MiB", "a size such as 65536, 64MiB or 1GiB, MAX_BODY_BYTES or more",
-        "memory for all request bodies together; requests beyond it get 429";
+    pub(super) BODY_MEMORY = "64MiB or three times MAX_BODY_BYTES, but at most a quarter of the container's memory limit",
+        "a size such as 64MiB or 1GiB, at least 2.3 times MAX_BODY_BYTES",
+        "memory for all request bodies together; requests beyond it, or beyond the caller's share, get 429";
+    pub(super) ANSWER_MEMORY = "256MiB, but at most a quarter of the container's memory limit", "a size such as 64MiB or 1GiB",
+        "memory for whole responses and long events until they are sent; requests beyond it, or beyond the caller's share, get 429";
+    pub(super) ANSWER_LIMIT = "4MiB", "a size such as 65536, 4MiB or 1GiB", "longest text of a translated response; a longer one fails";
 }
 
 space_kit::vars! {

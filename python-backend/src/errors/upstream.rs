@@ -226,10 +226,11 @@ impl Reported {
             return code;
         }
         let of_model = self.param.as_deref() == Some("model") || self.message.contains("model");
+        let of_deployment = self.code.as_deref() == Some("DeploymentNotFound"); // Azure's
         match status.as_u16() {
             402 => "insufficient_quota",
             403 => "permission_denied",
-            404 if of_model => "model_not_found",
+            404 if of_model || of_deployment => "model_not_found",
             404 => "unknown_url",
             408 | 504 => "upstream_timeout",
             413 => "request_too_large",

@@ -1,141 +1,294 @@
-//! `BODY_MEMORY`: the bytes that all request bodies may use together.
+//! Memory for what requests hold: `BODY_MEMORY` for their bodies, `ANSWER_MEMORY` for whole responses.
+//!
+//! No caller can take it from the others. What is at most [`SMALL`] comes from a part of its own, so that the usual
+//! requests do not wait for long ones. In each part, a caller may hold as much as is left for others: one caller gets at
+//! most a half, two get a third each, and however many there are, something is left for the next one (A. Choudhury and
+//! E. Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use space_kit::header::RETRY_AFTER;
-use space_kit::{Error, StatusCode};
+use space_kit::{Bytes, Error, StatusCode};
 
-/// A body is held until its response begins, or is complete if it is not streamed. That moment is unknown,
-/// and a retry costs little.
+/// What is at most this long comes from the part for small bodies, in bytes.
+const SMALL: usize = 64 * 1024;
+
+/// The part for what is small is the whole divided by this.
+const SMALL_PART: usize = 8;
+
+/// The parts before the first use that needs the limits: they are read late, because start-up does not wait for them.
+const UNKNOWN: [usize; 2] = [2 * SMALL, 0];
+
+/// Something is held until its response begins, or is sent. That moment is unknown, and a retry costs little.
 const RETRY_SECONDS: u64 = 1;
 
-/// The memory for request bodies. Clones share it.
-#[derive(Debug, Clone)]
-pub(crate) struct BodyMemory(Arc<Shared>);
+/// Memory that all callers share. Clones share it too.
+#[derive(Clone)]
+pub(crate) struct Memory(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
+    what: &'static str,
+    /// Returns the limit.
+    limit: Box<dyn Fn() -> usize + Send + Sync>,
+    parts: Mutex<Parts>,
+}
+
+struct Parts {
+    is_known: bool,
+    /// The part for what is small, and the other.
+    parts: [Part; 2],
+}
+
+#[derive(Default)]
+struct Part {
     limit: usize,
-    used: AtomicUsize,
+    used: usize,
+    /// The callers who hold something and how much, sorted.
+    held: Vec<(u64, usize)>,
 }
 
-/// Bytes of the memory that are in use. Dropping it releases them: keep it as long as the body.
-#[derive(Debug)]
-#[must_use = "the bytes are free again when this is dropped"]
-pub(crate) struct Reservation {
-    shared: Arc<Shared>,
-    bytes: usize,
+/// Why something cannot be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HoldError {
+    /// It is longer than this many bytes, the most that one caller may hold.
+    TooLong(usize),
+    /// The memory for this, or the caller's share of it, is in use.
+    InUse(&'static str),
 }
 
-impl BodyMemory {
-    /// A memory of `limit` bytes.
-    pub(crate) fn new(limit: usize) -> BodyMemory {
-        BodyMemory(Arc::new(Shared { limit, used: AtomicUsize::new(0) }))
+impl HoldError {
+    /// The error for a response: 502, or 429 with `Retry-After`.
+    pub(crate) fn of_response(self) -> Error {
+        let HoldError::TooLong(limit) = self else { return self.into() };
+        let message = "the upstream's response is too long for this service";
+        Error::new(StatusCode::BAD_GATEWAY, "upstream_error", message)
+            .cause(format_args!("one caller's responses may take {limit} bytes (see ANSWER_MEMORY)"))
+    }
+}
+
+impl From<HoldError> for Error {
+    /// The error for a request: 413, or 429 with `Retry-After`.
+    fn from(error: HoldError) -> Error {
+        match error {
+            HoldError::TooLong(limit) => space_kit::RequestError::BodyTooLarge(limit).into(),
+            HoldError::InUse(what) => {
+                let message =
+                    format!("the memory for {what} is in use, or your share of it is; try again in a second");
+                Error::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", message)
+                    .header(RETRY_AFTER, RETRY_SECONDS.into())
+            }
+        }
+    }
+}
+
+impl Memory {
+    /// Memory for `what`. `limit` returns the bytes, when they are first needed.
+    pub(crate) fn new(what: &'static str, limit: impl Fn() -> usize + Send + Sync + 'static) -> Memory {
+        let parts = UNKNOWN.map(|limit| Part { limit, ..Part::default() });
+        let parts = Mutex::new(Parts { is_known: false, parts });
+        Memory(Arc::new(Shared { what, limit: Box::new(limit), parts }))
     }
 
-    /// An empty reservation.
-    pub(crate) fn reserve(&self) -> Reservation {
-        Reservation { shared: self.0.clone(), bytes: 0 }
+    /// An empty reservation of a caller.
+    pub(crate) fn reserve(&self, caller: u64) -> Reservation {
+        Reservation { memory: self.clone(), caller, part: 0, bytes: 0 }
     }
 
     /// The bytes in use.
     pub(crate) fn used(&self) -> usize {
-        self.0.used.load(Ordering::Relaxed)
+        self.lock().parts.iter().map(|part| part.used).sum()
+    }
+
+    /// The longest that one caller can hold while nobody holds anything, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        let mut parts = self.lock();
+        self.know(&mut parts);
+        let [small, large] = &parts.parts;
+        small.longest().min(SMALL).max(large.longest())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Parts> {
+        self.0.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn know(&self, parts: &mut Parts) {
+        if !std::mem::replace(&mut parts.is_known, true) {
+            let (limit, [small, large]) = ((self.0.limit)(), &mut parts.parts);
+            small.limit = limit / SMALL_PART;
+            large.limit = limit - small.limit;
+        }
     }
 }
 
+/// The longest that one caller may hold in a memory of `limit` bytes.
+pub(crate) fn longest(limit: usize) -> usize {
+    Memory::new("", move || limit).longest()
+}
+
+impl Part {
+    fn longest(&self) -> usize {
+        self.limit / 2
+    }
+
+    /// Takes `more` bytes for a caller, if they are within the caller's share.
+    fn take(&mut self, caller: u64, more: usize) -> bool {
+        let place = self.held.binary_search_by_key(&caller, |(caller, _)| *caller);
+        let own = place.ok().and_then(|at| self.held.get(at)).map_or(0, |(_, held)| *held);
+        let left = self.limit.checked_sub(self.used).and_then(|left| left.checked_sub(more));
+        if left.is_none_or(|left| own.saturating_add(more) > left) {
+            return false;
+        }
+        self.used += more;
+        match place {
+            Ok(at) => self.held.get_mut(at).into_iter().for_each(|(_, held)| *held += more),
+            Err(at) => self.held.insert(at, (caller, more)),
+        }
+        true
+    }
+
+    fn give(&mut self, caller: u64, bytes: usize) {
+        let place = self.held.binary_search_by_key(&caller, |(caller, _)| *caller);
+        if let Some((at, (_, held))) = place.ok().and_then(|at| Some((at, self.held.get_mut(at)?))) {
+            *held = held.saturating_sub(bytes);
+            if *held == 0 {
+                self.held.remove(at);
+            }
+        }
+        self.used = self.used.saturating_sub(bytes);
+    }
+}
+
+/// Bytes of the memory that a caller uses. Dropping it releases them: keep it as long as what it is for.
+#[must_use = "the bytes are free again when this is dropped"]
+pub(crate) struct Reservation {
+    memory: Memory,
+    caller: u64,
+    part: usize,
+    bytes: usize,
+}
+
 impl Reservation {
-    /// Reserves `more` bytes, for a chunk that has arrived. It does not wait, because a wait for other bodies
-    /// could last forever.
+    /// An empty one of the same caller, in the same memory.
+    pub(crate) fn another(&self) -> Reservation {
+        self.memory.reserve(self.caller)
+    }
+
+    /// Reserves this many bytes in total. It does not wait, because a wait for others could last forever.
     ///
     /// # Errors
     ///
-    /// 429 with `Retry-After` if the memory is in use. Nothing is reserved then.
-    pub(crate) fn grow(&mut self, more: usize) -> Result<(), Error> {
-        let Shared { limit, used } = &*self.shared;
-        let take = |used: usize| used.checked_add(more).filter(|used| used <= limit);
-        if used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
-            let message = "the memory for request bodies is in use; try again in a second";
-            return Err(Error::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", message)
-                .header(RETRY_AFTER, RETRY_SECONDS.into()));
+    /// If the bytes are more than the caller's share, or than what is left. Nothing changes then.
+    pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), HoldError> {
+        let mut parts = self.memory.lock();
+        let mut part = usize::from(bytes > SMALL);
+        loop {
+            let kept = if part == self.part { self.bytes } else { 0 };
+            let place = parts.parts.get_mut(part);
+            if bytes <= kept || place.is_some_and(|place| place.take(self.caller, bytes - kept)) {
+                let release = self.bytes.saturating_sub(if part == self.part { bytes } else { 0 });
+                if let Some(place) = parts.parts.get_mut(self.part).filter(|_| release > 0) {
+                    place.give(self.caller, release);
+                }
+                (self.part, self.bytes) = (part, bytes);
+                return Ok(());
+            }
+            if !parts.is_known {
+                self.memory.know(&mut parts);
+                part = usize::from(bytes > SMALL);
+            } else if part == 0 {
+                part = 1;
+            } else {
+                break;
+            }
         }
-        self.bytes += more;
-        Ok(())
+        drop(parts);
+        let longest = self.memory.longest();
+        Err(if bytes > longest { HoldError::TooLong(longest) } else { HoldError::InUse(self.memory.0.what) })
+    }
+
+    /// [`Reservation::resize`] for what is usually too short to be worth counting: up to a quarter of [`SMALL`], nothing
+    /// is reserved.
+    pub(crate) fn resize_if_long(&mut self, bytes: usize) -> Result<(), HoldError> {
+        match bytes > SMALL / 4 {
+            true => self.resize(bytes),
+            false if self.bytes > 0 => self.resize(0),
+            false => Ok(()),
+        }
+    }
+
+    /// The bytes, which release this when they are dropped.
+    pub(crate) fn attach(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Attached { bytes, _reservation: self })
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.shared.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        if self.bytes > 0 {
+            _ = self.resize(0);
+        }
+    }
+}
+
+struct Attached {
+    bytes: Bytes,
+    _reservation: Reservation,
+}
+
+impl AsRef<[u8]> for Attached {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Bytes that are collected within a reservation. It counts their buffer, which may be longer than they are.
+pub(crate) struct Held {
+    bytes: Vec<u8>,
+    reservation: Reservation,
+}
+
+impl Held {
+    /// Nothing, in an empty reservation.
+    pub(crate) fn new(reservation: Reservation) -> Held {
+        Held { bytes: Vec::new(), reservation }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Appends bytes. `announced` is the expected length of the whole, or 0. It only avoids a longer buffer, because
+    /// anyone can announce a long body.
+    ///
+    /// # Errors
+    ///
+    /// If the memory for it is in use.
+    pub(crate) fn push(&mut self, bytes: &[u8], announced: usize) -> Result<(), HoldError> {
+        let needed = self.bytes.len() + bytes.len();
+        if needed > self.bytes.capacity() {
+            let twice = needed.saturating_mul(2);
+            let mut room = if announced < needed { twice } else { announced.min(twice) };
+            if self.reservation.resize(room).is_err() {
+                room = needed;
+                self.reservation.resize(room)?;
+            }
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// The bytes, and their reservation.
+    pub(crate) fn into_parts(self) -> (Bytes, Reservation) {
+        (self.bytes.into(), self.reservation)
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn beyond_the_limit_a_body_is_rejected_and_nothing_is_reserved() {
-        let memory = BodyMemory::new(100);
-        let (mut one, mut other) = (memory.reserve(), memory.reserve());
-        one.grow(60).unwrap();
-        let error = other.grow(41).unwrap_err();
-        assert_eq!((error.status.as_u16(), error.code), (429, "overloaded"));
-        assert_eq!(error.headers, [(RETRY_AFTER, 1_u64.into())]);
-        assert_eq!((memory.used(), other.bytes), (60, 0));
-        other.grow(40).unwrap();
-        drop(one);
-        assert_eq!(memory.used(), 40);
-        other.grow(60).unwrap();
-        assert_eq!((memory.used(), other.bytes), (100, 100));
-    }
-
-    #[test]
-    fn a_huge_number_is_rejected() {
-        let memory = BodyMemory::new(usize::MAX);
-        let mut one = memory.reserve();
-        one.grow(1).unwrap();
-        assert!(one.grow(usize::MAX).is_err());
-        assert_eq!(memory.used(), 1);
-    }
-
-    #[test]
-    fn bodies_on_many_threads_stay_within_the_limit() {
-        let memory = BodyMemory::new(1000);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for round in 0..10_000 {
-                        let mut one = memory.reserve();
-                        _ = one.grow(round % 400);
-                        assert!(memory.used() <= 1000);
-                    }
-                });
-            }
-        });
-        assert_eq!(memory.used(), 0);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
-
-        #[test]
-        fn the_bytes_in_use_are_those_of_the_live_reservations(
-            limit in 0..500_usize, acts in prop::collection::vec((0..5_usize, 0..3_u8, 0..200_usize), 1..60),
-        ) {
-            let memory = BodyMemory::new(limit);
-            let mut all: Vec<Reservation> = (0..5).map(|_| memory.reserve()).collect();
-            for (which, act, bytes) in acts {
-                let before = memory.used();
-                match act {
-                    0 | 1 => prop_assert_eq!(all[which].grow(bytes).is_ok(), before + bytes <= limit),
-                    _ => all[which] = memory.reserve(),
-                }
-                prop_assert_eq!(memory.used(), all.iter().map(|one| one.bytes).sum::<usize>());
-                prop_assert!(memory.used() <= limit);
-            }
-        }
-    }
-}
+mod tests;

@@ -5,15 +5,22 @@ pub(crate) mod rate_headers;
 mod slots;
 
 use std::fmt::Write;
+use std::hash::RandomState;
 
-pub(crate) use memory::{BodyMemory, Reservation};
+pub(crate) use memory::{Held, HoldError, Memory, Reservation, longest};
 pub(crate) use slots::{Slot, Slots};
 
 /// What requests must share.
-#[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) slots: Slots,
-    pub(crate) body_memory: BodyMemory,
+    /// For the bodies of requests.
+    pub(crate) bodies: Memory,
+    /// For whole responses, and for long events of streams.
+    pub(crate) answers: Memory,
+    /// Identifies callers in both.
+    pub(crate) hasher: RandomState,
+    /// The longest text of a translated response, in bytes.
+    pub(crate) answer: usize,
 }
 
 impl Limits {
@@ -22,7 +29,8 @@ impl Limits {
         for (name, help, value) in [
             ("gateway_slots_in_use", "Requests at the upstreams", self.slots.in_use()),
             ("gateway_queue_length", "Requests that wait for a slot", self.slots.waiting()),
-            ("gateway_body_bytes", "Bytes of request bodies held", self.body_memory.used()),
+            ("gateway_body_bytes", "Bytes of request bodies held", self.bodies.used()),
+            ("gateway_answer_bytes", "Bytes of responses held", self.answers.used()),
         ] {
             _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
         }

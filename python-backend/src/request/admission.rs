@@ -1,5 +1,7 @@
 //! Admission: who a request is from, and whether it is within the rate limit.
 
+use std::hash::BuildHasher;
+
 use space_kit::header::{ACCEPT_ENCODING, CONTENT_ENCODING, UPGRADE};
 use space_kit::{Call, Error, HandlerResult, HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -10,6 +12,8 @@ use crate::state::State;
 /// An admitted caller, with the headers of the rate limit for the response.
 pub(crate) struct Admitted {
     pub(crate) caller: Caller,
+    /// Identifies the caller in budgets.
+    pub(crate) id: u64,
     rate_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -52,16 +56,18 @@ pub(crate) fn admit_to_demo(call: &Call<State>) -> Result<Admitted, Error> {
 }
 
 fn count(call: &Call<State>, caller: Caller) -> Result<Admitted, Error> {
+    let bucket = caller.bucket(call.client);
+    let id = call.state.limits.hasher.hash_one(bucket);
     let Some(limiter) = &call.state.limiter else {
         check_form(&call.head.headers)?;
-        return Ok(Admitted { caller, rate_headers: Vec::new() });
+        return Ok(Admitted { caller, id, rate_headers: Vec::new() });
     };
-    let verdict = limiter.take(caller.bucket(call.client), call.state.clock.instant());
+    let verdict = limiter.take(bucket, call.state.clock.instant());
     if !verdict.admitted {
         return Err(rate_headers::rejected(&verdict));
     }
     check_form(&call.head.headers)?;
-    Ok(Admitted { caller, rate_headers: rate_headers::headers(&verdict).into() })
+    Ok(Admitted { caller, id, rate_headers: rate_headers::headers(&verdict).into() })
 }
 
 /// Rejects what the gateway cannot forward: compressed bodies, because it reads the model in them, and WebSockets,

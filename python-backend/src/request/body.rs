@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use space_kit::header::CONNECTION;
 use space_kit::{Call, Error, HeaderValue, RequestError, StatusCode};
 use tokio::time::timeout_at;
 
-use crate::limits::Reservation;
+use crate::limits::{Held, Reservation};
+use crate::request::Admitted;
 use crate::state::State;
 
 /// This many bytes of a body, or its end, must arrive within `STRETCH_TIME`: 8.7 KiB a second. A body of 26
@@ -15,27 +16,30 @@ use crate::state::State;
 const STRETCH: usize = 256 * 1024;
 const STRETCH_TIME: Duration = Duration::from_secs(30);
 
-/// Reads the whole body, of at most `limit` bytes. The reservation grows with the bytes that have arrived,
-/// because any client can announce a long body. Keep it as long as the body.
+/// Reads the whole body of a caller's request, of at most `limit` bytes. The reservation grows with the bytes that have
+/// arrived, because any client can announce a long body. Keep it as long as the body.
 ///
 /// # Errors
 ///
 /// 413 if the body is too long, 429 if the memory for bodies is in use, 408 if the body arrives too slowly,
 /// and 400 if the client's framing is wrong.
-pub(crate) async fn read(call: &mut Call<State>, limit: usize) -> Result<(Bytes, Reservation), Error> {
+pub(crate) async fn read(
+    call: &mut Call<State>,
+    admitted: &Admitted,
+    limit: usize,
+) -> Result<(Bytes, Reservation), Error> {
     let clock = call.state.clock;
-    let mut reservation = call.state.limits.body_memory.reserve();
-    let mut whole = BytesMut::with_capacity(call.body.announced().min(limit).min(64 * 1024));
+    let mut whole = Held::new(call.state.limits.bodies.reserve(admitted.id));
     let mut pace = Pace::from(clock.instant());
     loop {
         let chunk = timeout_at(pace.until.into(), call.body.chunk()).await;
-        let Some(chunk) = chunk.map_err(|_| too_slow())? else { return Ok((whole.freeze(), reservation)) };
+        let Some(chunk) = chunk.map_err(|_| too_slow())? else { return Ok(whole.into_parts()) };
         let chunk = chunk?;
-        if whole.len() + chunk.len() > limit {
+        let length = whole.len() + chunk.len();
+        if length > limit {
             return Err(RequestError::BodyTooLarge(limit).into());
         }
-        reservation.grow(chunk.len())?;
-        whole.extend_from_slice(&chunk);
+        whole.push(&chunk, length.saturating_add(call.body.announced()))?;
         pace.record(whole.len(), clock.instant());
     }
 }

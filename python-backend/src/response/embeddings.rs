@@ -5,11 +5,11 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use space_kit::Error;
 
 use crate::errors::upstream::bad_gateway;
-use crate::json::{self, ScanError, Span, Splice, quoted};
+use crate::json::{self, ScanError, Span, quoted};
+use crate::limits::{Held, HoldError};
 
 /// Why embeddings cannot be converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +17,15 @@ enum EmbeddingsError {
     Json(ScanError),
     /// An embedding has an item that is not a number.
     NotNumbers,
+    /// There is no memory for the result.
+    NotHeld(HoldError),
 }
 
 impl fmt::Display for EmbeddingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EmbeddingsError::Json(error) => error.fmt(f),
+            EmbeddingsError::NotHeld(_) => f.write_str("there is no memory for the result"),
             EmbeddingsError::NotNumbers => f.write_str("an embedding is not an array of numbers"),
         }
     }
@@ -34,63 +37,74 @@ impl From<ScanError> for EmbeddingsError {
     }
 }
 
-/// The response with each `data[].embedding` that is an array of numbers as base64 of little-endian 32-bit
+/// Appends the response to `out`, with each `data[].embedding` that is an array of numbers as base64 of little-endian 32-bit
 /// floats. Embeddings in another form stay as they are.
 ///
 /// # Errors
 ///
-/// 502 if the response is not JSON of the expected form.
-pub(super) fn to_base64(body: &Bytes) -> Result<Bytes, Error> {
-    convert(body).map_err(|error| bad_gateway("the upstream's embeddings cannot be read").cause(error))
+/// 502 if the response is not JSON of the expected form, 429 if there is no memory for the result.
+pub(super) fn to_base64(body: &[u8], out: &mut Held) -> Result<(), Error> {
+    convert(body, out).map_err(|error| match error {
+        EmbeddingsError::NotHeld(error) => error.of_response(),
+        error => bad_gateway("the upstream's embeddings cannot be read").cause(error),
+    })
 }
 
-fn convert(body: &Bytes) -> Result<Bytes, EmbeddingsError> {
+fn convert(body: &[u8], out: &mut Held) -> Result<(), EmbeddingsError> {
     let top = json::members(body, ["data"])?;
-    let Some(data) = top.get("data") else { return Ok(body.clone()) };
-    let mut vectors: Vec<(Span, String)> = Vec::new();
-    let mut failed = None;
-    json::items_in(body, &data.value, &mut |item| match vector(body, &item) {
-        Ok(found) => vectors.extend(found),
-        Err(error) => failed = Some(error),
-    })?;
-    if let Some(error) = failed {
-        return Err(error);
+    let (mut done, mut outcome) = (0, Ok(()));
+    if let Some(data) = top.get("data") {
+        json::items_in(body, &data.value, &mut |item| {
+            if outcome.is_ok() {
+                outcome = vector(body, &item, &mut done, out);
+            }
+        })?;
     }
-    let mut splice = Splice::default();
-    for (place, text) in &vectors {
-        splice.replace(place, quoted(text));
-    }
-    Ok(splice.apply(body).into_bytes())
+    outcome?;
+    push(out, body.get(done..).unwrap_or_default())
 }
 
-/// The place of an item's embedding and its base64, if it is an array.
-fn vector(body: &[u8], item: &Span) -> Result<Option<(Span, String)>, EmbeddingsError> {
+/// Appends without expecting a length: it is not known before the end.
+fn push(out: &mut Held, bytes: &[u8]) -> Result<(), EmbeddingsError> {
+    out.push(bytes, 0).map_err(EmbeddingsError::NotHeld)
+}
+
+/// Appends the text from `done` to the end of the item's embedding, which is in base64 then, if it is an array.
+fn vector(body: &[u8], item: &Span, done: &mut usize, out: &mut Held) -> Result<(), EmbeddingsError> {
     let slice = |place: &Span| body.get(place.clone()).unwrap_or_default();
     if !slice(item).starts_with(b"{") {
-        return Ok(None);
+        return Ok(());
     }
     let members = json::members_in(body, item, ["embedding"])?;
-    let Some(place) = members.get("embedding").map(|member| member.value.clone()) else { return Ok(None) };
+    let Some(place) = members.get("embedding").map(|member| member.value.clone()) else { return Ok(()) };
     let Some(inner) = slice(&place).strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) else {
-        return Ok(None);
+        return Ok(());
     };
     let mut floats = Vec::new();
     for number in inner.split(|&b| b == b',').filter(|number| !number.trim_ascii().is_empty()) {
         let number: f64 = serde_json::from_slice(number).map_err(|_| EmbeddingsError::NotNumbers)?;
         floats.extend_from_slice(&(number as f32).to_le_bytes());
     }
-    Ok(Some((place, STANDARD.encode(floats))))
+    let before = std::mem::replace(done, place.end)..place.start;
+    push(out, slice(&before))?;
+    push(out, quoted(&STANDARD.encode(floats)).as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Memory;
     use proptest::prelude::*;
     use serde_json::{Value, json};
-    use space_kit::StatusCode;
+    use space_kit::{Bytes, StatusCode};
+
+    fn convert(body: &str) -> Result<Bytes, Error> {
+        let mut out = Held::new(Memory::new("tests", || 1 << 20).reserve(1));
+        to_base64(body.as_bytes(), &mut out).map(|()| out.into_parts().0)
+    }
 
     fn converted(body: &str) -> Value {
-        serde_json::from_slice(&to_base64(&Bytes::from(body.to_owned())).unwrap()).unwrap()
+        serde_json::from_slice(&convert(body).unwrap()).unwrap()
     }
 
     fn floats(text: &str) -> Vec<f32> {
@@ -110,7 +124,7 @@ mod tests {
     #[test]
     fn an_invalid_embedding_is_an_upstream_error() {
         for body in [r#"{"data":[{"embedding":["a"]}]}"#, r#"{"data":{}}"#, "[]", ""] {
-            assert_eq!(to_base64(&Bytes::from(body)).unwrap_err().status, StatusCode::BAD_GATEWAY, "{body}");
+            assert_eq!(convert(body).unwrap_err().status, StatusCode::BAD_GATEWAY, "{body}");
         }
     }
 

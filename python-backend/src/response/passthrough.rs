@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::BytesMut;
 use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::header::HeaderMap;
@@ -11,10 +10,10 @@ use space_kit::outgoing::PooledBody;
 use space_kit::{Body, BoxError, HandlerResult, Response, Sender};
 use tokio::time::timeout_at;
 
-use super::stream;
+use super::{stream, whole};
 use crate::clock::Clock;
 use crate::errors::upstream::bad_gateway;
-use crate::limits::Slot;
+use crate::limits::{Held, Slot};
 use crate::request::Exchange;
 use crate::upstream::{Answer, EventStream, Timeouts};
 use crate::usage::{self, UsageRecord};
@@ -34,8 +33,12 @@ const LONGEST_COUNTED: usize = 1 << 20;
 ///
 /// The upstream's error.
 pub(crate) async fn respond(mut exchange: Exchange, clock: Clock) -> HandlerResult {
-    let Answer::Head(answer) = exchange.group.send(&exchange.request).await? else {
-        return Err(bad_gateway("the upstream's response has another form than requested"));
+    let answer = match exchange.group.send(&exchange.request).await? {
+        Answer::Head(answer) => answer,
+        Answer::Whole(answer) => return whole::translated(exchange, answer),
+        Answer::Events(_) | Answer::ChatEvents(_) => {
+            return Err(bad_gateway("the upstream's response has another form than requested"));
+        }
     };
     let (head, body) = answer.into_parts();
     exchange.usage.begun = exchange.request.method == Method::POST; // other methods run no model
@@ -50,13 +53,14 @@ pub(crate) async fn respond(mut exchange: Exchange, clock: Clock) -> HandlerResu
     if is_stream && is_checked && !headers::is_compressed(&head.headers) {
         // The client did not ask for a stream, or not in the request's body.
         let (scanner, habits) = (Scanner::new(LONGEST_EVENT), Arc::default());
-        let stream = EventStream { headers: HeaderMap::new(), body, scanner, first: None, habits };
+        let held = exchange.request.held.another();
+        let stream = EventStream { headers: HeaderMap::new(), body, scanner, first: None, habits, held };
         *response.body_mut() = Body::produce(move |mut sender| async move {
-            stream::forward(&mut sender, exchange, stream, clock).await
+            stream::forward(&mut sender, exchange, (stream, None), clock).await
         });
         return Ok(response);
     }
-    let whole = (is_checked && !is_stream).then(BytesMut::new);
+    let whole = (is_checked && !is_stream).then(|| Held::new(exchange.request.held.another()));
     let Exchange { group, request, usage, slot, reservation, .. } = exchange;
     let timeouts = group.timeouts();
     let deadline = timeouts.end_of_stream(clock.instant());
@@ -70,7 +74,7 @@ pub(crate) async fn respond(mut exchange: Exchange, clock: Clock) -> HandlerResu
 struct PassThrough {
     body: PooledBody,
     /// What has arrived of a response that is not a stream and reports its tokens.
-    whole: Option<BytesMut>,
+    whole: Option<Held>,
     timeouts: Timeouts,
     deadline: Instant,
     clock: Clock,
@@ -86,15 +90,14 @@ impl PassThrough {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
                 Ok(Some(Err(error))) => break error.to_string(),
                 Ok(None) => {
-                    usage::update(self.whole.as_deref().unwrap_or_default(), &mut self.usage.reported);
+                    usage::update(self.whole.as_ref().map_or(&[], Held::as_ref), &mut self.usage.reported);
                     return Ok(());
                 }
                 Err(_) => break "it went silent, or took longer than the time limit".to_owned(),
             };
             self.whole = self.whole.filter(|whole| whole.len() + data.len() <= LONGEST_COUNTED);
-            if let Some(whole) = &mut self.whole {
-                whole.extend_from_slice(&data);
-            }
+            // Without memory for it, the tokens are not counted.
+            self.whole = self.whole.and_then(|mut whole| whole.push(&data, 0).ok().map(|()| whole));
             sender.send(data).await;
         };
         Err(format!("the upstream's response: {cause}").into())

@@ -9,6 +9,7 @@ use hyper::http::response::Parts;
 use space_kit::outgoing::PooledBody;
 
 use super::habits::Habits;
+use crate::limits::Reservation;
 use crate::usage::Usage;
 use crate::wire::sse::{Event, Scanner};
 
@@ -16,7 +17,9 @@ use crate::wire::sse::{Event, Scanner};
 pub(crate) enum Answer {
     /// A stream of events, with those that have arrived.
     Events(EventStream),
-    /// A whole response.
+    /// The same for the request's translation.
+    ChatEvents(EventStream),
+    /// A whole response. If another form was expected, it answers the request's translation.
     Whole(WholeAnswer),
     /// A head whose body has not been read.
     Head(Response<PooledBody>),
@@ -30,11 +33,15 @@ pub(crate) struct EventStream {
     pub(crate) first: Option<Event>,
     /// Of the upstream it is from.
     pub(crate) habits: Arc<Habits>,
+    /// The memory of a long event.
+    pub(crate) held: Reservation,
 }
 
 /// A whole response: a JSON object that is not an error.
 pub(crate) struct WholeAnswer {
     pub(crate) head: Parts,
     pub(crate) body: Bytes,
+    /// The memory of the body.
+    pub(crate) held: Reservation,
     pub(crate) usage: Option<Usage>,
 }

@@ -8,12 +8,13 @@ use hyper::StatusCode;
 use super::failover::AttemptErrorKind;
 use crate::usage::label;
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "answered",
     "unreachable",
     "broken",
     "silent",
     "asleep",
+    "no_model",
     SKIPPED,
     "refused_401",
     "refused_402",
@@ -66,10 +67,11 @@ impl AttemptCounts {
 /// The name of an attempt's outcome; `None` is a success.
 pub(super) fn outcome(failure: Option<AttemptErrorKind>) -> &'static str {
     match failure {
-        None => "answered",
+        None | Some(AttemptErrorKind::NotHeld) => "answered",
         Some(AttemptErrorKind::Unreachable) => "unreachable",
         Some(AttemptErrorKind::Broken | AttemptErrorKind::Unfit) => "broken",
         Some(AttemptErrorKind::Silent) => "silent",
+        Some(AttemptErrorKind::NoModel) => "no_model",
         Some(AttemptErrorKind::Asleep(_)) => "asleep",
         Some(AttemptErrorKind::Status(status, _)) => match status {
             StatusCode::UNAUTHORIZED => "refused_401",

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 const FAILURES: u32 = 5;
 /// How long it stays open before a probe.
 const PAUSE: Duration = Duration::from_secs(10);
+/// How long an upstream without the model comes last.
+const MISSING: Duration = Duration::from_secs(600);
 /// The most models with failures that are remembered, because callers choose the names.
 const MAX_MODELS: usize = 64;
 
@@ -17,6 +19,8 @@ pub(super) enum Health {
     Works,
     /// This model fails.
     ModelFails,
+    /// It does not have this model.
+    ModelMissing,
     /// Every model fails.
     UpstreamFails,
     Unknown,
@@ -63,14 +67,18 @@ impl Breaker {
                 state.models.retain(|(name, _)| name != model);
             }
             Health::UpstreamFails => state.upstream.add(now),
-            Health::ModelFails => {
+            Health::ModelFails | Health::ModelMissing => {
                 if !state.models.iter().any(|(name, _)| name == model) {
                     if state.models.len() >= MAX_MODELS {
                         state.models.remove(0); // the one that has failed for the longest time
                     }
                     state.models.push((model.to_owned(), Failures::default()));
                 }
-                state.counts(model).skip(1).for_each(|failures| failures.add(now));
+                let failures = state.counts(model).skip(1);
+                match health {
+                    Health::ModelMissing => failures.for_each(|one| one.retry_at = Some(now + MISSING)),
+                    _ => failures.for_each(|one| one.add(now)),
+                }
             }
             Health::Unknown => {
                 let counts = state.counts(model);
@@ -131,6 +139,14 @@ mod tests {
         assert!(!breaker.allows("broken", now), "another model's success does not close it");
         (0..FAILURES).for_each(|_| breaker.record("good", Health::UpstreamFails, now));
         assert!(!breaker.allows("good", now) && !breaker.allows("", now));
+    }
+
+    #[test]
+    fn a_model_that_is_missing_comes_last_for_a_while() {
+        let (breaker, now) = (Breaker::default(), Instant::now());
+        breaker.record("m", Health::ModelMissing, now);
+        assert!(!breaker.allows("m", now + MISSING / 2) && breaker.allows("other", now));
+        assert!(breaker.allows("m", now + MISSING) && !breaker.allows("m", now + MISSING), "one probe");
     }
 
     #[test]

@@ -12,6 +12,15 @@ const CAP: Duration = Duration::from_secs(8);
 /// without a response after about a minute.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
+/// An endpoint that may have the request's model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// The endpoint's index in the group.
+    pub(super) endpoint: usize,
+    /// The model's name has a provider's pin that the endpoint understands.
+    pub(super) is_pinned: bool,
+}
+
 /// An endpoint to try, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
@@ -45,8 +54,12 @@ pub(super) enum AttemptErrorKind {
     Silent,
     /// A valid response of another kind than requested.
     Unfit,
+    /// A valid response for which there is no memory here.
+    NotHeld,
     /// Asleep or scaled to zero, and wakes on request; or its model is loading, for about this long.
     Asleep(Option<Duration>),
+    /// It does not have the model.
+    NoModel,
     /// An error status, with its Retry-After.
     Status(StatusCode, Option<Duration>),
 }
@@ -60,6 +73,7 @@ impl AttemptErrorKind {
                 status.is_server_error()
                     || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
             }
+            AttemptErrorKind::NotHeld => false,
             _ => true,
         }
     }
@@ -67,7 +81,7 @@ impl AttemptErrorKind {
     /// Whether the upstream certainly did not process the request.
     fn is_refusal(self) -> bool {
         match self {
-            AttemptErrorKind::Unreachable | AttemptErrorKind::Asleep(_) => true,
+            AttemptErrorKind::Unreachable | AttemptErrorKind::Asleep(_) | AttemptErrorKind::NoModel => true,
             AttemptErrorKind::Status(status, wait) => {
                 status == StatusCode::TOO_MANY_REQUESTS
                     || status == StatusCode::SERVICE_UNAVAILABLE && wait.is_some()
@@ -94,16 +108,14 @@ pub(super) enum Step {
 /// The attempts of one request.
 #[derive(Debug)]
 pub(super) struct Failover {
-    /// Per endpoint: whether the model's name has a pin that it understands.
-    pinned: Vec<bool>,
+    /// In the order in which they are tried, without those that were silent, unfit or do not have the model.
+    choices: Vec<Choice>,
     /// What is left of it.
     budget: Budget,
     round: u32,
     queue: VecDeque<Candidate>,
     /// Candidates whose circuit breaker is open. They are tried when no other is left.
     deferred: VecDeque<Candidate>,
-    /// Per endpoint: false after it was silent or unfit.
-    usable: Vec<bool>,
     asleep: Option<(usize, Option<Duration>)>,
     /// How often an endpoint was woken.
     wakes: u32,
@@ -113,16 +125,14 @@ pub(super) struct Failover {
 }
 
 impl Failover {
-    /// Failover among one endpoint per item of `pinned`, which tells whether the model's name has a
-    /// provider's pin that the endpoint understands.
-    pub(super) fn new(pinned: Vec<bool>, budget: Budget) -> Failover {
+    /// Failover among these endpoints, in this order.
+    pub(super) fn new(choices: Vec<Choice>, budget: Budget) -> Failover {
         let mut failover = Failover {
             budget,
             round: 0,
             queue: VecDeque::new(),
             deferred: VecDeque::new(),
-            usable: vec![true; pinned.len()],
-            pinned,
+            choices,
             asleep: None,
             wakes: 0,
             wait: Duration::ZERO,
@@ -172,9 +182,7 @@ impl Failover {
 
     /// Does not try an endpoint again.
     pub(super) fn exclude(&mut self, endpoint: usize) {
-        if let Some(usable) = self.usable.get_mut(endpoint) {
-            *usable = false;
-        }
+        self.choices.retain(|choice| choice.endpoint != endpoint);
         for list in [&mut self.queue, &mut self.deferred] {
             list.retain(|candidate| candidate.endpoint != endpoint);
         }
@@ -188,13 +196,16 @@ impl Failover {
             self.budget.tries = self.budget.tries.saturating_sub(1);
         }
         match error {
-            AttemptErrorKind::Silent | AttemptErrorKind::Unfit => self.exclude(candidate.endpoint),
+            AttemptErrorKind::Silent | AttemptErrorKind::Unfit | AttemptErrorKind::NoModel => {
+                self.exclude(candidate.endpoint)
+            }
             AttemptErrorKind::Asleep(pause) => {
                 self.asleep = self.asleep.or(Some((candidate.endpoint, pause)))
             }
             AttemptErrorKind::Status(_, wait) if error.is_temporary() => {
                 self.wait = self.wait.max(wait.unwrap_or_default());
-                if !candidate.without_pin && self.pinned.get(candidate.endpoint) == Some(&true) {
+                let is_pinned = |choice: &Choice| choice.endpoint == candidate.endpoint && choice.is_pinned;
+                if !candidate.without_pin && self.choices.iter().any(is_pinned) {
                     self.queue.push_front(Candidate { without_pin: true, ..candidate });
                 }
             }
@@ -215,9 +226,9 @@ impl Failover {
     }
 
     fn fill(&mut self) {
-        let usable = self.usable.iter().enumerate().filter(|(_, usable)| **usable);
-        let candidate = |(endpoint, _)| Candidate { endpoint, without_pin: false, forced: false };
-        self.queue.extend(usable.map(candidate));
+        let candidate =
+            |choice: &Choice| Candidate { endpoint: choice.endpoint, without_pin: false, forced: false };
+        self.queue.extend(self.choices.iter().map(candidate));
     }
 }
 
@@ -228,6 +239,11 @@ mod tests {
     const BUSY: AttemptErrorKind = AttemptErrorKind::Status(StatusCode::TOO_MANY_REQUESTS, None);
 
     const BUDGET: Budget = Budget { tries: 3, client_repeats: false, repeatable: true };
+
+    /// The first `count` endpoints, in order.
+    fn all(count: usize, is_pinned: bool) -> Vec<Choice> {
+        (0..count).map(|endpoint| Choice { endpoint, is_pinned }).collect()
+    }
 
     /// Runs a failover in which every attempt fails with `error`. Returns the candidates tried and the
     /// pauses.
@@ -260,7 +276,7 @@ mod tests {
             (4, 3, &[0, 1, 2]),
             (2, 1, &[0]),
         ] {
-            let failover = Failover::new(vec![false; endpoints], Budget { tries, ..BUDGET });
+            let failover = Failover::new(all(endpoints, false), Budget { tries, ..BUDGET });
             let (tried, pauses) = run(failover, |_| AttemptErrorKind::Broken);
             assert_eq!(tried.iter().map(|(at, _)| *at).collect::<Vec<_>>(), expected);
             let all = [Duration::from_millis(500), Duration::from_secs(1)];
@@ -272,15 +288,15 @@ mod tests {
     fn a_request_that_the_client_repeats_is_tried_once_at_each_endpoint() {
         let budget = Budget { client_repeats: true, ..BUDGET };
         for kind in [AttemptErrorKind::Broken, BUSY] {
-            assert_eq!(run(Failover::new(vec![false; 2], budget), |_| kind).0, [(0, false), (1, false)]);
+            assert_eq!(run(Failover::new(all(2, false), budget), |_| kind).0, [(0, false), (1, false)]);
         }
-        let (tried, _) = run(Failover::new(vec![false; 1], budget), |_| AttemptErrorKind::Asleep(None));
+        let (tried, _) = run(Failover::new(all(1, false), budget), |_| AttemptErrorKind::Asleep(None));
         assert_eq!(tried, [(0, false), (100, false), (0, false)]);
     }
 
     #[test]
     fn a_pause_is_at_least_half_of_the_backoff() {
-        let mut failover = Failover::new(vec![false; 1], BUDGET);
+        let mut failover = Failover::new(all(1, false), BUDGET);
         let Step::Try(candidate) = failover.next(|| 0.0, LONGEST_WAIT) else { panic!("a try") };
         failover.record(candidate, AttemptErrorKind::Broken);
         assert_eq!(failover.next(|| 0.0, LONGEST_WAIT), Step::Pause(BASE));
@@ -291,7 +307,7 @@ mod tests {
         for status in [400, 401, 402, 403, 404, 413, 422] {
             let status = StatusCode::from_u16(status).unwrap();
             let (tried, _) =
-                run(Failover::new(vec![true; 2], BUDGET), |_| AttemptErrorKind::Status(status, None));
+                run(Failover::new(all(2, true), BUDGET), |_| AttemptErrorKind::Status(status, None));
             assert_eq!(tried, [(0, false)], "{status}");
         }
     }
@@ -299,17 +315,37 @@ mod tests {
     #[test]
     fn a_silent_or_unfit_endpoint_is_not_tried_again() {
         for outcome in [AttemptErrorKind::Silent, AttemptErrorKind::Unfit] {
-            let (tried, _) = run(Failover::new(vec![false; 2], BUDGET), |candidate| {
+            let (tried, _) = run(Failover::new(all(2, false), BUDGET), |candidate| {
                 if candidate.endpoint == 0 { outcome } else { AttemptErrorKind::Broken }
             });
             assert_eq!(tried, [(0, false), (1, false), (1, false)]);
-            assert_eq!(run(Failover::new(vec![false; 1], BUDGET), |_| outcome).0, [(0, false)]);
+            assert_eq!(run(Failover::new(all(1, false), BUDGET), |_| outcome).0, [(0, false)]);
         }
     }
 
     #[test]
+    fn an_endpoint_without_the_model_is_left_for_the_next_and_not_tried_again() {
+        let run = |kinds: [AttemptErrorKind; 3]| {
+            let budget = Budget { tries: 4, repeatable: false, ..BUDGET };
+            run(Failover::new(all(3, false), budget), |candidate| kinds[candidate.endpoint]).0
+        };
+        assert_eq!(run([AttemptErrorKind::NoModel; 3]), [(0, false), (1, false), (2, false)]);
+        let tried = run([AttemptErrorKind::NoModel, BUSY, AttemptErrorKind::NoModel]);
+        assert_eq!(tried, [(0, false), (1, false), (2, false), (1, false)]);
+    }
+
+    #[test]
+    fn endpoints_are_tried_in_the_order_of_the_choices() {
+        let mut choices = all(3, false);
+        choices.rotate_left(1);
+        choices.pop();
+        let (tried, _) = run(Failover::new(choices, BUDGET), |_| AttemptErrorKind::Broken);
+        assert_eq!(tried, [(1, false), (2, false), (1, false)]);
+    }
+
+    #[test]
     fn a_pin_is_dropped_at_the_same_endpoint_first() {
-        let (tried, _) = run(Failover::new(vec![true; 2], Budget { tries: 4, ..BUDGET }), |_| BUSY);
+        let (tried, _) = run(Failover::new(all(2, true), Budget { tries: 4, ..BUDGET }), |_| BUSY);
         assert_eq!(tried[..4], [(0, false), (0, true), (1, false), (1, true)]);
     }
 
@@ -320,14 +356,14 @@ mod tests {
                 AttemptErrorKind::Status(StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(seconds)))
             }
         };
-        let (_, pauses) = run(Failover::new(vec![false; 1], BUDGET), after(7));
+        let (_, pauses) = run(Failover::new(all(1, false), BUDGET), after(7));
         assert_eq!(pauses, [Duration::from_secs(7); 2]);
-        assert_eq!(run(Failover::new(vec![false; 1], BUDGET), after(16)).0.len(), 1);
+        assert_eq!(run(Failover::new(all(1, false), BUDGET), after(16)).0.len(), 1);
     }
 
     #[test]
     fn an_endpoint_is_woken_only_if_no_other_answers() {
-        let (tried, _) = run(Failover::new(vec![false; 2], BUDGET), |candidate| {
+        let (tried, _) = run(Failover::new(all(2, false), BUDGET), |candidate| {
             if candidate.endpoint == 0 {
                 AttemptErrorKind::Asleep(None)
             } else {
@@ -335,7 +371,7 @@ mod tests {
             }
         });
         assert_eq!(tried, [(0, false), (1, false)]);
-        let (tried, _) = run(Failover::new(vec![false; 1], BUDGET), |_| AttemptErrorKind::Asleep(None));
+        let (tried, _) = run(Failover::new(all(1, false), BUDGET), |_| AttemptErrorKind::Asleep(None));
         let woken = [(0, false), (100, false), (0, false), (100, false), (0, false)];
         assert_eq!(tried, woken, "within the budget");
     }
@@ -343,7 +379,7 @@ mod tests {
     #[test]
     fn a_loading_model_is_waited_for_without_a_limit_on_attempts() {
         let pause = Some(Duration::from_secs(1));
-        let mut failover = Failover::new(vec![false; 1], BUDGET);
+        let mut failover = Failover::new(all(1, false), BUDGET);
         for _ in 0..100 {
             let Step::Try(candidate) = failover.next(|| 1.0, LONGEST_WAIT) else { panic!("a try") };
             assert!(failover.record(candidate, AttemptErrorKind::Asleep(pause)));
@@ -355,7 +391,7 @@ mod tests {
     fn an_open_breaker_defers_an_endpoint_and_refuses_nothing() {
         let run = |open: &[usize]| {
             let (mut failover, mut tried) =
-                (Failover::new(vec![false; 3], Budget { tries: 9, ..BUDGET }), Vec::new());
+                (Failover::new(all(3, false), Budget { tries: 9, ..BUDGET }), Vec::new());
             while let Step::Try(candidate) = failover.next(|| 1.0, LONGEST_WAIT) {
                 if !candidate.forced && open.contains(&candidate.endpoint) {
                     failover.defer(candidate);
@@ -372,7 +408,7 @@ mod tests {
 
     #[test]
     fn an_excluded_endpoint_is_not_tried_again_even_without_its_pin() {
-        let mut failover = Failover::new(vec![true; 2], BUDGET);
+        let mut failover = Failover::new(all(2, true), BUDGET);
         let Step::Try(candidate) = failover.next(|| 1.0, LONGEST_WAIT) else { panic!("a try") };
         failover.record(candidate, BUSY);
         failover.exclude(candidate.endpoint);
@@ -394,7 +430,7 @@ mod tests {
             (BUSY, 3),
         ] {
             assert_eq!(
-                run(Failover::new(vec![false; 1], Budget { repeatable: false, ..BUDGET }), |_| kind).0.len(),
+                run(Failover::new(all(1, false), Budget { repeatable: false, ..BUDGET }), |_| kind).0.len(),
                 tries,
                 "{kind:?}"
             );

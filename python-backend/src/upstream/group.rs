@@ -1,24 +1,30 @@
 //! The endpoints of one API, and the life of a request among them.
 
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
-use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Method, StatusCode};
 use space_kit::Error;
 use space_kit::outgoing::Pool;
 use tokio::time::{sleep, sleep_until, timeout};
 
-use super::address::Upstream;
+use super::address::{Upstream, UpstreamApi};
 use super::answer::Answer;
-use super::attempt::{Attempt, AttemptError};
+use super::attempt::Attempt;
 use super::attempt_counts::{SKIPPED, outcome};
+use super::attempt_error::AttemptError;
 use super::breaker::Health;
 use super::endpoint::Endpoint;
-use super::failover::{AttemptErrorKind, Budget, Candidate, Failover, LONGEST_WAIT, Step};
+use super::failover::{AttemptErrorKind, Budget, Candidate, Choice, Failover, LONGEST_WAIT, Step};
+use super::order::order;
 use super::request::{Expect, UpstreamRequest};
 use super::timeouts::Timeouts;
+use crate::catalogue::model_not_found;
 use crate::clock::Clock;
+use crate::wire::dialect::Dialect;
 use crate::wire::headers::X_SHOULD_RETRY;
 
 /// The endpoints of one API, in the order of preference.
@@ -41,6 +47,9 @@ pub(crate) struct GroupSettings {
     pub(crate) random: fn() -> f64,
 }
 
+/// The time for each of several endpoints that get the same request.
+const EACH_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A future answer. It is boxed, so that its code exists once for all callers.
 type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send + 'a>>;
 
@@ -52,6 +61,15 @@ impl UpstreamGroup {
     /// How long its upstreams may take.
     pub(crate) fn timeouts(&self) -> Timeouts {
         self.settings.timeouts
+    }
+
+    /// Whether every upstream is known to lack an API.
+    pub(crate) fn lacks(&self, dialect: Dialect) -> bool {
+        let now = self.settings.clock.unix();
+        self.endpoints.iter().all(|endpoint| match endpoint.upstream.api {
+            UpstreamApi::Auto => endpoint.habits.lacks(dialect, now),
+            api => api == UpstreamApi::Chat,
+        })
     }
 
     /// Whether a model's name may have a provider's pin here.
@@ -66,16 +84,44 @@ impl UpstreamGroup {
     /// The last error, as the client should see it. An error with `Retry-After` is preferred over another
     /// endpoint's error without one.
     pub(crate) fn send<'a>(&'a self, request: &'a UpstreamRequest) -> Sending<'a> {
-        Box::pin(self.send_unboxed(request))
+        Box::pin(self.send_to(request, order(&self.endpoints, request), self.settings.tries))
     }
 
-    async fn send_unboxed(&self, request: &UpstreamRequest) -> Result<Answer, Error> {
+    /// Sends a request to every endpoint at the same time. Where there are several, each is tried once, and one that
+    /// is slow must not hold the others' answers for long.
+    pub(crate) async fn send_to_each(&self, request: &mut UpstreamRequest) -> Vec<Result<Answer, Error>> {
+        if self.endpoints.len() == 1 {
+            return vec![self.send(request).await];
+        }
+        request.deadline = request.deadline.min(self.settings.clock.instant() + EACH_TIMEOUT);
+        let request = &*request;
+        let choice = |endpoint| vec![Choice { endpoint, is_pinned: false }];
+        let send = |endpoint| -> Sending<'_> { Box::pin(self.send_to(request, choice(endpoint), 1)) };
+        let mut sending: Vec<_> = (0..self.endpoints.len()).map(|at| (send(at), None)).collect();
+        poll_fn(|context| {
+            for (future, result) in sending.iter_mut().filter(|(_, result)| result.is_none()) {
+                if let Poll::Ready(ready) = future.as_mut().poll(context) {
+                    *result = Some(ready);
+                }
+            }
+            if sending.iter().all(|(_, result)| result.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        sending.into_iter().filter_map(|(_, result)| result).collect()
+    }
+
+    async fn send_to(
+        &self,
+        request: &UpstreamRequest,
+        choices: Vec<Choice>,
+        tries: usize,
+    ) -> Result<Answer, Error> {
+        if choices.is_empty() {
+            return Err(model_not_found(&request.model, &self.model_ids().collect::<Vec<_>>()));
+        }
         let clock = self.settings.clock;
-        let has_pin = request.model_without_pin.is_some();
-        let pinned = |endpoint: &Endpoint| has_pin && endpoint.upstream.is_hugging_face();
         let UpstreamRequest { repeatable, client_repeats, .. } = *request;
-        let budget = Budget { tries: self.settings.tries, client_repeats, repeatable };
-        let mut failover = Failover::new(self.endpoints.iter().map(pinned).collect(), budget);
+        let mut failover = Failover::new(choices, Budget { tries, client_repeats, repeatable });
         let status_until = clock.instant() + self.settings.timeouts.heartbeat;
         let (mut last, mut wake_until, mut lead) = (None, None, None);
         loop {
@@ -100,7 +146,11 @@ impl UpstreamGroup {
                         // Prefer an error with Retry-After over another endpoint's error without one.
                         let is_preferred =
                             |(at, kept): &(usize, Error)| *at != candidate.endpoint && has_retry_after(kept);
-                        let keeps_last = last.as_ref().is_some_and(is_preferred) && !has_retry_after(&error);
+                        let keeps_last = match kind {
+                            // What an upstream that may have the model said is more useful.
+                            AttemptErrorKind::NoModel => last.is_some(),
+                            _ => last.as_ref().is_some_and(is_preferred) && !has_retry_after(&error),
+                        };
                         if has_header(&error, &X_SHOULD_RETRY, "false") {
                             failover.exclude(candidate.endpoint);
                         }
@@ -180,8 +230,10 @@ impl UpstreamGroup {
         let failure = result.as_ref().err().map(|error| error.kind);
         endpoint.counts.add(&request.model, outcome(failure));
         let now = clock.instant();
+        let runs_model = request.method != Method::GET;
         let health = match failure {
-            None => Health::Works,
+            Some(AttemptErrorKind::NoModel) if runs_model && self.endpoints.len() > 1 => Health::ModelMissing,
+            Some(AttemptErrorKind::NoModel | AttemptErrorKind::NotHeld) | None => Health::Works,
             Some(_) if failover.repeats() => return result,
             // The client may set a short deadline, so reaching it shows nothing about the upstream.
             Some(AttemptErrorKind::Silent) if now >= request.deadline => Health::Unknown,
@@ -194,14 +246,45 @@ impl UpstreamGroup {
             // It responds, but not to this request.
             Some(AttemptErrorKind::Asleep(_) | AttemptErrorKind::Unfit) => Health::Unknown,
         };
-        endpoint.breaker.record(&request.model, health, now);
+        let model = if runs_model { request.model.as_str() } else { "" };
+        endpoint.breaker.record(model, health, now);
         result
+    }
+
+    /// Whether some endpoints are replicas, so that a request's affinity matters.
+    pub(crate) fn has_replicas(&self) -> bool {
+        let ranks = self.endpoints.iter().map(|endpoint| endpoint.upstream.rank);
+        ranks.clone().zip(ranks.skip(1)).any(|(one, next)| one == next)
+    }
+
+    /// The ids that the operator assigns to endpoints.
+    pub(crate) fn model_ids(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.iter().flat_map(|endpoint| endpoint.upstream.models.ids())
+    }
+
+    /// Whether requests for a model may go to the endpoint at this place.
+    pub(crate) fn serves(&self, at: usize, model: &str) -> bool {
+        self.endpoints.get(at).is_some_and(|endpoint| endpoint.upstream.models.fit(model).is_some())
+    }
+
+    /// Records the models that the endpoint at this place lists.
+    pub(crate) fn record_list<'a>(&self, at: usize, ids: impl Iterator<Item = &'a str>) {
+        if let Some(endpoint) = self.endpoints.get(at) {
+            endpoint.record_list(ids);
+        }
     }
 
     /// Appends the counts of attempts, in the Prometheus text format.
     pub(super) fn render(&self, out: &mut String) {
         for endpoint in &self.endpoints {
             endpoint.counts.render(&format!("{:?}", endpoint.upstream), out);
+        }
+    }
+
+    /// Appends the counts of translated requests, in the Prometheus text format.
+    pub(super) fn render_translated(&self, out: &mut String) {
+        for endpoint in &self.endpoints {
+            endpoint.habits.render(&format!("{:?}", endpoint.upstream), out);
         }
     }
 }

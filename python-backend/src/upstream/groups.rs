@@ -29,7 +29,7 @@ impl Upstreams {
     ) -> Upstreams {
         let mut has_key = false;
         let mut group = |upstreams: Vec<Upstream>| {
-            has_key |= upstreams.iter().any(|upstream| upstream.authorization.is_some());
+            has_key |= upstreams.iter().any(|upstream| upstream.key.is_some());
             (!upstreams.is_empty()).then(|| Arc::new(UpstreamGroup::new(upstreams, settings.clone())))
         };
         let (main, embeddings, completions) = (group(main), group(embeddings), group(completions));
@@ -60,5 +60,12 @@ impl Upstreams {
             group.render(&mut rows);
         }
         out.push_str(&rows);
+        out.push_str(
+            "# HELP gateway_translated_total Requests of other APIs that were answered by chat completions\n",
+        );
+        out.push_str("# TYPE gateway_translated_total counter\n");
+        if let Some(group) = &self.main {
+            group.render_translated(out);
+        }
     }
 }

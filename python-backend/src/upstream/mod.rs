@@ -3,24 +3,29 @@
 
 mod address;
 mod answer;
+mod api_key;
 mod attempt;
 mod attempt_counts;
+mod attempt_error;
 mod breaker;
 mod endpoint;
 mod failover;
 mod group;
 mod groups;
 mod habits;
+mod models;
+mod order;
 mod request;
 mod retry_after;
 mod timeouts;
 mod wake;
 
-pub(crate) use address::Upstream;
-pub(crate) use answer::{Answer, EventStream};
+pub(crate) use address::{Upstream, UpstreamApi};
+pub(crate) use answer::{Answer, EventStream, WholeAnswer};
 pub(crate) use group::{GroupSettings, UpstreamGroup};
 pub(crate) use groups::Upstreams;
-pub(crate) use request::{Expect, UpstreamRequest, path_and_query, without_pin};
+pub(crate) use models::ModelPatterns;
+pub(crate) use request::{Expect, UpstreamRequest, without_pin};
 #[cfg(feature = "fuzzing")]
 pub(crate) use retry_after::retry_after;
 pub(crate) use timeouts::Timeouts;

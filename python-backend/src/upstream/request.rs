@@ -6,6 +6,9 @@ use bytes::Bytes;
 use hyper::Method;
 use hyper::header::HeaderMap;
 
+use crate::dialect::Translation;
+use crate::limits::Reservation;
+
 /// Suffixes of a model's name that select how the Hugging Face router chooses a provider. They are not pins.
 const POLICIES: [&str; 3] = ["fastest", "cheapest", "preferred"];
 
@@ -28,8 +31,14 @@ pub(crate) struct UpstreamRequest {
     /// Whether it may be sent again after an upstream may have processed it. False for what creates or deletes
     /// something: a repetition could create or bill it twice.
     pub(crate) repeatable: bool,
+    /// Requests with the same affinity go to the same one of several replicas.
+    pub(crate) affinity: u64,
     /// For the whole response or the begin of a stream, all attempts together.
     pub(crate) deadline: Instant,
+    /// For an API that an upstream may lack: the request as a chat request.
+    pub(crate) translation: Option<Translation>,
+    /// Empty; what is held of the response is reserved beside it.
+    pub(crate) held: Reservation,
 }
 
 /// The kind of response that is expected. It decides how much of a response is read before the attempt has
@@ -42,14 +51,6 @@ pub(crate) enum Expect {
     Whole,
     /// Anything: read the head.
     Head,
-}
-
-/// A path with the query of the client's request.
-pub(crate) fn path_and_query(path: &str, query: Option<&str>) -> String {
-    match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    }
 }
 
 /// A model's name without the provider's pin at its end, if it has one.

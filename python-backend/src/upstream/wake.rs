@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
 use space_kit::outgoing::Pool;
 use space_kit::task;
@@ -88,11 +88,9 @@ async fn probe(pool: Pool, upstream: Arc<Upstream>, awake: watch::Sender<bool>) 
 }
 
 async fn is_awake(pool: &Pool, upstream: &Upstream) -> bool {
-    let mut request = Request::get(format!("{}/models", upstream.base)).header(X_SCALE_UP_TIMEOUT, "1");
-    if let Some(authorization) = &upstream.authorization {
-        request = request.header(AUTHORIZATION, authorization);
-    }
-    let Ok(request) = request.body(Bytes::new()) else { return true };
+    let request = Request::get(upstream.target("/models")).header(X_SCALE_UP_TIMEOUT, "1");
+    let Ok(mut request) = request.body(Bytes::new()) else { return true };
+    upstream.add_headers("/models", request.headers_mut());
     match timeout(PROBE_TIMEOUT, pool.send(&upstream.origin, &|| request.clone())).await {
         Ok(Ok(response)) => asleep(upstream, response.status(), response.headers(), b"").is_none(),
         _ => false,

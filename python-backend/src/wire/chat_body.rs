@@ -14,6 +14,7 @@ const USAGE: &str = "include_usage";
 const ENCODING: &str = "encoding_format";
 const N: &str = "n";
 const PROMPT: &str = "prompt";
+const BACKGROUND: &str = "background";
 
 /// The longest name of a model, in characters. It appears in the log and in `/metrics`.
 const MAX_MODEL_CHARS: usize = 256;
@@ -31,8 +32,10 @@ pub(crate) struct ChatBody {
     pub(crate) encoding_format: Option<String>,
     /// The number of choices requested: `n` for each prompt of completions.
     pub(crate) choices: usize,
+    /// `background` of responses.
+    pub(crate) background: bool,
     text: Bytes,
-    members: Members<6>,
+    members: Members<7>,
     options: Option<Members<1>>,
 }
 
@@ -56,8 +59,8 @@ impl ChatBody {
     /// 400 if the body is not a JSON object or a member has the wrong type. The error's `param` is the path
     /// in the JSON.
     pub(crate) fn read(text: Bytes) -> Result<ChatBody, Error> {
-        let members =
-            json::members(&text, [MODEL, STREAM, OPTIONS, ENCODING, N, PROMPT]).map_err(rejected)?;
+        let members = json::members(&text, [MODEL, STREAM, OPTIONS, ENCODING, N, PROMPT, BACKGROUND])
+            .map_err(rejected)?;
         let raw = |name| members.get(name).map(|member| slice(&text, &member.value)).filter(not_null);
         let words = |name| raw(name).map(|raw| words(raw, name)).transpose();
         let model = words(MODEL)?;
@@ -80,7 +83,19 @@ impl ChatBody {
         let each = raw(N).and_then(|raw| std::str::from_utf8(raw).ok()?.parse().ok()).unwrap_or(1);
         let prompts = members.get(PROMPT).map_or(1, |member| prompts(&text, &member.value));
         let choices = prompts.saturating_mul(each);
-        Ok(ChatBody { model, stream, include_usage, encoding_format, choices, text, members, options })
+        let background = raw(BACKGROUND) == Some(b"true");
+        let body = ChatBody {
+            model,
+            stream,
+            include_usage,
+            encoding_format,
+            choices,
+            background,
+            text,
+            members,
+            options,
+        };
+        Ok(body)
     }
 
     /// The body with these changes and no others.
@@ -135,11 +150,16 @@ pub(crate) fn with_model(text: &Bytes, model: &str) -> Bytes {
     body.map_or_else(|_| text.clone(), |body| body.with_model(model).into_bytes())
 }
 
-/// A body without `stream_options`.
-pub(crate) fn without_options(text: &Bytes) -> Bytes {
-    let Ok(members) = json::members(text, [OPTIONS]) else { return text.clone() };
+/// Members that some upstreams reject, and that a request can do without.
+pub(crate) const OPTIONAL: [&str; 3] = [OPTIONS, "reasoning_effort", "parallel_tool_calls"];
+
+/// A body without some of the `OPTIONAL` members. Bit n of `removed` stands for the nth.
+pub(crate) fn without(text: &Bytes, removed: u8) -> Bytes {
+    let Ok(members) = json::members(text, OPTIONAL) else { return text.clone() };
+    let names = OPTIONAL.iter().enumerate().filter(|(at, _)| removed >> at & 1 == 1);
+    let names: Vec<&str> = names.map(|(_, name)| *name).collect();
     let mut splice = Splice::default();
-    splice.reshape(&members, &[OPTIONS], &[]);
+    splice.reshape(&members, &names, &[]);
     splice.apply(text).into_bytes()
 }
 

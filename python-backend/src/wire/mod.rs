@@ -1,5 +1,7 @@
 //! What goes over the wire, in both directions: request bodies, events of a stream, headers.
 
+pub(crate) mod affinity;
+pub(crate) mod azure_path;
 pub(crate) mod chat_body;
 pub(crate) mod choices;
 pub(crate) mod chunk;

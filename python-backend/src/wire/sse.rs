@@ -134,6 +134,12 @@ impl Scanner {
         if self.failed { Err(EventTooLargeError(self.limit)) } else { Ok(()) }
     }
 
+    /// The bytes that are held.
+    pub(crate) fn held(&self) -> usize {
+        let events: usize = self.events.iter().map(|event| event.data.len()).sum();
+        self.data.as_ref().map_or(0, Vec::len) + self.line.len() + events
+    }
+
     /// The next complete event.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()

@@ -148,7 +148,7 @@ fn s11_exhausted_credit_is_final() {
 #[test]
 fn s12_a_bad_request_and_a_content_filter_are_final() {
     for body in [
-        r#"{"error":{"message":"no","type":"invalid_request_error","param":"model","code":"model_not_supported"}}"#,
+        r#"{"error":{"message":"no","type":"invalid_request_error","param":"n","code":"unsupported_value"}}"#,
         r#"{"error":{"message":"no","code":"content_filter"}}"#,
     ] {
         let (fake, second) = (rejecting(400, "", body), good());

@@ -79,26 +79,26 @@ fn wait_for_body_bytes(service: &Process, bytes: usize) {
 #[test]
 fn a_body_beyond_the_memory_for_bodies_gets_429() {
     let fake = Fake::json(completion("hello"));
-    let service = before(&fake, &[("BODY_MEMORY", "1000"), ("MAX_BODY_BYTES", "800")]);
-    let held = announce(&service, 700, &"x".repeat(699));
-    wait_for_body_bytes(&service, 699);
-    let reply = chat(&service, &question(json!({"user": "x".repeat(400)})));
+    let service = before(&fake, &[("BODY_MEMORY", "2000000"), ("MAX_BODY_BYTES", "800000")]);
+    let held = announce(&service, 800_000, &"x".repeat(799_999));
+    wait_for_body_bytes(&service, 800_000);
+    let reply = chat(&service, &question(json!({"user": "x".repeat(500_000)})));
     assert_eq!(error_of(&reply), (429, "overloaded".to_owned()));
     drop(held);
     service.log("\"status\":400");
-    let reply = chat(&service, &question(json!({"user": "x".repeat(400)})));
+    let reply = chat(&service, &question(json!({"user": "x".repeat(500_000)})));
     assert_eq!(reply.status, 200);
-    let reply = chat(&service, &question(json!({"user": "x".repeat(900)})));
+    let reply = chat(&service, &question(json!({"user": "x".repeat(800_000)})));
     assert_eq!(error_of(&reply), (413, "request_too_large".to_owned()));
 }
 
 #[test]
 fn an_announced_body_uses_no_memory_before_it_arrives() {
     let fake = Fake::json(completion("hello"));
-    let service = before(&fake, &[("BODY_MEMORY", "1000"), ("MAX_BODY_BYTES", "800")]);
-    let _held: Vec<_> = (0..4).map(|_| announce(&service, 800, "{")).collect();
-    wait_for_body_bytes(&service, 4);
-    assert_eq!(chat(&service, &question(json!({"user": "x".repeat(400)}))).status, 200);
+    let service = before(&fake, &[("BODY_MEMORY", "2000000"), ("MAX_BODY_BYTES", "800000")]);
+    let _held: Vec<_> = (0..4).map(|_| announce(&service, 800_000, "{")).collect();
+    wait_for_body_bytes(&service, 4 * 2); // each buffer has room for twice of what has arrived
+    assert_eq!(chat(&service, &question(json!({"user": "x".repeat(700_000)}))).status, 200);
 }
 
 #[test]

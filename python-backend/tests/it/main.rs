@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod access;
+mod azure;
 mod breaker;
 mod budget;
 mod demo_chat;
@@ -14,16 +15,20 @@ mod fake;
 mod forward;
 mod forwarded_headers;
 mod limits;
+mod memory;
 mod model_ids;
 mod models;
 mod page;
 mod repeats;
+mod replicas;
+mod routing;
 mod stream_content;
 mod stream_end;
 mod streaming;
 mod support;
 mod time_limits;
 mod tls;
+mod translation;
 mod uploads;
 mod upstream_errors;
 mod usage;

@@ -23,4 +23,5 @@ mod tests;
 mod trim;
 
 pub use heap::claim;
+pub use pages::{forget_failure, has_failed};
 pub use trim::trim;

@@ -2,6 +2,9 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Bytes of a page.
 pub(crate) const PAGE: usize = 4096;
@@ -35,5 +38,19 @@ pub(crate) unsafe fn unmap(start: *mut u8, size: usize) -> bool {
 }
 
 fn pointer(mapped: *mut libc::c_void) -> *mut u8 {
-    if mapped == libc::MAP_FAILED { ptr::null_mut() } else { mapped.cast() }
+    if mapped == libc::MAP_FAILED {
+        FAILED.store(true, Relaxed);
+        return ptr::null_mut();
+    }
+    mapped.cast()
+}
+
+/// Whether the kernel refused memory since the last [`forget_failure`]. If the process aborts then, this is why.
+pub fn has_failed() -> bool {
+    FAILED.load(Relaxed)
+}
+
+/// Notes that a failed allocation was handled.
+pub fn forget_failure() {
+    FAILED.store(false, Relaxed);
 }

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::command::run::main;
+use crate::crash::restart::set_origin;
 use crate::service::description::Service;
 
 /// Makes a service the program's `main`. A `main.rs` consists of this and `#![no_main]`.
@@ -43,6 +44,8 @@ pub unsafe fn run<S: Send + Sync + 'static>(
 ) -> c_int {
     prepare();
     // SAFETY: the caller's promise is passed on.
+    unsafe { set_origin(args, env) };
+    // SAFETY: as above.
     let (args, env) = unsafe { (strings(args), strings(env)) };
     let settings: Vec<_> = env.filter_map(setting).collect();
     let status = catch_unwind(AssertUnwindSafe(|| main(service, args, &settings)));

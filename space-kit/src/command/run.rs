@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -13,12 +14,14 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::command::cli::{self, Command};
 use crate::command::healthcheck;
+use crate::crash::handler;
+use crate::crash::restart;
 use crate::observe::log::Value;
 use crate::server::accept::accept;
 use crate::server::listen::{Handed, ListenError};
 use crate::server::render::Server;
 use crate::server::shutdown::{Drain, SignalReader, Signals};
-use crate::server::{task, track, trim};
+use crate::server::{restarts, task, trim};
 use crate::service::description::Service;
 use crate::settings::config::{Config, SPACE_ID};
 use crate::settings::env::{Env, Var};
@@ -70,6 +73,9 @@ fn configure<S: Send + Sync + 'static>(
         set.map(|(_, value)| OsString::from(value)).or_else(|| file.get(name).cloned())
     };
     let mut env = Env::new(&lookup, service.defaults);
+    if invocation.command == Command::Check {
+        env = env.explaining();
+    }
     let config = Config::read_with(&mut env, service.sites);
     if let (Command::Healthcheck, Some(config)) = (invocation.command, &config) {
         return Err(if healthcheck::is_ready(config.local_address()) { SUCCESS } else { FAILURE });
@@ -83,12 +89,13 @@ fn configure<S: Send + Sync + 'static>(
             config.and_then(|config| (service.configure)(&mut env, &config))
         }
     };
+    let explanation = env.take_explanation();
     let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
     match (config, state) {
         (Some(_), Some(_)) if problems.is_empty() && invocation.command == Command::Check => {
             let set =
                 process.iter().filter_map(|(name, _)| name.to_str()).chain(file.keys().map(String::as_str));
-            Err(print(&valid(service, set)))
+            Err(print(&(valid(service, set) + &explanation)))
         }
         (Some(config), Some(state)) if problems.is_empty() => Ok(Server::new(service, state, config)),
         _ => Err(unusable(service.name, &problems)),
@@ -109,31 +116,31 @@ fn run<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> u8 {
 /// The life of a configured service, from start to end.
 fn live<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> Result<(), RunError> {
     let config = &server.kit().config;
-    log_panics(server);
+    handler::catch_panics(server.kit().log.format());
     let mut handed = Handed::take(config)?; // before anything else is opened
     raise_open_files(server);
     let signals = Signals::hold().map_err(RunError::Signals)?;
     runtime()?.block_on(async {
         let listener = bind(server, &mut handed)?;
         let address = listener.local_addr();
+        let descriptor = listener.as_raw_fd();
+        let first = config.restarts.count() == 0;
+        if !first
+            && Box::pin(restarts::resume(server, descriptor, &signals)).await.map_err(RunError::Signals)?
+        {
+            return Ok(());
+        }
         let drain = Drain::new();
         let accepting = task::spawn(accept(server.clone(), listener, drain.guard()));
         announce(server, address).await;
+        if first {
+            restarts::prepare(server, descriptor); // after the first responses
+        }
         let mut signals = signals.watch().map_err(RunError::Signals)?;
         let signal = serve(accepting, &mut signals).await?;
         drain_connections(server, drain, signal, signals).await;
         Ok(())
     })
-}
-
-/// Logs each panic as one line with its place, whatever thread or request it happens in.
-fn log_panics<S>(server: &Server<S>) {
-    let log = server.kit().log;
-    std::panic::set_hook(Box::new(move |panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let text = track::panic_text(panic.payload());
-        log.error("panic", &[("place", Value::Str(&place)), ("cause", Value::Str(text))]);
-    }));
 }
 
 /// Raises the limit of open files as far as this process may, because a service has outgoing connections too, and warns
@@ -153,7 +160,9 @@ fn raise_open_files<S>(server: &Server<S>) {
 fn runtime() -> Result<Runtime, RunError> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     // The default of 1,024 takes 12 KB, three pages in each start-up.
-    builder.enable_all().max_io_events_per_tick(128).build().map_err(RunError::Runtime)
+    builder.enable_all().max_io_events_per_tick(128);
+    builder.on_thread_start(handler::use_own_stack).on_thread_stop(handler::release_own_stack);
+    builder.build().map_err(RunError::Runtime)
 }
 
 /// Binds the listening socket, and tells the process that waits for it.
@@ -179,6 +188,7 @@ async fn announce<S: Send + Sync + 'static>(server: &Server<S>, address: io::Res
             ("service", Value::Str(kit.name)),
             ("version", Value::Str(kit.version)),
             ("address", Value::Show(&address)),
+            ("restarts", Value::Int(kit.config.restarts.count())),
         ],
     );
     task::spawn(trim::run());
@@ -208,6 +218,7 @@ async fn drain_connections<S: Send + Sync + 'static>(
 ) {
     let kit = server.kit();
     kit.readiness.drain();
+    restart::stops_listening();
     drain.begin();
     _ = signal.accepting.await; // then no more connections are accepted
     let in_flight = kit.metrics.in_flight.get();

@@ -2,6 +2,7 @@
 //! responses.
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -23,7 +24,7 @@ pub(crate) struct Io {
 
 impl Io {
     pub(crate) fn new(stream: TcpStream) -> (Io, Arc<ConnectionState>) {
-        let state = Arc::new(ConnectionState::new());
+        let state = Arc::new(ConnectionState::new(stream.as_raw_fd()));
         (Io { stream: TokioIo::new(stream), state: state.clone(), pipelined: false }, state)
     }
 
@@ -77,6 +78,7 @@ impl Write for Io {
         self.detect_disconnect(cx)?;
         if self.state.phase() == Phase::Flushing {
             self.state.enter(Phase::Idle);
+            self.state.served.flushed();
         }
         Poll::Ready(Ok(()))
     }

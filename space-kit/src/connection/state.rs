@@ -1,10 +1,12 @@
 //! What a connection is waiting for, and since when. Its time limits follow from that.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::crash::connections::Served;
 use crate::settings::config::Config;
 
 /// What a connection is waiting for.
@@ -33,8 +35,9 @@ pub(crate) struct ConnectionState {
     since: AtomicU64,
     /// Like `since`, for a write that the client does not accept; `u64::MAX` if there is none.
     stalled: AtomicU64,
-    body_pending: AtomicBool,
     received: AtomicU64,
+    /// What is known of the connection after a crash.
+    pub(crate) served: Served,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -45,14 +48,14 @@ const NEVER: u64 = u64::MAX;
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
 impl ConnectionState {
-    pub(crate) fn new() -> ConnectionState {
+    pub(crate) fn new(fd: RawFd) -> ConnectionState {
         ConnectionState {
             started: Instant::now(),
             phase: AtomicU8::new(Phase::Fresh as u8),
             since: AtomicU64::new(0),
             stalled: AtomicU64::new(NEVER),
-            body_pending: AtomicBool::new(false),
             received: AtomicU64::new(0),
+            served: Served::new(fd),
         }
     }
 
@@ -73,11 +76,11 @@ impl ConnectionState {
 
     /// Whether some of the request's body is still to come.
     pub(crate) fn body_pending(&self) -> bool {
-        self.body_pending.load(Relaxed)
+        self.served.body_pending()
     }
 
     pub(crate) fn set_body_pending(&self, pending: bool) {
-        self.body_pending.store(pending, Relaxed);
+        self.served.set_body_pending(pending);
     }
 
     pub(crate) fn count_received(&self, bytes: usize) {

@@ -84,6 +84,11 @@ impl Log {
         Log { level, format }
     }
 
+    /// How its lines are written.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
     /// Whether a line of this level would be written.
     pub fn enabled(&self, level: Level) -> bool {
         level <= self.level
@@ -157,18 +162,18 @@ impl Log {
 
 /// Appends `text` as a JSON string. Control characters are escaped, including those that move a terminal's cursor or
 /// reverse the direction of text.
-fn quote(line: &mut String, text: &str) {
-    line.push('"');
+pub(crate) fn quote(line: &mut impl fmt::Write, text: &str) {
+    _ = line.write_char('"');
     for c in text.chars() {
         match c {
-            '"' | '\\' => line.extend(['\\', c]),
-            '\n' => line.push_str("\\n"),
+            '"' | '\\' => _ = write!(line, "\\{c}"),
+            '\n' => _ = line.write_str("\\n"),
             '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => _ = write!(line, "\\u{:04x}", u32::from(c)),
             c if c.is_control() => _ = write!(line, "\\u{:04x}", u32::from(c)),
-            c => line.push(c),
+            c => _ = line.write_char(c),
         }
     }
-    line.push('"');
+    _ = line.write_char('"');
 }
 
 #[cfg(test)]

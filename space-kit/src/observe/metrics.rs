@@ -113,7 +113,14 @@ impl Metrics {
     }
 
     /// The text for a scrape. `started` is when the process started; `rustc` is the compiler's version.
-    pub fn render(&self, service: &str, version: &str, rustc: &str, started: SystemTime) -> String {
+    pub fn render(
+        &self,
+        service: &str,
+        version: &str,
+        rustc: &str,
+        started: SystemTime,
+        restarts: impl Iterator<Item = (&'static str, u64)>,
+    ) -> String {
         let mut text = String::with_capacity(4096);
         let out = &mut text;
         family(out, "space_build_info", "gauge", "The build that runs");
@@ -131,6 +138,10 @@ impl Metrics {
         ];
         for (name, help, count) in totals {
             single(out, name, "counter", help, count.get());
+        }
+        family(out, "restarts_total", "counter", "Restarts of this process after a crash");
+        for (cause, count) in restarts {
+            _ = writeln!(out, r#"restarts_total{{cause="{cause}"}} {count}"#);
         }
         self.render_requests(out);
         self.render_durations(out);
@@ -193,8 +204,9 @@ mod tests {
         metrics.finished(Some(0), StatusCode::OK, Duration::from_millis(2));
         metrics.finished(Some(0), StatusCode::NOT_FOUND, Duration::from_secs(90));
         metrics.finished(None, StatusCode::OK, Duration::ZERO);
-        let text = metrics.render("s", "1", "rustc", SystemTime::UNIX_EPOCH);
+        let text = metrics.render("s", "1", "rustc", SystemTime::UNIX_EPOCH, [("panic", 2)].into_iter());
         for line in [
+            r#"restarts_total{cause="panic"} 2"#,
             r#"http_requests_total{method="GET",route="/a",status="2xx"} 1"#,
             r#"http_requests_total{method="GET",route="/a",status="4xx"} 1"#,
             r#"http_requests_total{method="other",route="unmatched",status="2xx"} 1"#,

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::connection::io::Io;
 use crate::connection::state::{ConnectionState, Phase};
+use crate::crash::connections::polling;
 use crate::observe::log::Value;
 use crate::server::handle::Handler;
 use crate::server::render::Server;
@@ -184,7 +185,7 @@ where
         if draining.is_none() && drain.as_mut().poll(cx).is_ready() {
             draining = Some(Instant::now());
         }
-        if let Poll::Ready(result) = conn.poll_without_shutdown(cx) {
+        if let Poll::Ready(result) = polling(&state.served, || conn.poll_without_shutdown(cx)) {
             return Poll::Ready(End::Closed(result));
         }
         loop {

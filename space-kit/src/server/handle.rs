@@ -134,7 +134,13 @@ fn handle<S: Send + Sync>(server: &Server<S>, route: &Route<S>, call: Call<S>) -
 /// The metrics of the kit and of the service.
 fn metrics<S: Send + Sync>(server: &Server<S>) -> Response<Body> {
     let kit = server.kit();
-    let mut text = kit.metrics.render(kit.name, kit.version, env!("KIT_RUSTC"), kit.clock.started_at);
+    let mut text = kit.metrics.render(
+        kit.name,
+        kit.version,
+        env!("KIT_RUSTC"),
+        kit.clock.started_at,
+        kit.config.restarts.by_cause().map(|(cause, count)| (cause.name(), count)),
+    );
     (server.service.metrics)(&server.running.state, &mut text);
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     respond::with(StatusCode::OK, content_type, text)
@@ -196,10 +202,13 @@ fn finish<S: Send + Sync + 'static>(
     if response.status().canonical_reason().is_none() {
         response.extensions_mut().insert(ReasonPhrase::from_static(b"")); // hyper would write <none>
     }
+    let is_error = response.status().as_u16() >= 400;
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, track.id.clone());
     headers.insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
-    if track.server.kit().readiness.status() == Status::Draining {
+    // hyper closes a connection whose request's body was not read, and the client should know before it sends the rest.
+    let refuses_body = is_error && track.state.body_pending();
+    if refuses_body || track.server.kit().readiness.status() == Status::Draining {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     track.server.kit().config.cors.apply(origin.as_ref(), headers, track.server.service.expose);

@@ -5,6 +5,7 @@ pub(crate) mod connection;
 pub(crate) mod handle;
 pub(crate) mod listen;
 pub(crate) mod render;
+pub(crate) mod restarts;
 pub(crate) mod shutdown;
 pub mod task;
 pub(crate) mod track;

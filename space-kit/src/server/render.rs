@@ -8,13 +8,14 @@ use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Response, StatusCode};
 
+use crate::crash::descriptors::ErrorResponse;
 use crate::observe::log::Log;
 use crate::observe::metrics::Metrics;
 use crate::observe::readiness::Readiness;
 use crate::service::body::Body;
 use crate::service::client::{RequestIds, X_REQUEST_ID};
 use crate::service::description::Service;
-use crate::service::error::Error;
+use crate::service::error::{Error, RequestError};
 use crate::service::respond;
 use crate::service::running::{Clock, Kit, Running};
 use crate::settings::config::Config;
@@ -74,6 +75,23 @@ impl<S: Send + Sync + 'static> Server<S> {
         (status, wire)
     }
 
+    /// The response to a request that panicked, for a connection that is closed behind it. Without a date: it is made
+    /// long before it is sent.
+    pub(crate) fn panic_response(&self) -> ErrorResponse {
+        const ID: &str = "0-id-0";
+        let (_, wire) = self.wire_error(&Error::from(RequestError::Panic), HeaderValue::from_static(ID));
+        let text = String::from_utf8_lossy(&wire);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let lines = head.split("\r\n").filter(|line| !line.starts_with("date: "));
+        let head = lines.collect::<Vec<_>>().join("\r\n");
+        let (before, after) = head.split_once(ID).unwrap_or((&head, ""));
+        ErrorResponse {
+            before: before.into(),
+            after: format!("{after}\r\nconnection: close\r\n\r\n").into(),
+            body: body.into(),
+        }
+    }
+
     fn render(&self, error: &Error, path: &str) -> Response<Bytes> {
         let instead = self.service.statuses.iter().find(|(from, _)| *from == error.status);
         let mut response = Response::new(Bytes::new());
@@ -93,7 +111,6 @@ impl<S: Send + Sync + 'static> Server<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::error::RequestError;
     use crate::settings::env::Env;
 
     static SERVICE: Service<()> = Service {

@@ -49,6 +49,7 @@ impl<S: Send + Sync + 'static> Track<S> {
     ) -> Track<S> {
         server.kit().metrics.in_flight.add(1);
         state.enter(Phase::Serving);
+        state.served.began(id.as_bytes(), client, method == Method::HEAD);
         let started = Instant::now();
         Track {
             server,
@@ -69,6 +70,7 @@ impl<S: Send + Sync + 'static> Track<S> {
 
     pub(crate) fn responded(&mut self, status: StatusCode) {
         self.status = Some(status);
+        self.state.served.responding();
     }
 
     pub(crate) fn panicked(&mut self, payload: &(dyn Any + Send)) {
@@ -117,6 +119,7 @@ impl<S: Send + Sync + 'static> Drop for Track<S> {
         let took = self.started.elapsed();
         metrics.finished(self.route, status, took);
         self.state.enter(Phase::Flushing);
+        self.state.served.ended();
         self.log(status.as_u16(), took);
     }
 }

@@ -36,9 +36,15 @@ fn health<S: Send + Sync>(call: &Call<S>) -> Response<Body> {
     for name in kit.readiness.pending() {
         _ = write!(checks, r#","{name}":"pending""#);
     }
+    let restarts = &kit.config.restarts;
+    let mut last = String::new();
+    if let Some((cause, at)) = restarts.last() {
+        _ = write!(last, r#","last":{{"cause":"{}","unix_seconds":{at}}}"#, cause.name());
+    }
     // These texts are constants that need no escaping; a `serde_json::Value` would cost ten thousand instructions.
     let body = format!(
-        r#"{{"checks":{{"accepting":"{status}"{checks}}},"service":"{}","status":"{status}","uptime_seconds":{},"version":"{}"}}"#,
+        r#"{{"checks":{{"accepting":"{status}"{checks}}},"restarts":{{"count":{}{last}}},"service":"{}","status":"{status}","uptime_seconds":{},"version":"{}"}}"#,
+        restarts.count(),
         kit.name,
         kit.clock.started.elapsed().as_secs(),
         kit.version,

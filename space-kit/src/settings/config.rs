@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::crash::record::{Burst, Restarts};
 use crate::observe::log::{Format, Level};
 use crate::settings::cors::Cors;
 use crate::settings::env::{Env, Var};
@@ -39,6 +40,10 @@ pub mod vars {
         pub TRUSTED_PROXY_HOPS = "1 on a Space, otherwise 0", "a whole number from 0 to 255", "number of proxies in front whose X-Forwarded-For entries are trusted, counted from the right";
         /// Grants access to `/metrics`.
         pub METRICS_TOKEN (secret) = "", "at least 16 visible ASCII characters", "bearer token for /metrics; if unset, only private addresses may read it, and on a Space it is off";
+        /// Whether a crash restarts the process.
+        pub CRASH_RESTART = "yes", "yes or no", "after a crash the process restarts in place; no: it ends, and may dump core";
+        /// Crashes without a delay.
+        pub CRASH_BURST = "3/60s", "a count and a duration such as 3/60s", "crashes in this time that restart at once; more wait from 10 ms up to 5 s";
         /// Socket activation.
         pub LISTEN_FDS = "", "1", "use the listening socket that is passed as file descriptor 3 (systemd socket activation)";
         /// Socket activation.
@@ -47,6 +52,15 @@ pub mod vars {
         pub READY_FD = "", "a file descriptor from 3 on", "file descriptor that receives one byte when the service accepts connections";
     }
 }
+
+/// The crashes of this process so far. The process sets it for itself when it restarts, and no operator does.
+static CRASH_RECORD: Var = Var {
+    name: "CRASH_RECORD",
+    default: "",
+    accepts: "",
+    meaning: "the crashes of this process so far",
+    secret: false,
+};
 
 /// The first descriptor that systemd passes (sd_listen_fds(3)).
 pub(crate) const FIRST_FD: i32 = 3;
@@ -70,6 +84,10 @@ pub struct Config {
     pub drain_timeout: Duration,
     pub trusted_proxy_hops: u8,
     pub metrics_token: Option<String>,
+    pub crash_restart: bool,
+    pub crash_burst: Burst,
+    /// The crashes of this process so far.
+    pub restarts: Restarts,
     pub listen_fds: bool,
     pub ready_fd: Option<i32>,
     /// Whether this runs on a Hugging Face Space (`SPACE_ID` is set).
@@ -98,6 +116,10 @@ impl Config {
         let drain_timeout = env.read(&vars::DRAIN_TIMEOUT, parse::duration);
         let hops = env.optional(&vars::TRUSTED_PROXY_HOPS, parse::small);
         let metrics_token = env.optional(&vars::METRICS_TOKEN, parse::token);
+        let crash_restart = env.read(&vars::CRASH_RESTART, parse::yes_or_no);
+        let crash_burst = env.read(&vars::CRASH_BURST, parse::burst);
+        let record = |text: &str| Some(Restarts::parse(text, std::process::id()).unwrap_or_default());
+        let restarts = env.optional(&CRASH_RECORD, record);
         let listen_fds = env.optional(&vars::LISTEN_FDS, |text| (text == "1").then_some(true));
         let listen_pid = env.optional(&vars::LISTEN_PID, |text| text.parse::<u32>().ok());
         let ready_fd = env.optional(&vars::READY_FD, |text| text.parse().ok().filter(|&fd| fd > 2));
@@ -119,6 +141,9 @@ impl Config {
             drain_timeout: drain_timeout?,
             trusted_proxy_hops: hops?.unwrap_or(u8::from(on_space)),
             metrics_token: metrics_token?,
+            crash_restart: crash_restart?,
+            crash_burst: crash_burst?,
+            restarts: restarts?.unwrap_or_default(),
             listen_fds,
             ready_fd: ready_fd?,
             on_space,

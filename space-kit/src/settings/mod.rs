@@ -4,5 +4,6 @@ pub mod config;
 pub(crate) mod cors;
 pub mod env;
 pub(crate) mod env_file;
+pub(crate) mod memory_limit;
 pub mod parse;
 pub(crate) mod suggest;

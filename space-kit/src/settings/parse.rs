@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::crash::record::Burst;
+
 /// A longer duration could exceed the range of the system's clock.
 const LONGEST: Duration = Duration::from_secs(100 * 31_557_600); // a year has 365.25 days
 
@@ -44,6 +46,18 @@ pub fn count(text: &str) -> Option<usize> {
 /// A whole number from 0 to 255.
 pub fn small(text: &str) -> Option<u8> {
     text.parse().ok()
+}
+
+/// A count of crashes and a duration, such as `3/60s`.
+pub(crate) fn burst(text: &str) -> Option<Burst> {
+    let (count, window) = text.split_once('/')?;
+    let digits = count.bytes().all(|byte| byte.is_ascii_digit()); // the parser would take a sign
+    Some(Burst::new(count.parse().ok().filter(|_| digits)?, duration(window)?))
+}
+
+/// `yes` or `no`, in any case.
+pub fn yes_or_no(text: &str) -> Option<bool> {
+    ["no", "yes"].iter().position(|word| word.eq_ignore_ascii_case(text)).map(|at| at == 1)
 }
 
 /// A TCP port from 0 to 65535; 0 asks the system for a free one.
@@ -91,6 +105,15 @@ mod tests {
         assert_eq!(size("16384"), Some(16_384));
         for rejected in ["", "0", "-1", "many", "1XB", "99999999999999999999"] {
             assert_eq!(size(rejected), None, "{rejected}");
+        }
+    }
+
+    #[test]
+    fn a_burst_is_a_count_and_a_duration() {
+        assert_eq!(burst("3/60s"), Some(Burst::new(3, Duration::from_secs(60))));
+        assert_eq!(burst("0/1m"), Some(Burst::new(0, Duration::from_secs(60))));
+        for wrong in ["", "3", "3/", "/60s", "+3/60s", "3/0s", "-1/60s", "3/60s/1"] {
+            assert_eq!(burst(wrong), None, "{wrong}");
         }
     }
 

@@ -30,7 +30,7 @@ impl InMemory {
         let state = (service.configure)(&mut env, &config).expect("a usable environment");
         let server = Server::new(service, state, config);
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let handler = Handler { server, state: Arc::new(ConnectionState::new()), peer };
+        let handler = Handler { server, state: Arc::new(ConnectionState::new(-1)), peer };
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (client, server) = duplex(64 * 1024);
         runtime.spawn(

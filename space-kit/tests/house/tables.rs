@@ -35,6 +35,8 @@ pub(crate) const CLOCKS: [(&str, &str); 6] = [
 pub(crate) const CLOCK_EDGES: &[(&str, &str)] = &[
     ("space-kit/src/command/run.rs", "the deadline of a drain begins with the signal"),
     ("space-kit/src/connection/state.rs", "times of a connection count from its start"),
+    ("space-kit/src/crash/line.rs", "a line has the time at which it is written"),
+    ("space-kit/src/crash/restart.rs", "a crash has the time at which it happens"),
     (
         "space-kit/src/jwks/discovery.rs",
         "a failed fetch pauses from its end, not from the request that began it",
@@ -69,6 +71,7 @@ pub(crate) const ENVIRONMENT_EDGES: &[(&str, &str)] = &[];
 pub(crate) const UNSAFE: &[(&str, &str)] = &[
     ("space-kit/heap/src", "the allocator"),
     ("space-kit/src/command/process.rs", "reads the arguments and the environment that C hands over"),
+    ("space-kit/src/crash", "handles signals, executes the binary again, hands descriptors on"),
     ("space-kit/src/server/listen.rs", "takes a descriptor that the parent process says is ours"),
     ("space-kit/src/server/shutdown.rs", "holds signals back and reads them from a descriptor"),
     ("benches/src/coldstart/process", "starts a process with clone and execve"),

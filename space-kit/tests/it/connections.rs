@@ -124,3 +124,23 @@ fn a_chunked_body_with_extensions_and_trailers_is_accepted() {
         "the connection goes on behind the trailers"
     );
 }
+
+#[test]
+fn a_rejection_before_the_body_says_that_the_connection_closes() {
+    let process = start(&[]);
+    for (path, framing, status) in [
+        ("/nothing", "content-length: 5", 404),
+        ("/hello", "content-length: 5", 405),
+        ("/nothing", "transfer-encoding: chunked", 404),
+        ("/nothing", "expect: 100-continue\r\ncontent-length: 5", 404),
+    ] {
+        let mut stream = send(process.address, post(path, framing));
+        let reply = read_reply(&mut stream, false);
+        assert_eq!((reply.status, reply.header("connection")), (status, "close"), "{path} {framing}");
+        _ = stream.get_mut().write_all(b"12345");
+        assert_eq!(rest(&mut stream), b"");
+    }
+    let mut stream = send(process.address, post("/nothing", "content-length: 0") + &get("/hello"));
+    assert_eq!(read_reply(&mut stream, false).header("connection"), "", "without a body it stays open");
+    assert_eq!(read_reply(&mut stream, false).status, 200);
+}

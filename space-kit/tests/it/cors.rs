@@ -80,7 +80,6 @@ fn a_page_can_read_an_error_and_its_id() {
         ("GET", "/nothing", 404, "not_found"),
         ("DELETE", "/hello", 405, "method_not_allowed"),
         ("GET", "/fail", 502, "upstream"),
-        ("GET", "/panic", 500, "internal_error"),
     ] {
         let reply = process.request(method, path, &[("origin", SITE)], "");
         assert_error(&reply, status, code);

@@ -4,6 +4,7 @@
 mod cli;
 mod connections;
 mod cors;
+mod crash;
 mod disconnect;
 mod drain;
 mod exhaustion;

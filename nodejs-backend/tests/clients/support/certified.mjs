@@ -1,5 +1,6 @@
 // `oidc-provider`, a certified OpenID provider. Over http it signs every visitor in as Ann at once; over https visitors
-// sign in and consent on the provider's own pages.
+// sign in and consent on the provider's own pages. As huggingface.co does, it sends Cross-Origin-Opener-Policy with every
+// response.
 import { once } from "node:events"
 import http from "node:http"
 import https from "node:https"
@@ -25,6 +26,7 @@ export async function certified(redirectUris, tls) {
   })
   const answer = provider.callback()
   server.on("request", async (request, response) => {
+    response.setHeader("cross-origin-opener-policy", "same-origin")
     if (tls || !request.url.startsWith("/interaction/")) return answer(request, response)
     const { params, grantId } = await provider.interactionDetails(request, response)
     const grant = grantId ? await provider.Grant.find(grantId) : new provider.Grant({ accountId: ann.sub, clientId: params.client_id })

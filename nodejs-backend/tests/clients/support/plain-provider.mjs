@@ -1,5 +1,5 @@
 // A provider over https that consents at once, without cookies and pages, so that the browser's cookie rules affect only
-// nodejs-backend.
+// nodejs-backend. As huggingface.co does, it sends Cross-Origin-Opener-Policy with every response.
 import { createHash, randomUUID } from "node:crypto"
 import { once } from "node:events"
 import https from "node:https"
@@ -11,19 +11,23 @@ export async function plainProvider(tls) {
   const { publicKey, privateKey } = await generateKeyPair("ES256")
   const jwk = { ...(await exportJWK(publicKey)), kid: "1", alg: "ES256", use: "sig" }
   const codes = new Map()
+  const provider = { denies: false, hangs: false } // how it answers at /authorize
   let issuer
   const json = (response, body, status = 200) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
   const server = https.createServer(tls, async (request, response) => {
+    response.setHeader("cross-origin-opener-policy", "same-origin")
     const { pathname, searchParams } = new URL(request.url, issuer)
     switch (pathname) {
       case "/.well-known/openid-configuration":
         return json(response, { issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/jwks` })
       case "/jwks": return json(response, { keys: [jwk] })
       case "/authorize": {
+        if (provider.hangs) return response.end("hanging")
         const code = randomUUID()
         codes.set(code, searchParams)
         const back = new URL(searchParams.get("redirect_uri"))
-        back.searchParams.set("code", code)
+        if (provider.denies) back.searchParams.set("error", "access_denied")
+        else back.searchParams.set("code", code)
         back.searchParams.set("state", searchParams.get("state"))
         return response.writeHead(302, { location: back.href }).end()
       }
@@ -44,5 +48,5 @@ export async function plainProvider(tls) {
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
   issuer = `https://localhost:${server.address().port}`
-  return { issuer, stop: () => { server.closeAllConnections(); server.close() } }
+  return Object.assign(provider, { issuer, stop: () => { server.closeAllConnections(); server.close() } })
 }
