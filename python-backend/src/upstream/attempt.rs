@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -17,6 +17,7 @@ use tokio::time::timeout_at;
 
 use super::address::Upstream;
 use super::answer::{Answer, EventStream, WholeAnswer};
+use super::attempt_error::{AttemptError, broken, error_in_success, not_held, rejected, silent, unfit};
 use super::failover::AttemptErrorKind;
 use super::habits::Habits;
 use super::request::{Expect, UpstreamRequest};
@@ -25,7 +26,7 @@ use super::wake;
 use crate::clock::Clock;
 use crate::errors;
 use crate::json;
-use crate::limits::{Held, HoldError, Reservation};
+use crate::limits::{Held, Reservation};
 use crate::wire::chat_body::{with_model, without_options};
 use crate::wire::chunk;
 use crate::wire::headers::{is_compressed, is_event_stream, to_client_with_error};
@@ -54,14 +55,6 @@ pub(super) struct Attempt<'a> {
     /// Do not send it again if a kept connection breaks before the response.
     pub(super) sent_once: bool,
     pub(super) clock: Clock,
-}
-
-/// A failed attempt.
-pub(super) struct AttemptError {
-    /// For failover.
-    pub(super) kind: AttemptErrorKind,
-    /// For the client, if this is the last attempt.
-    pub(super) error: Error,
 }
 
 impl Attempt<'_> {
@@ -260,45 +253,4 @@ fn names_options(error: &Error) -> bool {
     }
     let named = |text: &str| text.contains("stream_options") || text.contains("include_usage");
     named(&error.message) || error.param.as_deref().is_some_and(named)
-}
-
-/// An error in a response whose status is a success.
-fn error_in_success(headers: &HeaderMap, data: &[u8]) -> AttemptError {
-    let mut error = errors::upstream::from_event(data);
-    error.headers.extend(to_client_with_error(headers));
-    AttemptError { kind: rejected(error.status, None, &error), error }
-}
-
-/// Upstreams say in two ways that they do not have a model: the Hugging Face router has a code for models that exist
-/// but have no provider.
-fn rejected(status: StatusCode, wait: Option<Duration>, error: &Error) -> AttemptErrorKind {
-    match error.code {
-        "model_not_found" | "model_not_supported" if status.is_client_error() => AttemptErrorKind::NoModel,
-        _ => AttemptErrorKind::Status(status, wait),
-    }
-}
-
-fn broken(cause: impl std::fmt::Display) -> AttemptError {
-    let message = "the upstream is unreachable, closed the connection, or sent an unreadable response";
-    AttemptError {
-        kind: AttemptErrorKind::Broken,
-        error: errors::upstream::bad_gateway(message).cause(cause),
-    }
-}
-
-/// There is no memory for the response now, wherever it comes from.
-fn not_held(error: HoldError) -> AttemptError {
-    AttemptError { kind: AttemptErrorKind::NotHeld, error: error.of_response() }
-}
-
-/// A valid response of another kind than requested. Another attempt would return the same, and cost the same
-/// again.
-fn unfit(upstream: &Upstream, message: &'static str) -> AttemptError {
-    let error = errors::upstream::bad_gateway(message).cause(format!("{upstream:?}: {message}"));
-    AttemptError { kind: AttemptErrorKind::Unfit, error }
-}
-
-fn silent(upstream: &Upstream) -> AttemptError {
-    let error = errors::upstream::timed_out("the upstream did not answer in time");
-    AttemptError { kind: AttemptErrorKind::Silent, error: error.cause(format!("{upstream:?} was silent")) }
 }

@@ -13,8 +13,9 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::address::Upstream;
 use super::answer::Answer;
-use super::attempt::{Attempt, AttemptError};
+use super::attempt::Attempt;
 use super::attempt_counts::{SKIPPED, outcome};
+use super::attempt_error::AttemptError;
 use super::breaker::Health;
 use super::endpoint::Endpoint;
 use super::failover::{AttemptErrorKind, Budget, Candidate, Choice, Failover, LONGEST_WAIT, Step};

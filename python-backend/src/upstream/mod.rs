@@ -6,6 +6,7 @@ mod answer;
 mod api_key;
 mod attempt;
 mod attempt_counts;
+mod attempt_error;
 mod breaker;
 mod endpoint;
 mod failover;
