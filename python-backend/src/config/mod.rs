@@ -41,7 +41,9 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     }
     Some(State {
         access: Access::new(access.rule, jwks::fetch_over(upstreams.pool.clone())),
-        limiter: access.rate.map(|rate| Limiter::new(rate, clock.instant(), RandomState::new())),
+        limiter: access.rate.map(|rate| {
+            Limiter::new(rate, clock.instant(), RandomState::new()).charging(kit.restarts.client())
+        }),
         upstreams,
         limits,
         forwarded: forwarded.unwrap_or_default(),
