@@ -4,9 +4,6 @@
 //! A service is one [`Service`] constant that [`program!`] makes the process's `main`: `examples/probe.rs` is a
 //! complete one.
 
-#[cfg(feature = "unwinder")]
-extern crate unwinding as _;
-
 mod command;
 mod connection;
 mod crash;
