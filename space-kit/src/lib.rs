@@ -42,7 +42,7 @@ pub use service::error::{Error, RequestError};
 pub use service::request_body::RequestBody;
 pub use service::route::Route;
 pub use service::running::{Clock, Kit, Running};
-pub use service::{client, respond};
+pub use service::{client, memory, respond};
 pub use settings::config::Config;
 pub use settings::cors::Cors;
 pub use settings::env::{Env, Var};

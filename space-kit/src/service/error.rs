@@ -106,6 +106,8 @@ pub enum RequestError {
     Unauthorized,
     /// This many connections are open already.
     TooManyConnections(usize),
+    /// The system has no memory for what the request needs.
+    OutOfMemory,
     /// The handler panicked.
     Panic,
 }
@@ -163,6 +165,11 @@ impl From<RequestError> for Error {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_connections",
                 format!("all {limit} connections are in use; try again in a second"),
+            ))),
+            OutOfMemory => close(later(Error::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "the service has no memory for this request; try again in a second",
             ))),
             Panic => Error::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
