@@ -45,7 +45,9 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let failures = Limiter::new(FAILURES, clock.instant(), RandomState::new());
     Some(State {
         access: Access::new(access.rule, jwks::fetch_over(upstreams.pool.clone()), failures),
-        limiter: access.rate.map(|rate| Limiter::new(rate, clock.instant(), RandomState::new())),
+        limiter: access.rate.map(|rate| {
+            Limiter::new(rate, clock.instant(), RandomState::new()).charging(kit.restarts.client())
+        }),
         upstreams,
         limits,
         forwarded: forwarded.unwrap_or_default(),

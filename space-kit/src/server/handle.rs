@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -85,7 +84,7 @@ impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Ha
                 let id = track.id.clone();
                 let call =
                     Call { head, body, id, client, running: server.running.clone(), pattern: route.path };
-                catch(&mut track, || handle(server, route, call)).unwrap_or_else(Reply::from)
+                handle(server, route, call)
             }
             Err(error) => Error::from(error).into(),
         };
@@ -172,14 +171,10 @@ fn options<S: Send + Sync + 'static>(server: &Server<S>, head: &Parts) -> Reply 
 async fn respond_in_time<S: Send + Sync + 'static>(
     mut future: Pin<Box<dyn Future<Output = HandlerResult> + Send>>,
     origin: Option<HeaderValue>,
-    mut track: Track<S>,
+    track: Track<S>,
 ) -> Response<Tracked<S>> {
     let limit = track.server.kit().config.request_timeout;
-    let caught = std::future::poll_fn(|cx| match catch(&mut track, || future.as_mut().poll(cx)) {
-        Ok(poll) => poll,
-        Err(error) => Poll::Ready(Err(error)),
-    });
-    let answer = tokio::time::timeout(limit, caught).await.unwrap_or_else(|_| {
+    let answer = tokio::time::timeout(limit, future.as_mut()).await.unwrap_or_else(|_| {
         Err(match track.state.body_pending() {
             true => RequestError::BodyTimeout(limit),
             false => RequestError::RequestTimeout(limit),
@@ -188,14 +183,6 @@ async fn respond_in_time<S: Send + Sync + 'static>(
     });
     drop(future); // releases what it still holds before the response is sent
     finish(answer, origin, track)
-}
-
-/// Runs a step of a handler. A panic becomes a 500 and is counted.
-fn catch<S: Send + Sync, T>(track: &mut Track<S>, run: impl FnOnce() -> T) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
-        track.panicked(&*payload);
-        Error::from(RequestError::Panic)
-    })
 }
 
 /// Renders an error, and adds the headers that every response has.

@@ -111,6 +111,8 @@ pub enum RequestError {
     Unauthorized,
     /// This many connections are open already.
     TooManyConnections(usize),
+    /// The system has no memory for what the request needs.
+    OutOfMemory,
     /// The handler panicked.
     Panic,
 }
@@ -193,6 +195,11 @@ impl From<RequestError> for Error {
                 format!(
                     "all {limit} connections, or your address's share of them, are in use; try again in a second"
                 ),
+            ))),
+            OutOfMemory => close(later(Error::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "the service has no memory for this request; try again in a second",
             ))),
             Panic => Error::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -6,6 +6,7 @@ pub mod client;
 pub(crate) mod description;
 pub(crate) mod error;
 pub(crate) mod host;
+pub mod memory;
 pub(crate) mod pattern;
 pub(crate) mod probes;
 pub(crate) mod request_body;

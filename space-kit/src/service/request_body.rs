@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 
 use crate::connection::state::ConnectionState;
 use crate::service::error::RequestError;
+use crate::service::memory::{append, reserve};
 
 /// The most bytes that are reserved for a body because of its `Content-Length`.
 const MOST_RESERVED: usize = 1024 * 1024;
@@ -53,18 +54,19 @@ impl RequestBody {
     ///
     /// # Errors
     ///
-    /// If the body exceeds the limit or breaks off.
+    /// If the body exceeds the limit or breaks off, or there is no memory for it.
     pub async fn bytes(mut self) -> Result<Bytes, RequestError> {
         let Some(first) = self.chunk().await.transpose()? else { return Ok(Bytes::new()) };
         let Some(second) = self.chunk().await.transpose()? else { return Ok(first) };
         let expected = self.announced().min(self.left).min(MOST_RESERVED);
-        let mut whole = BytesMut::with_capacity(first.len() + second.len() + expected);
-        whole.extend_from_slice(&first);
-        whole.extend_from_slice(&second);
+        let mut whole = Vec::new();
+        reserve(&mut whole, first.len() + second.len() + expected)?;
+        append(&mut whole, &first)?;
+        append(&mut whole, &second)?;
         while let Some(chunk) = self.chunk().await.transpose()? {
-            whole.extend_from_slice(&chunk);
+            append(&mut whole, &chunk)?;
         }
-        Ok(whole.freeze())
+        Ok(whole.into())
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, RequestError>>> {
