@@ -26,7 +26,7 @@ static CLIENT_TIMEOUTS: [HeaderName; 2] =
     [HeaderName::from_static("x-stainless-read-timeout"), HeaderName::from_static("x-stainless-timeout")];
 
 /// The longest body that is read while access is not configured.
-const MAX_DEMO_BYTES: usize = 64 * 1024;
+pub(super) const MAX_DEMO_BYTES: usize = 64 * 1024;
 
 /// The three kinds of inference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         },
         model: model.clone(),
         deadline: state.clock.instant() + patience(&call, group, streamed),
+        translation: None,
         held: state.limits.answers.reserve(admitted.id),
     };
     let usage =
@@ -145,7 +146,7 @@ fn demo_model(call: &Call<State>, admitted: &Admitted, body: &[u8]) -> HandlerRe
     let id = call.id.clone();
     let usage = UsageRecord::new(state.usage.clone(), call.kit.log, id, &admitted.caller.label, DEMO_MODEL);
     let chatcmpl_id = format!("chatcmpl-{}", call.id.to_str().unwrap_or_default());
-    demo::chat(body, chatcmpl_id, state.clock.unix(), state.demo_delay, usage)
+    demo::chat(body, chatcmpl_id, state.clock.unix(), state.demo_delay, usage, None)
 }
 
 /// The time for the whole response: the operator's limit, or the client's if that is shorter. The client's

@@ -125,6 +125,7 @@ fn request(call: &Call<State>, group: &UpstreamGroup, held: Reservation) -> Upst
         model: String::new(),
         deadline: call.state.clock.instant() + group.timeouts().total,
         held,
+        translation: None,
     }
 }
 

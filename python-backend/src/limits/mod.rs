@@ -19,6 +19,8 @@ pub(crate) struct Limits {
     pub(crate) answers: Memory,
     /// Identifies callers in both.
     pub(crate) hasher: RandomState,
+    /// The longest text of a translated response, in bytes.
+    pub(crate) answer: usize,
 }
 
 impl Limits {

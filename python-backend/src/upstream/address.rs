@@ -51,6 +51,32 @@ pub(crate) struct Upstream {
     pub(crate) models: ModelPatterns,
     /// Upstreams of the same rank are replicas; a lower rank is preferred.
     pub(crate) rank: usize,
+    /// Whether it has `/responses` and `/messages`.
+    pub(crate) api: UpstreamApi,
+}
+
+/// Which APIs an upstream has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum UpstreamApi {
+    /// It is found out: a request of an API that it lacks is translated.
+    #[default]
+    Auto,
+    /// Only chat completions: every other request is translated.
+    Chat,
+    /// All of them: no request is translated.
+    Native,
+}
+
+impl UpstreamApi {
+    /// Parses `auto`, `chat` or `native`.
+    pub(crate) fn parse(text: &str) -> Option<UpstreamApi> {
+        match text {
+            "auto" => Some(UpstreamApi::Auto),
+            "chat" => Some(UpstreamApi::Chat),
+            "native" => Some(UpstreamApi::Native),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Debug for Upstream {
@@ -73,7 +99,8 @@ impl Upstream {
             return None;
         }
         let (base, query) = (path.trim_end_matches('/').to_owned(), query.to_owned());
-        Some(Upstream { origin, base, query, key: None, models: ModelPatterns::default(), rank: 0 })
+        let (models, api) = (ModelPatterns::default(), UpstreamApi::default());
+        Some(Upstream { origin, base, query, key: None, models, rank: 0, api })
     }
 
     /// The upstream with a key, as [`ApiKey::parse`] reads it. `None` if the key is not valid in a header.

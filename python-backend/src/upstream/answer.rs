@@ -18,7 +18,7 @@ use crate::wire::sse::{Event, Scanner};
 pub(crate) enum Answer {
     /// A stream of events, with those that have arrived.
     Events(EventStream),
-    /// A whole response.
+    /// A whole response. If another form was expected, it answers the request's translation.
     Whole(WholeAnswer),
     /// A head whose body has not been read.
     Head(Response<PooledBody>),
@@ -32,6 +32,8 @@ pub(crate) struct EventStream {
     pub(crate) first: Option<Event>,
     /// Of the upstream it is from.
     pub(crate) habits: Arc<Habits>,
+    /// It answers the request's translation.
+    pub(crate) is_translated: bool,
     /// The memory of a long event.
     pub(crate) held: Reservation,
 }

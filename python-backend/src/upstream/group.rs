@@ -13,8 +13,9 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::address::Upstream;
 use super::answer::Answer;
-use super::attempt::{Attempt, AttemptError};
+use super::attempt::Attempt;
 use super::attempt_counts::{SKIPPED, outcome};
+use super::attempt_error::AttemptError;
 use super::breaker::Health;
 use super::endpoint::Endpoint;
 use super::failover::{AttemptErrorKind, Budget, Candidate, Choice, Failover, LONGEST_WAIT, Step};
@@ -64,11 +65,6 @@ impl UpstreamGroup {
     /// Whether a model's name may have a provider's pin here.
     pub(crate) fn knows_pins(&self) -> bool {
         self.endpoints.iter().any(|endpoint| endpoint.upstream.is_hugging_face())
-    }
-
-    /// Whether every upstream knows them.
-    pub(super) fn all_know_pins(&self) -> bool {
-        self.endpoints.iter().all(|endpoint| endpoint.upstream.is_hugging_face())
     }
 
     /// Sends a request to one endpoint after the other, until one answers, an error is final, or time is up.
@@ -272,6 +268,13 @@ impl UpstreamGroup {
     pub(super) fn render(&self, out: &mut String) {
         for endpoint in &self.endpoints {
             endpoint.counts.render(&format!("{:?}", endpoint.upstream), out);
+        }
+    }
+
+    /// Appends the counts of translated requests, in the Prometheus text format.
+    pub(super) fn render_translated(&self, out: &mut String) {
+        for endpoint in &self.endpoints {
+            endpoint.habits.render(&format!("{:?}", endpoint.upstream), out);
         }
     }
 }

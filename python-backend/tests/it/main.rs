@@ -29,6 +29,7 @@ mod streaming;
 mod support;
 mod time_limits;
 mod tls;
+mod translation;
 mod uploads;
 mod upstream_errors;
 mod upstream_floods;
