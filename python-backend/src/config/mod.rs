@@ -33,7 +33,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     else {
         return None; // one exit, because each one drops all that was read: less code
     };
-    if !upstreams.all_know_pins() {
+    if !upstreams.all_know_pins {
         catalogue.forbid_pins();
     }
     if upstreams.main().is_none() {

@@ -17,6 +17,8 @@ pub(crate) struct Upstreams {
     pub(crate) pool: Pool,
     /// Whether some upstream gets a key of the operator's.
     pub(crate) has_key: bool,
+    /// Whether every upstream knows providers' pins.
+    pub(crate) all_know_pins: bool,
 }
 
 impl Upstreams {
@@ -27,19 +29,14 @@ impl Upstreams {
         completions: Vec<Upstream>,
         settings: GroupSettings,
     ) -> Upstreams {
-        let mut has_key = false;
+        let (mut has_key, mut all_know_pins) = (false, true);
         let mut group = |upstreams: Vec<Upstream>| {
+            all_know_pins &= upstreams.iter().all(Upstream::is_hugging_face);
             has_key |= upstreams.iter().any(|upstream| upstream.key.is_some());
             (!upstreams.is_empty()).then(|| Arc::new(UpstreamGroup::new(upstreams, settings.clone())))
         };
         let (main, embeddings, completions) = (group(main), group(embeddings), group(completions));
-        Upstreams { main, embeddings, completions, has_key, pool: settings.pool }
-    }
-
-    /// Whether every upstream knows providers' pins.
-    pub(crate) fn all_know_pins(&self) -> bool {
-        let mut groups = [&self.main, &self.embeddings, &self.completions].into_iter().flatten();
-        groups.all(|group| group.all_know_pins())
+        Upstreams { main, embeddings, completions, has_key, all_know_pins, pool: settings.pool }
     }
 
     /// The group for chat, models and pass-through.

@@ -66,6 +66,9 @@ impl fmt::Display for EventTooLargeError {
 
 impl std::error::Error for EventTooLargeError {}
 
+/// The most bytes without an event, such as comments. It is more than the longest event takes with its framing.
+const LONGEST_PAUSE: usize = 32 << 20;
+
 /// Finds the events in a stream of bytes.
 #[derive(Debug)]
 pub(crate) struct Scanner {
@@ -116,8 +119,9 @@ impl Scanner {
             }
             let end = bytes.iter().position(|b| matches!(b, b'\n' | b'\r'));
             let (part, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or_default();
-            self.since_event += part.len() + 1;
-            if self.since_event > self.limit {
+            self.since_event += part.len() + usize::from(end.is_some());
+            let held = self.data.as_ref().map_or(0, Vec::len) + self.line.len();
+            if held + part.len() > self.limit || self.since_event > LONGEST_PAUSE {
                 self.failed = true;
                 break;
             }

@@ -159,9 +159,9 @@ async fn an_invalid_token_is_rejected_with_the_reason() {
     assert_eq!(error.message, "the token is invalid: it has expired (exp)");
     let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
     assert_eq!(error.headers, [(WWW_AUTHENTICATE, challenge)]);
-    let (status, _, message) = rejected(bearer(&access, issuer.now(0), "a.b.c").await);
+    let (status, _, message) = rejected(bearer(&access, issuer.now(660), "a.b.c").await);
     assert_eq!((status, message.contains("three base64url parts")), (401, true));
-    let (status, _, message) = rejected(bearer(&access, issuer.now(0), "hf_opaque").await);
+    let (status, _, message) = rejected(bearer(&access, issuer.now(660), "hf_opaque").await);
     assert_eq!((status, message.contains("neither a known API key nor a token")), (401, true));
 }
 
