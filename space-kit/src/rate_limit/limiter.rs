@@ -76,19 +76,30 @@ impl<S: BuildHasher> Limiter<S> {
 
     /// Takes a request out of its bucket, or rejects it and takes nothing.
     pub fn take(&self, bucket: Bucket<'_>, now: Instant) -> Verdict {
+        self.verdict(bucket, now, true)
+    }
+
+    /// What [`Limiter::take`] would return, without taking anything.
+    pub fn peek(&self, bucket: Bucket<'_>, now: Instant) -> Verdict {
+        self.verdict(bucket, now, false)
+    }
+
+    #[inline(never)] // one copy for both
+    fn verdict(&self, bucket: Bucket<'_>, now: Instant, takes: bool) -> Verdict {
         let now = nanos(now.saturating_duration_since(self.start));
         let hash = self.hasher.hash_one(bucket);
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        if groups.is_empty() {
+        if groups.is_empty() && takes {
             *groups = vec![[(0, 0); WAYS]; GROUPS]; // not at start-up
         }
         let group = groups.get_mut((hash % GROUPS as u64) as usize).map_or(&mut [][..], |group| group);
         let mut nowhere = (hash, 0);
-        let (_, full_at) = place(group, hash).unwrap_or(&mut nowhere);
+        let own = if takes { place(group, hash) } else { group.iter_mut().find(|place| place.0 == hash) };
+        let (_, full_at) = own.unwrap_or(&mut nowhere);
         let (step, room) = (self.rate.step(), self.rate.room());
         let owed = full_at.saturating_sub(now);
         let admitted = owed + step <= room;
-        if admitted {
+        if admitted && takes {
             *full_at = now + owed + step;
         }
         let owed = full_at.saturating_sub(now);
