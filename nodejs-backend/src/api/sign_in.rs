@@ -90,7 +90,7 @@ fn additional(body: &Map<String, Value>) -> Result<Vec<(String, String)>, Error>
         _ => {
             let name: String = name.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
             let message = format!(
-                "additionalParams.{name} cannot be passed on: it must be a text of at most 512 bytes that the \
+                "additionalParams.{name} cannot be passed on: it must be a text of at most 512 characters that the \
                  sign-in does not set itself"
             );
             Err(Error::new(StatusCode::BAD_REQUEST, "validation_error", message).param("additionalParams"))

@@ -34,7 +34,7 @@ pub(crate) fn is_additional(name: &str, value: &str) -> bool {
         "registration",
     ];
     name.len() <= 64
-        && value.len() <= 512
+        && value.chars().count() <= 512
         && !name.is_empty()
         && name.bytes().all(plain)
         && !own.contains(&name)

@@ -40,8 +40,11 @@ test("denied, and a second click works at once", async () => {
   const tab = await open()
   provider.denies = true
   try {
-    await (await popupOf(tab)).click("a")
+    const popup = await popupOf(tab)
+    const closed = new Promise(resolve => popup.page.once("close", resolve))
+    await popup.click("a")
     await ends(tab, ["access_denied"])
+    await closed // so that the next window is not mistaken for this one
   } finally { provider.denies = false }
   await (await popupOf(tab)).click("a")
   await ends(tab, ["access_denied", "signed in"])

@@ -14,7 +14,7 @@ import path from "node:path"
 import readline from "node:readline"
 import puppeteer from "puppeteer-core"
 
-const PATIENCE = 20000
+const PATIENCE = 60000
 const wrapped = expression => `Promise.resolve().then(() => (${expression}))`
 
 /** Waits until `probe` returns a true value; WebDriver has no event to wait for. Errors of a page that is being left are
