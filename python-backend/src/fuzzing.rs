@@ -5,9 +5,11 @@ use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
+use crate::dialect::{Output, ResponseContext, Translation, check};
 use crate::upstream::retry_after;
 use crate::wire::chat_body::{Changes, ChatBody};
 use crate::wire::choices::Choices;
+use crate::wire::dialect::Dialect;
 use crate::wire::form::Form;
 use crate::wire::sse::{Event, Rest, Scanner};
 use crate::wire::{affinity, azure_path, chunk, headers, model_path, sse};
@@ -159,6 +161,38 @@ pub fn headers(input: &[u8]) {
         retry_after(&sent, 0),
     );
     assert_eq!(error.status, hyper::StatusCode::BAD_GATEWAY);
+}
+
+/// Any request becomes a chat request of valid JSON or an error, and the events for any chunks are those of the API. The
+/// first line is the request, the others are the chunks.
+pub fn dialect(input: &[u8]) {
+    let mut lines = input.split(|&b| b == b'\n');
+    let Some(Ok(body)) = lines.next().map(|line| ChatBody::read(Bytes::copy_from_slice(line))) else {
+        return;
+    };
+    for dialect in [Dialect::Responses, Dialect::Messages] {
+        let text = body.with(Changes::default()).into_bytes();
+        let (id, model) = ("id".to_owned(), "m".to_owned());
+        let context = ResponseContext { id, created: 0, model, limit: 1 << 16 };
+        let translation = Translation::new(dialect, text, body.stream, context);
+        let Ok(form) = translation.chat() else { continue };
+        assert!(serde_json::from_slice::<Value>(&form.body).is_ok(), "a chat request that is not JSON");
+        let Some(mut translator) = translation.into_translator() else { continue };
+        let mut out = Output::default();
+        let mut chunks = lines.clone().filter(|line| chunk::inspect(line, &mut Choices::new(1)).is_ok());
+        let result = chunks.try_for_each(|line| translator.chunk(line, &mut out));
+        let result = result.and_then(|()| translator.finish(&mut out));
+        let mut events = Vec::new();
+        if let Err(error) = &result {
+            translator.fail(error, &mut out);
+        }
+        out.take().into_iter().for_each(|piece| events.extend_from_slice(&piece));
+        let events = String::from_utf8_lossy(&events);
+        match result {
+            Ok(()) => _ = check::whole(dialect, &events),
+            Err(_) => _ = check::events(&events),
+        }
+    }
 }
 
 /// Where a request names its model: forms, paths, and the first message that selects a replica. The first line is a

@@ -9,6 +9,7 @@ mod catalogue;
 mod clock;
 mod config;
 mod demo;
+mod dialect;
 mod errors;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -46,5 +47,6 @@ pub static SERVICE: Service<State> = Service {
     metrics: state::render_metrics,
     expose: "x-request-id, x-error-message, retry-after, retry-after-ms, x-ratelimit-limit-requests, \
              x-ratelimit-remaining-requests, x-ratelimit-reset-requests, ratelimit, ratelimit-policy, \
-             x-upstream-request-id",
+             x-upstream-request-id, x-dropped-tools",
+    budgets: |state| state.limits.budgets(),
 };

@@ -11,7 +11,7 @@ use space_kit::{Call, HandlerResult};
 use crate::access::not_configured;
 use crate::catalogue::{DEMO_MODEL, model_not_found};
 use crate::demo;
-use crate::request::{Admitted, Exchange, admission, body};
+use crate::request::{Admitted, Exchange, admission, body, model_rules};
 use crate::response::{stream, whole};
 use crate::state::State;
 use crate::upstream::{Expect, UpstreamGroup, UpstreamRequest, without_pin};
@@ -26,7 +26,7 @@ static CLIENT_TIMEOUTS: [HeaderName; 2] =
     [HeaderName::from_static("x-stainless-read-timeout"), HeaderName::from_static("x-stainless-timeout")];
 
 /// The longest body that is read while access is not configured.
-const MAX_DEMO_BYTES: usize = 64 * 1024;
+pub(super) const MAX_DEMO_BYTES: usize = 64 * 1024;
 
 /// The three kinds of inference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +87,9 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
     let running = call.running.clone();
     let state = &running.state;
     let (text, reservation) = body::read(&mut call, admitted, running.kit.config.max_body_bytes).await?;
+    if state.catalogue.is_limited() {
+        model_rules::check(kind.path(), call.head.uri.query(), &text)?;
+    }
     let body = ChatBody::read(text.clone())?;
     let deployment = azure_path::deployment(call.head.uri.path())?;
     let asked = deployment.as_deref().or(body.model.as_deref());
@@ -121,6 +124,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         },
         model: model.clone(),
         deadline: state.clock.instant() + patience(&call, group, streamed),
+        translation: None,
         held: state.limits.answers.reserve(admitted.id),
     };
     let usage =
@@ -142,7 +146,7 @@ fn demo_model(call: &Call<State>, admitted: &Admitted, body: &[u8]) -> HandlerRe
     let id = call.id.clone();
     let usage = UsageRecord::new(state.usage.clone(), call.kit.log, id, &admitted.caller.label, DEMO_MODEL);
     let chatcmpl_id = format!("chatcmpl-{}", call.id.to_str().unwrap_or_default());
-    demo::chat(body, chatcmpl_id, state.clock.unix(), state.demo_delay, usage)
+    demo::chat(body, chatcmpl_id, state.clock.unix(), state.demo_delay, usage, None)
 }
 
 /// The time for the whole response: the operator's limit, or the client's if that is shorter. The client's

@@ -22,7 +22,9 @@ use crate::wire::{headers, model_path};
 pub(crate) async fn list(call: Call<State>) -> HandlerResult {
     let state = &call.state;
     if !state.access.is_configured() {
-        return Ok(json_response(list_of(&[entry(DEMO_MODEL)])));
+        let mut list = List::default();
+        list.add(DEMO_MODEL, entry(DEMO_MODEL));
+        return Ok(json_response(list.text(&call)));
     }
     let admitted = admission::admit(&call).await?;
     let list = available(&call, &admitted).await;
@@ -60,7 +62,7 @@ async fn available(call: &Call<State>, admitted: &Admitted) -> Result<Bytes, Err
     if state.catalogue.lists_demo() {
         list.add(DEMO_MODEL, entry(DEMO_MODEL));
     }
-    let text = Bytes::from(list_of(&list.items));
+    let text = Bytes::from(list.text(call));
     held.resize_if_long(text.len()).map_err(HoldError::of_response)?;
     Ok(held.attach(text))
 }
@@ -73,6 +75,21 @@ struct List {
 }
 
 impl List {
+    /// The list in the form of the caller's API.
+    fn text(&self, call: &Call<State>) -> String {
+        if !is_anthropic(call) {
+            return format!(r#"{{"object":"list","data":[{}]}}"#, self.items.join(","));
+        }
+        let items: Vec<String> = self.ids.iter().map(|id| anthropic_entry(id)).collect();
+        let id = |id: Option<&String>| id.map_or("null".to_owned(), |id| quoted(id));
+        format!(
+            r#"{{"data":[{}],"has_more":false,"first_id":{},"last_id":{}}}"#,
+            items.join(","),
+            id(self.ids.first()),
+            id(self.ids.last())
+        )
+    }
+
     fn add(&mut self, id: &str, item: String) {
         if !self.ids.iter().any(|known| known == id) {
             self.ids.push(id.to_owned());
@@ -125,6 +142,7 @@ fn request(call: &Call<State>, group: &UpstreamGroup, held: Reservation) -> Upst
         model: String::new(),
         deadline: call.state.clock.instant() + group.timeouts().total,
         held,
+        translation: None,
     }
 }
 
@@ -148,6 +166,7 @@ pub(crate) async fn retrieve(call: Call<State>) -> HandlerResult {
     }
     let admitted = admission::admit(&call).await?;
     admitted.with_rate_headers(match is_known {
+        true if is_anthropic(&call) => Ok(json_response(anthropic_entry(&name))),
         true => Ok(json_response(entry(&name))),
         false => Err(model_not_found(&name, &state.catalogue.names())),
     })
@@ -159,8 +178,15 @@ fn entry(name: &str) -> String {
     format!(r#"{{"id":{id},"object":"model","created":0,"owned_by":"python-backend"}}"#)
 }
 
-fn list_of(entries: &[String]) -> String {
-    format!(r#"{{"object":"list","data":[{}]}}"#, entries.join(","))
+/// The same in the form of Anthropic's API.
+fn anthropic_entry(name: &str) -> String {
+    let id = quoted(name);
+    format!(r#"{{"type":"model","id":{id},"display_name":{id},"created_at":"1970-01-01T00:00:00Z"}}"#)
+}
+
+/// Whether a request is from a client of Anthropic's API.
+fn is_anthropic(call: &Call<State>) -> bool {
+    call.head.headers.contains_key("anthropic-version")
 }
 
 fn json_response(text: impl Into<Body>) -> Response<Body> {

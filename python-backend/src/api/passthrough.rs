@@ -6,9 +6,11 @@ use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
 use space_kit::{Call, Error, HandlerResult, StatusCode};
 
+use super::dialects;
 use crate::catalogue::DEMO_MODEL;
 use crate::demo;
-use crate::request::{Admitted, Exchange, admission, body};
+use crate::dialect::without_own_reasoning;
+use crate::request::{Admitted, Exchange, admission, body, model_rules};
 use crate::response::{passthrough, stream};
 use crate::state::State;
 use crate::upstream::{Expect, UpstreamRequest};
@@ -33,6 +35,9 @@ const REPEATABLE: &[&str] = &["/messages", "/messages/count_tokens", "/responses
 ///
 /// An error of admission, 400 or 404 if the path is not accepted, or the upstream's error.
 pub(crate) async fn pass(mut call: Call<State>) -> HandlerResult {
+    if !call.state.access.is_configured() && dialects::of(&call.head) != Dialect::Other {
+        return dialects::demo_only(call).await;
+    }
     let admitted = admission::admit(&call).await?;
     let result = forward(&mut call, &admitted).await;
     admitted.with_rate_headers(result)
@@ -42,20 +47,38 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let running = call.running.clone();
     let state = &running.state;
     let path = path(&call.head)?;
+    let dialect = dialects::of(&call.head);
+    let counts_tokens = call.head.method == Method::POST && path == dialects::COUNT_TOKENS;
     let Some(group) = state.upstreams.main() else {
-        let message = "no upstream is configured, so only /v1/models and /v1/chat/completions of the demo model are \
-                       available";
+        if dialect != Dialect::Other || counts_tokens {
+            return dialects::demo_model(call, admitted).await;
+        }
+        let message = "no upstream is configured, so only /v1/models and the demo model are available, at \
+                       /v1/chat/completions, /v1/responses and /v1/messages";
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
     let (text, reservation) = body::read(call, admitted, running.kit.config.max_body_bytes).await?;
+    if state.catalogue.is_limited() {
+        model_rules::check(&path, call.head.uri.query(), &text)?;
+    }
+    if dialect != Dialect::Other && dialects::names_demo(state, &text) {
+        return dialects::demo(call, admitted, &text);
+    }
+    let counted = counts_tokens.then(|| text.clone());
+    if let Some(text) = &counted
+        && (group.lacks(Dialect::Messages) || dialects::names_demo(state, text))
+    {
+        return dialects::count_tokens(call, text);
+    }
     let deployment = azure_path::deployment(call.head.uri.path())?;
     let Checked { body, mut model, asked, streams, background } =
         checked(state, text, &call.head.headers, &path, deployment)?;
     if let Some(name) = path.strip_prefix("/models/").and_then(model_path::decode) {
         model = name;
     }
-    let dialect = Dialect::of(&path);
-    let streamed = streams && dialect != Dialect::Other && call.head.method == Method::POST;
+    let streamed = streams && dialect != Dialect::Other;
+    let translation = dialects::translation(call, dialect, &body, &asked, streamed);
+    let body = if translation.is_some() { without_own_reasoning(dialect, body) } else { body };
     let slot = state.limits.slots.acquire().await?;
     let mut headers = headers::to_upstream(&call.head.headers, &state.forwarded);
     if body.is_empty() {
@@ -80,6 +103,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         client_repeats: headers::is_repetition(&call.head.headers),
         model,
         deadline: state.clock.instant() + group.timeouts().total,
+        translation,
         held: state.limits.answers.reserve(admitted.id),
     };
     let model = if asked.is_empty() { "unknown" } else { asked.as_str() };
@@ -88,9 +112,14 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let group = group.clone();
     let exchange =
         Exchange { group, request, dialect, usage, slot, reservation, hide_usage: false, choices: 1 };
-    match streamed {
-        true => stream::respond(exchange, state.clock).await,
-        false => passthrough::respond(exchange, state.clock).await,
+    if streamed {
+        return stream::respond(exchange, state.clock).await;
+    }
+    match (passthrough::respond(exchange, state.clock).await, counted) {
+        (Err(error), Some(text)) if matches!(error.status.as_u16(), 404 | 405 | 501) => {
+            dialects::count_tokens(call, &text)
+        }
+        (result, _) => result,
     }
 }
 

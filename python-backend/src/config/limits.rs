@@ -4,7 +4,7 @@ use std::hash::RandomState;
 
 use space_kit::{Config, Env, memory_limit, parse};
 
-use super::vars::{ANSWER_MEMORY, BODY_MEMORY, MAX_CONCURRENT, QUEUE_LENGTH, QUEUE_TIMEOUT};
+use super::vars::{ANSWER_LIMIT, ANSWER_MEMORY, BODY_MEMORY, MAX_CONCURRENT, QUEUE_LENGTH, QUEUE_TIMEOUT};
 use crate::limits::{Limits, Memory, Slots, longest};
 
 /// The defaults without a memory limit, in bytes.
@@ -18,6 +18,7 @@ pub(super) fn read(env: &mut Env<'_>, config: &Config) -> Option<Limits> {
     let queue_timeout = env.read(&QUEUE_TIMEOUT, parse::duration);
     let body_memory = env.optional(&BODY_MEMORY, parse::size);
     let answer_memory = env.optional(&ANSWER_MEMORY, parse::size);
+    let answer = env.read(&ANSWER_LIMIT, parse::size);
     let max_body = config.max_body_bytes;
     if let Some(bytes) = body_memory.flatten().filter(|bytes| longest(*bytes) < max_body) {
         env.problem(
@@ -40,6 +41,7 @@ pub(super) fn read(env: &mut Env<'_>, config: &Config) -> Option<Limits> {
             answer_memory.unwrap_or_else(|| within_container(ANSWERS))
         }),
         hasher: RandomState::new(),
+        answer: answer?,
     })
 }
 

@@ -8,11 +8,11 @@ use space_kit::{Env, Var, parse};
 
 use super::vars::{
     COMPLETIONS_API_KEYS, COMPLETIONS_URL, EMBEDDINGS_API_KEYS, EMBEDDINGS_URL, EVENT_TIMEOUT,
-    FAILOVER_TIMEOUT, FIRST_EVENT_TIMEOUT, HEARTBEAT, HF_BILL_TO, HF_TOKEN, STREAM_TIMEOUT,
+    FAILOVER_TIMEOUT, FIRST_EVENT_TIMEOUT, HEARTBEAT, HF_BILL_TO, HF_TOKEN, STREAM_TIMEOUT, UPSTREAM_API,
     UPSTREAM_API_KEYS, UPSTREAM_MODELS, UPSTREAM_TIMEOUT, UPSTREAM_TRIES, UPSTREAM_URL, WAKE_TIMEOUT,
 };
 use crate::clock::Clock;
-use crate::upstream::{GroupSettings, ModelPatterns, Timeouts, Upstream, Upstreams};
+use crate::upstream::{GroupSettings, ModelPatterns, Timeouts, Upstream, UpstreamApi, Upstreams};
 
 const ROUTER: &str = "https://router.huggingface.co/v1";
 
@@ -37,6 +37,7 @@ pub(super) fn read(env: &mut Env<'_>, clock: Clock) -> Option<Upstreams> {
     if main.is_empty() && known.is_some() {
         main.extend(Upstream::parse(ROUTER).map(|router| with_token(router, known)));
     }
+    set_apis(env, &mut main)?;
     token.as_ref()?;
     for (var, upstreams) in
         [(&UPSTREAM_URL, &main), (&EMBEDDINGS_URL, &embeddings), (&COMPLETIONS_URL, &completions)]
@@ -48,6 +49,23 @@ pub(super) fn read(env: &mut Env<'_>, clock: Clock) -> Option<Upstreams> {
     };
     let settings = GroupSettings { pool, bill_to, timeouts, tries, clock, random };
     Some(Upstreams::new(main, embeddings, completions, settings))
+}
+
+/// Sets which APIs the upstreams have: one for all, or one for each.
+fn set_apis(env: &mut Env<'_>, upstreams: &mut [Upstream]) -> Option<()> {
+    let parse =
+        |text: &str| text.split(',').map(|one| UpstreamApi::parse(one.trim())).collect::<Option<Vec<_>>>();
+    let apis = env.read(&UPSTREAM_API, parse)?;
+    if apis.len() > 1 && apis.len() != upstreams.len() {
+        let (have, want) = (apis.len(), upstreams.len());
+        let problem = format!("has {have} values for {want} upstreams: set one for all, or one for each");
+        env.problem(&UPSTREAM_API, problem);
+        return None;
+    }
+    for (upstream, api) in upstreams.iter_mut().zip(apis.into_iter().cycle()) {
+        upstream.api = api;
+    }
+    Some(())
 }
 
 /// A number from 0 to 1 for jitter. No secret depends on it.
@@ -216,6 +234,16 @@ mod tests {
         ] {
             assert_eq!(read_with(set).err().as_deref(), Some(expected));
         }
+    }
+
+    #[test]
+    fn one_api_is_for_all_upstreams_and_more_are_one_for_each() {
+        let urls = ("UPSTREAM_URL", "https://a/v1,https://b/v1");
+        let read = |api: &'static str| read_with(&[urls, ("UPSTREAM_API", api)]).err();
+        assert_eq!((read("chat"), read("auto, native")), (None, None));
+        let expected = "UPSTREAM_API: has 3 values for 2 upstreams: set one for all, or one for each";
+        assert_eq!(read("auto,chat,chat").as_deref(), Some(expected));
+        assert!(read("both").unwrap().starts_with("UPSTREAM_API: \"both\" is not accepted"));
     }
 
     #[test]

@@ -22,6 +22,8 @@ space_kit::vars! {
         "upstreams that requests are forwarded to, in order of preference";
     pub(super) UPSTREAM_API_KEYS (secret) = "", "one key per URL of UPSTREAM_URL, separated by commas; none sends no key, not even HF_TOKEN; x-api-key:KEY, api-key:KEY or bearer:KEY selects the header",
         "API keys of the upstreams, instead of HF_TOKEN; an upstream Space gets its token only from here";
+    pub(super) UPSTREAM_API = "auto", "auto, chat or native; one for all, or one per URL of UPSTREAM_URL, separated by commas",
+        "whether upstreams have /v1/responses and /v1/messages: chat translates their requests, native does not, auto finds out";
     pub(super) UPSTREAM_MODELS = "", "one entry per URL of UPSTREAM_URL, separated by commas: model ids separated by spaces, org/* for all that begin so, * for any",
         "models of each upstream; a request goes only to upstreams that have its model, first to those that name it";
     pub(super) EMBEDDINGS_URL = "UPSTREAM_URL", "base URLs like UPSTREAM_URL",
@@ -75,7 +77,7 @@ space_kit::vars! {
 space_kit::vars! {
     MODEL_VARS;
     pub(super) MODELS = "every model of the upstreams", "model ids separated by commas, such as org/model",
-        "models that callers may use, in addition to MODEL_ALIASES";
+        "models that callers may use, in addition to MODEL_ALIASES; with any :provider if every upstream is Hugging Face's";
     pub(super) MODEL_ALIASES = "", "alias=model pairs separated by commas, such as fast=org/model:groq",
         "your own names for models of the upstreams";
     pub(super) DEFAULT_MODEL = "", "a model id or an alias", "model for requests that name none";
@@ -94,6 +96,7 @@ space_kit::vars! {
         "memory for all request bodies together; requests beyond it, or beyond the caller's share, get 429";
     pub(super) ANSWER_MEMORY = "256MiB, but at most a quarter of the container's memory limit", "a size such as 64MiB or 1GiB",
         "memory for whole responses and long events until they are sent; requests beyond it, or beyond the caller's share, get 429";
+    pub(super) ANSWER_LIMIT = "4MiB", "a size such as 65536, 4MiB or 1GiB", "longest text of a translated response; a longer one fails";
 }
 
 space_kit::vars! {

@@ -13,6 +13,8 @@ use crate::errors::openai::{invalid, not_json};
 pub(super) struct ChatRequest {
     /// The last message of role `user`, as text.
     pub(super) question: String,
+    /// The last message, if it is the result of a tool call, as text.
+    pub(super) result: Option<String>,
     /// The text of all messages, for counting tokens.
     pub(super) prompt: String,
     pub(super) stream: bool,
@@ -40,7 +42,7 @@ pub(super) fn parse(body: &[u8]) -> Result<ChatRequest, Error> {
         return Err(not_json("the body must be a JSON object"));
     }
     let field = |name| body.get(name).filter(|value| !value.is_null());
-    let (question, prompt) = messages(field("messages"))?;
+    let Messages { question, result, prompt } = messages(field("messages"))?;
     let n = count(field("n"), "n")?;
     if n.is_some_and(|n| n != 1) {
         return Err(invalid("n", "n must be 1: the demo model makes one choice"));
@@ -51,26 +53,39 @@ pub(super) fn parse(body: &[u8]) -> Result<ChatRequest, Error> {
     }
     let include_usage = options.and_then(|options| options.get("include_usage"));
     let longest = count(field("max_completion_tokens"), "max_completion_tokens")?;
+    let call = match result {
+        // A call that was answered is not made again.
+        Some(_) => tools::demanded(&body)?,
+        None => tools::demanded(&body)?.or_else(|| tools::asked(&question, &body)),
+    };
     Ok(ChatRequest {
         question,
+        result,
         prompt,
         stream: flag(field("stream"), "stream")?,
         include_usage: flag(include_usage, "stream_options.include_usage")?,
         max_tokens: longest.or(count(field("max_tokens"), "max_tokens")?),
         stop: stops(field("stop"))?,
-        call: tools::demanded(&body)?,
+        call,
     })
 }
 
-/// The last user message, and the text of all messages.
-fn messages(value: Option<&Value>) -> Result<(String, String), Error> {
+/// The texts of the messages that the demo model uses.
+#[derive(Default)]
+struct Messages {
+    question: String,
+    result: Option<String>,
+    prompt: String,
+}
+
+fn messages(value: Option<&Value>) -> Result<Messages, Error> {
     let Some(Value::Array(list)) = value else {
         return Err(invalid("messages", "messages is required: an array of messages"));
     };
     if list.is_empty() {
         return Err(invalid("messages", "messages must have at least one message"));
     }
-    let (mut question, mut prompt) = (String::new(), String::new());
+    let mut messages = Messages::default();
     for (at, message) in list.iter().enumerate() {
         let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
         if !ROLES.contains(&role) {
@@ -78,13 +93,14 @@ fn messages(value: Option<&Value>) -> Result<(String, String), Error> {
             return Err(invalid(format!("messages[{at}].role"), format!("role must be one of {accepted}")));
         }
         let text = content(message.get("content"), role, at)?;
-        prompt.push_str(&text);
-        prompt.push('\n');
+        messages.prompt.push_str(&text);
+        messages.prompt.push('\n');
+        messages.result = (role == "tool").then(|| text.clone());
         if role == "user" {
-            question = text;
+            messages.question = text;
         }
     }
-    Ok((question, prompt))
+    Ok(messages)
 }
 
 /// A message's content as text: a string, or the text of its parts and the types of the others.

@@ -22,10 +22,19 @@ pub(super) fn complete(request: &ChatRequest) -> Completion {
         let (words, finish_reason) = (Vec::new(), "tool_calls");
         return Completion { words, finish_reason, prompt_tokens, call: request.call.clone() };
     }
-    let mut text = String::from(
-        "This is the demo model: no language model is running here, it only repeats what you say. You said: ",
-    );
-    text.push_str(if request.question.is_empty() { "(nothing)" } else { &request.question });
+    let mut text =
+        String::from("This is the demo model: no language model is running here, it only repeats what ");
+    let repeated = match &request.result {
+        Some(result) => {
+            text.push_str("it is told. The tool returned: ");
+            result
+        }
+        None => {
+            text.push_str("you say. You said: ");
+            &request.question
+        }
+    };
+    text.push_str(if repeated.is_empty() { "(nothing)" } else { repeated });
     if let Some(at) = request.stop.iter().filter_map(|stop| text.find(stop.as_str())).min() {
         text.truncate(at);
     }
@@ -54,6 +63,7 @@ mod tests {
     fn ask(question: &str, max_tokens: Option<u64>, stop: &[&str]) -> Completion {
         complete(&ChatRequest {
             question: question.to_owned(),
+            result: None,
             prompt: question.to_owned(),
             stream: false,
             include_usage: false,

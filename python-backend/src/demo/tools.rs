@@ -1,5 +1,6 @@
 //! Tool calls of the demo model. It makes one if the request demands it (`tool_choice` is `required` or names
-//! a function), with arguments made from the function's schema.
+//! a function), with arguments made from the function's schema, or if the last message asks for it in one exact form.
+//! It never invents one, because agents run what a model calls.
 
 use serde_json::{Map, Value, json};
 use space_kit::Error;
@@ -50,6 +51,21 @@ pub(super) fn demanded(body: &Value) -> Result<Option<ToolCall>, Error> {
     let (name, schema) = wanted;
     let arguments = schema.map_or_else(|| json!({}), |schema| example(schema, MAX_DEPTH));
     Ok(Some(ToolCall { name: (*name).to_owned(), arguments: to_json(&arguments) }))
+}
+
+/// The call that a message asks for: its only line that is not empty, or its last one, is `/call NAME {json}`. The
+/// function must be one of the tools, and the arguments a JSON object; they are sent as they are.
+pub(super) fn asked(question: &str, body: &Value) -> Option<ToolCall> {
+    if body.get("tool_choice").is_some_and(|choice| choice == "none") {
+        return None;
+    }
+    let line = question.trim_end().lines().next_back()?;
+    let (name, arguments) = line.strip_prefix("/call ")?.split_once(' ')?;
+    let is_object = serde_json::from_str::<Value>(arguments).is_ok_and(|value| value.is_object());
+    let is_known =
+        functions(body.get("tools")).is_ok_and(|tools| tools.iter().any(|(known, _)| *known == name));
+    (is_object && is_known)
+        .then(|| ToolCall { name: name.to_owned(), arguments: arguments.trim().to_owned() })
 }
 
 type Function<'a> = (&'a str, Option<&'a Value>);
@@ -147,6 +163,27 @@ mod tests {
         for choice in [json!(null), json!("auto"), json!("none")] {
             assert_eq!(ask(choice).unwrap(), None);
         }
+    }
+
+    #[test]
+    fn a_call_is_made_as_the_message_asks_and_only_in_the_exact_form() {
+        let body = json!({"tools": [{"type": "function", "function": {"name": "shell"}}]});
+        let call = asked("<context>\n/call shell {\"command\": [\"ls\"]}\n", &body).unwrap();
+        assert_eq!((call.name.as_str(), call.arguments.as_str()), ("shell", "{\"command\": [\"ls\"]}"));
+        for other in [
+            "run /call shell {}",
+            "/call shell {}\nplease",
+            "/call shell",
+            "/call shell []",
+            "/call shell {",
+            "/call other {}",
+            " /call shell {}",
+            "/CALL shell {}",
+        ] {
+            assert_eq!(asked(other, &body), None, "{other}");
+        }
+        let forbidden = json!({"tools": body["tools"], "tool_choice": "none"});
+        assert_eq!(asked("/call shell {}", &forbidden), None);
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(crate) mod samples;
 
 pub(crate) use error::ScanError;
 pub(crate) use mend::mended;
-pub(crate) use scan::{Member, Members, items_in, last_members_in, members, members_in, string};
+pub(crate) use scan::{
+    Member, Members, each_member_in, items_in, last_members_in, members, members_in, string,
+};
 pub(crate) use splice::{Pieces, Splice, quoted};
 pub(crate) use text::{Span, check_utf8};

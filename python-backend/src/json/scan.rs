@@ -139,6 +139,40 @@ pub(crate) fn items_in(text: &[u8], part: &Span, each: &mut dyn FnMut(Span)) -> 
     scan.end()
 }
 
+/// Passes the places of each member's key, with its quotes, and value to `each`. The object is a part of a text
+/// that [`members`] accepted.
+///
+/// # Errors
+///
+/// If the part is not an object.
+pub(crate) fn each_member_in(
+    text: &[u8],
+    part: &Span,
+    each: &mut dyn FnMut(Span, Span),
+) -> Result<(), ScanError> {
+    let mut scan = Scan::of(text, part);
+    scan.take(b'{', "expected an object")?;
+    scan.space();
+    if !scan.skip(b'}') {
+        loop {
+            scan.space();
+            let start = scan.at;
+            scan.string()?;
+            let key = start..scan.at;
+            scan.colon()?;
+            let start = scan.at;
+            scan.value(OBJECT)?;
+            each(key, start..scan.at);
+            scan.space();
+            if scan.skip(b'}') {
+                break;
+            }
+            scan.take(b',', "expected a comma or the end of an object")?;
+        }
+    }
+    scan.end()
+}
+
 /// The text of a JSON string, which is given with its quotes. `None` if it is not a string.
 pub(crate) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;

@@ -19,9 +19,16 @@ pub(crate) struct Limits {
     pub(crate) answers: Memory,
     /// Identifies callers in both.
     pub(crate) hasher: RandomState,
+    /// The longest text of a translated response, in bytes.
+    pub(crate) answer: usize,
 }
 
 impl Limits {
+    /// The bytes that requests may hold together.
+    pub(crate) fn budgets(&self) -> Vec<(&'static str, usize)> {
+        vec![("BODY_MEMORY", self.bodies.limit()), ("ANSWER_MEMORY", self.answers.limit())]
+    }
+
     /// Appends what is in use, in the Prometheus text format.
     pub(crate) fn render(&self, out: &mut String) {
         for (name, help, value) in [

@@ -10,7 +10,7 @@ use space_kit::outgoing::PooledBody;
 use space_kit::{Body, BoxError, HandlerResult, Response, Sender};
 use tokio::time::timeout_at;
 
-use super::stream;
+use super::{stream, whole};
 use crate::clock::Clock;
 use crate::errors::upstream::bad_gateway;
 use crate::limits::{Held, Slot};
@@ -33,8 +33,12 @@ const LONGEST_COUNTED: usize = 1 << 20;
 ///
 /// The upstream's error.
 pub(crate) async fn respond(mut exchange: Exchange, clock: Clock) -> HandlerResult {
-    let Answer::Head(answer) = exchange.group.send(&exchange.request).await? else {
-        return Err(bad_gateway("the upstream's response has another form than requested"));
+    let answer = match exchange.group.send(&exchange.request).await? {
+        Answer::Head(answer) => answer,
+        Answer::Whole(answer) => return whole::translated(exchange, answer),
+        Answer::Events(_) | Answer::ChatEvents(_) => {
+            return Err(bad_gateway("the upstream's response has another form than requested"));
+        }
     };
     let (head, body) = answer.into_parts();
     exchange.usage.begun = exchange.request.method == Method::POST; // other methods run no model
@@ -52,7 +56,7 @@ pub(crate) async fn respond(mut exchange: Exchange, clock: Clock) -> HandlerResu
         let held = exchange.request.held.another();
         let stream = EventStream { headers: HeaderMap::new(), body, scanner, first: None, habits, held };
         *response.body_mut() = Body::produce(move |mut sender| async move {
-            stream::forward(&mut sender, exchange, stream, clock).await
+            stream::forward(&mut sender, exchange, (stream, None), clock).await
         });
         return Ok(response);
     }

@@ -11,6 +11,7 @@ use tokio::time::{timeout, timeout_at};
 
 use super::terminal_event::TerminalEventFinder;
 use crate::clock::Clock;
+use crate::dialect::{Output, Translator};
 use crate::errors;
 use crate::errors::upstream::{bad_gateway, timed_out};
 use crate::json;
@@ -37,11 +38,18 @@ pub(super) struct Relay<'a> {
     pub(super) deadline: Instant,
     /// The gateway requested the usage and the client did not: the chunk with the usage is not forwarded.
     pub(super) hide_usage: bool,
+    /// The upstream's API.
     pub(super) dialect: Dialect,
+    /// What keeps the client's stream alive.
+    pub(super) heartbeat: &'static str,
     pub(super) choices: Choices,
     pub(super) terminal: TerminalEventFinder,
     pub(super) usage: &'a mut UsageRecord,
     pub(super) clock: Clock,
+    /// Translates the chunks for a client that speaks another API.
+    pub(super) translator: Option<Box<Translator>>,
+    /// The translated events that have not been sent.
+    pub(super) translated: Output,
 }
 
 impl Relay<'_> {
@@ -53,7 +61,13 @@ impl Relay<'_> {
     pub(super) async fn run(&mut self, sender: &mut Sender, stream: EventStream) -> Result<(), BoxError> {
         let Err(mut error) = self.forward(sender, stream).await else { return Ok(()) };
         self.group.hide_keys(&mut error);
-        sender.send(self.dialect.error_event(&error)).await;
+        match &mut self.translator {
+            Some(translator) => {
+                translator.fail(&error, &mut self.translated);
+                self.send_translated(sender).await;
+            }
+            None => sender.send(self.dialect.error_event(&error)).await,
+        }
         Err(error.into_reason().into())
     }
 
@@ -72,6 +86,9 @@ impl Relay<'_> {
             held.resize_if_long(scanner.held() + out.len()).map_err(HoldError::of_response)?;
             if !out.is_empty() {
                 sender.send(std::mem::take(&mut out)).await;
+                sent = self.clock.instant();
+            }
+            if self.send_translated(sender).await {
                 sent = self.clock.instant();
             }
             if has_events? {
@@ -108,7 +125,7 @@ impl Relay<'_> {
                     break;
                 }
                 Err(_) if self.clock.instant() < until => {
-                    sender.send(self.dialect.heartbeat()).await;
+                    sender.send(self.heartbeat).await;
                     sent = self.clock.instant();
                 }
                 Err(_) if finished => {
@@ -126,11 +143,26 @@ impl Relay<'_> {
         if !done && !self.has_stopped() {
             return Err(broken(&"it ended before its last event"));
         }
+        if let Some(translator) = &mut self.translator {
+            let finished = translator.finish(&mut self.translated);
+            self.send_translated(sender).await;
+            return finished;
+        }
         if self.dialect == Dialect::Chat {
             out.extend_from_slice(sse::DONE.as_bytes());
         }
         sender.send(out).await;
         Ok(())
+    }
+
+    /// Sends the translated events, and returns whether there were any.
+    async fn send_translated(&mut self, sender: &mut Sender) -> bool {
+        let pieces = self.translated.take();
+        let any = !pieces.is_empty();
+        for piece in pieces {
+            sender.send(piece).await;
+        }
+        any
     }
 
     /// Handles the events that are complete. Returns whether there were any.
@@ -179,8 +211,10 @@ impl Relay<'_> {
             out.extend([b": ", text, b"\n\n"].concat());
             return Ok(false);
         }
-        event.data = event.data.slice_ref(text);
-        sse::write(&event, out);
+        if self.translator.is_none() {
+            event.data = event.data.slice_ref(text);
+            sse::write(&event, out);
+        }
         Ok(false)
     }
 
@@ -203,6 +237,10 @@ impl Relay<'_> {
             if self.hide_usage && chunk.choices_empty {
                 return Ok(false);
             }
+        }
+        if let Some(translator) = &mut self.translator {
+            translator.chunk(&event.data, &mut self.translated)?;
+            return Ok(false);
         }
         let data = if chunk.null_error { chunk::without_null_error(&event.data) } else { event.data };
         sse::write(&Event { name: event.name, data }, out);

@@ -5,12 +5,14 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use space_kit::{Body, BoxError, Error, HandlerResult, Response, Sender};
+use space_kit::{Body, BoxError, Error, HandlerResult, HeaderMap, Response, Sender};
 use tokio::time::timeout;
 
 use super::relay::Relay;
 use super::terminal_event::TerminalEventFinder;
+use super::whole::report_dropped_tools;
 use crate::clock::Clock;
+use crate::dialect::{Output, Translation, Translator};
 use crate::errors::upstream::bad_gateway;
 use crate::request::Exchange;
 use crate::upstream::{Answer, EventStream, Timeouts};
@@ -18,7 +20,9 @@ use crate::wire::choices::Choices;
 use crate::wire::dialect::Dialect;
 use crate::wire::{headers, sse};
 
-type Opening = Pin<Box<dyn Future<Output = (Exchange, Result<EventStream, Error>)> + Send>>;
+/// A stream, and the translator if the client speaks another API.
+type OpenStream = (EventStream, Option<Box<Translator>>);
+type Opening = Pin<Box<dyn Future<Output = (Exchange, Result<OpenStream, Error>)> + Send>>;
 
 /// Sends the request and responds with events.
 ///
@@ -31,9 +35,12 @@ pub(crate) async fn respond(exchange: Exchange, clock: Clock) -> HandlerResult {
     let mut response = Response::new(Body::empty());
     let begun = match timeout(timeouts.heartbeat, &mut opening).await {
         Ok((exchange, stream)) => {
-            let stream = stream?;
+            let (stream, translator) = stream?;
             *response.headers_mut() = headers::to_client(&stream.headers);
-            Begun::Open(Box::new((exchange, stream)))
+            if let Some(translator) = &translator {
+                report_dropped_tools(translator, &exchange.usage, response.headers_mut());
+            }
+            Begun::Open(Box::new((exchange, (stream, translator))))
         }
         Err(_) => Begun::Opening(opening),
     };
@@ -44,14 +51,18 @@ pub(crate) async fn respond(exchange: Exchange, clock: Clock) -> HandlerResult {
 
 /// How far a stream is when its status is sent.
 enum Begun {
-    Open(Box<(Exchange, EventStream)>),
+    Open(Box<(Exchange, OpenStream)>),
     Opening(Opening),
 }
 
-async fn open(mut exchange: Exchange) -> (Exchange, Result<EventStream, Error>) {
+async fn open(mut exchange: Exchange) -> (Exchange, Result<OpenStream, Error>) {
     let answer = exchange.group.send(&exchange.request).await;
+    let translation = exchange.request.translation.take();
     let stream = answer.and_then(|answer| match answer {
-        Answer::Events(stream) => Ok(stream),
+        Answer::Events(stream) => Ok((stream, None)),
+        Answer::ChatEvents(stream) => {
+            Ok((stream, translation.and_then(Translation::into_translator).map(Box::new)))
+        }
         Answer::Whole(_) | Answer::Head(_) => Err(bad_gateway("the upstream did not stream")),
     });
     exchange.usage.begun = stream.is_ok();
@@ -76,7 +87,13 @@ async fn relay(
                 }
             };
             match stream {
-                Ok(stream) => (exchange, stream),
+                Ok(stream) => {
+                    if let Some(translator) = &stream.1 {
+                        // The head has been sent.
+                        report_dropped_tools(translator, &exchange.usage, &mut HeaderMap::new());
+                    }
+                    (exchange, stream)
+                }
                 Err(error) => {
                     sender.send(dialect.error_event(&error)).await;
                     return Err(error.into_reason().into());
@@ -95,7 +112,7 @@ async fn relay(
 pub(super) async fn forward(
     sender: &mut Sender,
     exchange: Exchange,
-    mut stream: EventStream,
+    (mut stream, translator): OpenStream,
     clock: Clock,
 ) -> Result<(), BoxError> {
     let Exchange { group, mut usage, slot: _slot, request, dialect, reservation, hide_usage, choices } =
@@ -105,8 +122,21 @@ pub(super) async fn forward(
     drop((request, reservation, std::mem::take(&mut stream.headers))); // they hold the buffers they were read into
     let choices = Choices::new(choices);
     let terminal = TerminalEventFinder::new(dialect);
-    let usage = &mut usage;
-    let mut relay =
-        Relay { group: &group, timeouts, deadline, hide_usage, dialect, choices, terminal, usage, clock };
+    let (usage, heartbeat, translated) = (&mut usage, dialect.heartbeat(), Output::default());
+    let dialect = if translator.is_some() { Dialect::Chat } else { dialect };
+    let mut relay = Relay {
+        group: &group,
+        timeouts,
+        deadline,
+        hide_usage,
+        dialect,
+        heartbeat,
+        choices,
+        terminal,
+        usage,
+        clock,
+        translator,
+        translated,
+    };
     relay.run(sender, stream).await
 }

@@ -1,13 +1,15 @@
 //! A whole response, which is sent when it is complete.
 
 use hyper::header::CONTENT_TYPE;
-use space_kit::{Body, HandlerResult, Response, respond};
+use space_kit::{Body, Bytes, HandlerResult, HeaderMap, HeaderName, HeaderValue, Response, respond};
 
 use super::embeddings;
+use crate::dialect::{Translation, Translator};
 use crate::errors::upstream::bad_gateway;
 use crate::limits::Held;
 use crate::request::Exchange;
-use crate::upstream::Answer;
+use crate::upstream::{Answer, WholeAnswer};
+use crate::usage::UsageRecord;
 use crate::wire::headers;
 
 /// Sends the request and responds with the whole answer. `base64` converts the numbers of embeddings to
@@ -35,4 +37,38 @@ pub(crate) async fn respond(mut exchange: Exchange, base64: bool) -> HandlerResu
     *response.headers_mut() = headers::to_client(&answer.head.headers);
     response.headers_mut().insert(CONTENT_TYPE, respond::JSON); // some upstreams omit it
     Ok(response)
+}
+
+/// The types of hosted tools that were dropped from a request, because no upstream can run them here.
+const X_DROPPED_TOOLS: HeaderName = HeaderName::from_static("x-dropped-tools");
+
+/// Responds with the translation of a whole chat completion.
+///
+/// # Errors
+///
+/// 502 if it cannot be translated.
+pub(super) fn translated(mut exchange: Exchange, answer: WholeAnswer) -> HandlerResult {
+    exchange.usage.begun = true;
+    exchange.usage.reported = answer.usage;
+    let translator = exchange.request.translation.take().and_then(Translation::into_translator);
+    let translator =
+        translator.ok_or_else(|| bad_gateway("the upstream's response has another form than requested"))?;
+    let mut headers = headers::to_client(&answer.head.headers);
+    report_dropped_tools(&translator, &exchange.usage, &mut headers);
+    let text = Bytes::from(translator.whole(&answer.body)?.take().concat());
+    headers.insert(CONTENT_TYPE, respond::JSON);
+    let mut response = Response::new(Body::from(answer.held.attach(text)));
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// Reports the tools that were dropped from a request in a header of its response and in the log.
+pub(super) fn report_dropped_tools(translator: &Translator, usage: &UsageRecord, headers: &mut HeaderMap) {
+    let tools = translator.dropped_tools();
+    if !tools.is_empty() {
+        usage.log_dropped_tools(tools);
+        if let Ok(value) = HeaderValue::try_from(tools) {
+            headers.insert(X_DROPPED_TOOLS, value);
+        }
+    }
 }

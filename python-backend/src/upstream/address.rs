@@ -53,6 +53,32 @@ pub(crate) struct Upstream {
     pub(crate) models: ModelPatterns,
     /// Upstreams of the same rank are replicas; a lower rank is preferred.
     pub(crate) rank: usize,
+    /// Whether it has `/responses` and `/messages`.
+    pub(crate) api: UpstreamApi,
+}
+
+/// Which APIs an upstream has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum UpstreamApi {
+    /// It is found out: a request of an API that it lacks is translated.
+    #[default]
+    Auto,
+    /// Only chat completions: every other request is translated.
+    Chat,
+    /// All of them: no request is translated.
+    Native,
+}
+
+impl UpstreamApi {
+    /// Parses `auto`, `chat` or `native`.
+    pub(crate) fn parse(text: &str) -> Option<UpstreamApi> {
+        match text {
+            "auto" => Some(UpstreamApi::Auto),
+            "chat" => Some(UpstreamApi::Chat),
+            "native" => Some(UpstreamApi::Native),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Debug for Upstream {
@@ -75,8 +101,9 @@ impl Upstream {
             return None;
         }
         let (base, query) = (path.trim_end_matches('/').to_owned(), query.to_owned());
-        let models = ModelPatterns::default();
-        let mut parsed = Upstream { origin, base, query, is_anthropic: false, key: None, models, rank: 0 };
+        let (models, api) = (ModelPatterns::default(), UpstreamApi::default());
+        let mut parsed =
+            Upstream { origin, base, query, is_anthropic: false, key: None, models, rank: 0, api };
         parsed.is_anthropic = parsed.is_under(ANTHROPIC) || parsed.base.contains("/anthropic");
         Some(parsed)
     }

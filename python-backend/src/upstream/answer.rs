@@ -14,10 +14,13 @@ use crate::usage::Usage;
 use crate::wire::sse::{Event, Scanner};
 
 /// What an upstream returned. It has the form that the request expects.
+#[allow(clippy::large_enum_variant)] // a box would be an allocation for each response
 pub(crate) enum Answer {
     /// A stream of events, with those that have arrived.
     Events(EventStream),
-    /// A whole response.
+    /// The same for the request's translation.
+    ChatEvents(EventStream),
+    /// A whole response. If another form was expected, it answers the request's translation.
     Whole(WholeAnswer),
     /// A head whose body has not been read.
     Head(Response<PooledBody>),

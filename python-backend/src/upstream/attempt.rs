@@ -2,42 +2,43 @@
 //! succeeded.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
 use hyper::header::{ACCEPT_ENCODING, CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
-use space_kit::Error;
-use space_kit::outgoing::{BodyError, OutgoingError, Pool, PooledBody, collect};
+use space_kit::outgoing::{OutgoingError, Pool, PooledBody, collect};
 use tokio::time::timeout_at;
 
-use super::address::Upstream;
+use super::address::{Upstream, UpstreamApi};
 use super::answer::{Answer, EventStream, WholeAnswer};
-use super::attempt_error::{AttemptError, broken, error_in_success, not_held, rejected, silent, unfit};
+use super::attempt_error::{
+    AttemptError, broken, error_in_success, named_members, not_held, rejected, silent, unfit,
+};
+use super::collect::{CollectError, collect_held};
 use super::failover::AttemptErrorKind;
 use super::habits::Habits;
 use super::request::{Expect, UpstreamRequest};
 use super::retry_after::retry_after;
 use super::wake;
 use crate::clock::Clock;
+use crate::dialect::ChatForm;
 use crate::errors;
 use crate::json;
-use crate::limits::{Held, Reservation};
-use crate::wire::chat_body::{with_model, without_options};
+use crate::limits::Reservation;
+use crate::wire::chat_body::{with_model, without};
 use crate::wire::chunk;
 use crate::wire::headers::{is_compressed, is_event_stream, to_client_with_error};
 use crate::wire::sse::{Event, Rest, Scanner};
 
 /// The longest event of a stream that is forwarded, in bytes.
 const MAX_EVENT_BYTES: usize = 16 << 20;
-/// The longest response that is held whole, in bytes.
-const MAX_WHOLE_BYTES: usize = 64 << 20;
 /// How much of an error response is read, in bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
+
+const CHAT: &str = "/chat/completions";
 
 const X_HF_BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
 
@@ -60,30 +61,74 @@ pub(super) struct Attempt<'a> {
 impl Attempt<'_> {
     /// Runs the attempt, until this time at the latest.
     pub(super) async fn run(&self, until: Instant) -> Result<Answer, AttemptError> {
-        timeout_at(until.into(), self.adapted()).await.unwrap_or_else(|_| Err(silent(self.upstream)))
+        timeout_at(until.into(), self.translated()).await.unwrap_or_else(|_| Err(silent(self.upstream)))
     }
 
-    /// Some upstreams reject the `stream_options` that the gateway adds: they get the request once more without,
-    /// and no later request has them.
-    async fn adapted(&self) -> Result<Answer, AttemptError> {
-        loop {
-            let adds_options = self.adds_options();
-            match self.send().await {
-                Err(AttemptError { error, .. }) if adds_options && names_options(&error) => {
-                    self.habits.rejects_usage.store(true, Relaxed);
-                }
+    /// Sends the request, or its translation to an upstream that lacks the API.
+    async fn translated(&self) -> Result<Answer, AttemptError> {
+        let Some(translation) = &self.request.translation else { return self.adapted(None).await };
+        let (dialect, api) = (translation.dialect(), self.upstream.api);
+        let is_auto = api == UpstreamApi::Auto;
+        let now = self.clock.unix();
+        if api == UpstreamApi::Native || is_auto && !self.habits.lacks(dialect, now) {
+            match self.adapted(None).await {
+                Err(error) if is_auto && self.lacks_api(&error) => {}
                 outcome => return outcome,
             }
         }
+        let chat = translation.chat().map_err(|error| {
+            let kind = AttemptErrorKind::Status(error.status, None);
+            AttemptError { kind, error }
+        })?;
+        let answer = self.adapted(Some(chat)).await?;
+        self.habits.record_translated(dialect, is_auto, now);
+        Ok(match answer {
+            Answer::Events(stream) => Answer::ChatEvents(stream),
+            other => other,
+        })
     }
 
-    fn adds_options(&self) -> bool {
-        self.request.adds_options && !self.habits.rejects_usage.load(Relaxed)
+    /// Whether an error means that the upstream lacks the API, and not the model.
+    fn lacks_api(&self, AttemptError { kind, error }: &AttemptError) -> bool {
+        let AttemptErrorKind::Status(status, _) = kind else { return false };
+        let is_missing = matches!(
+            *status,
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
+        );
+        let names_model = || {
+            let model = &self.request.model;
+            error.code == "model_not_found" || !model.is_empty() && error.message.contains(model.as_str())
+        };
+        is_missing && !names_model()
     }
 
-    async fn send(&self) -> Result<Answer, AttemptError> {
-        let (upstream, expect) = (self.upstream, self.request.expect);
-        let response = self.pool.send(&upstream.origin, &|| self.http_request()).await;
+    /// Some upstreams reject members that the gateway adds: they get the request once more without, and no later
+    /// request has them.
+    async fn adapted(&self, chat: Option<&ChatForm>) -> Result<Answer, AttemptError> {
+        let optional = match chat {
+            Some(_) => u8::MAX,
+            None => u8::from(self.request.adds_options),
+        };
+        let model = &self.request.model;
+        let mut removed = if optional == 0 { 0 } else { optional & self.habits.rejected(model) };
+        loop {
+            let outcome = self.send(chat, removed).await;
+            let named = outcome.as_ref().err().map_or(0, |failed| named_members(&failed.error));
+            let named = named & optional & !removed;
+            if named == 0 {
+                return outcome;
+            }
+            self.habits.record_rejected(model, named);
+            removed |= named;
+        }
+    }
+
+    async fn send(&self, chat: Option<&ChatForm>, removed: u8) -> Result<Answer, AttemptError> {
+        let (upstream, mut expect) = (self.upstream, self.request.expect);
+        if chat.is_some() && expect == Expect::Head {
+            expect = Expect::Whole;
+        }
+        let response = self.pool.send(&upstream.origin, &|| self.http_request(chat, removed)).await;
         let response = response.map_err(|error| {
             let kind = match &error {
                 OutgoingError::Connect { .. } | OutgoingError::ConnectTimeout { .. } => {
@@ -97,7 +142,7 @@ impl Attempt<'_> {
         if !response.status().is_success() {
             let (head, body) = response.into_parts();
             let body = collect(body, MAX_ERROR_BYTES).await.unwrap_or_default();
-            return Err(self.error_response(&head, &body, &self.request.path));
+            return Err(self.error_response(&head, &body, chat.map_or(&self.request.path, |_| CHAT)));
         }
         if expect != Expect::Head && is_compressed(headers) {
             return Err(unfit(
@@ -125,14 +170,18 @@ impl Attempt<'_> {
         }
     }
 
-    fn http_request(&self) -> Request<Bytes> {
-        let UpstreamRequest { method, path, headers, body, model_without_pin, .. } = self.request;
+    fn http_request(&self, chat: Option<&ChatForm>, removed: u8) -> Request<Bytes> {
+        let UpstreamRequest { method, headers, model_without_pin, .. } = self.request;
+        let (path, body) = match chat {
+            Some(chat) => (CHAT, &chat.body),
+            None => (self.request.path.as_str(), &self.request.body),
+        };
         let mut body = match model_without_pin.as_deref().filter(|_| self.without_pin) {
             Some(model) => with_model(body, model), // the body is copied only in this case
             None => body.clone(),
         };
-        if self.request.adds_options && !self.adds_options() {
-            body = without_options(&body);
+        if removed != 0 {
+            body = without(&body, removed);
         }
         let mut request = Request::new(body);
         *request.method_mut() = method.clone();
@@ -152,7 +201,11 @@ impl Attempt<'_> {
 
     async fn whole(&self, response: Response<PooledBody>) -> Result<WholeAnswer, AttemptError> {
         let (head, body) = response.into_parts();
-        let (mut body, held) = self.collect(body).await?;
+        let collected = collect_held(body, self.request.held.another()).await;
+        let (mut body, held) = collected.map_err(|error| match error {
+            CollectError::Body(cause) => broken(format!("{:?} {cause}", self.upstream)),
+            CollectError::NotHeld(error) => not_held(error),
+        })?;
         let mut chunk = chunk::inspect_whole(&body);
         if chunk.is_err()
             && let Some(mended) = json::mended(&body)
@@ -165,22 +218,6 @@ impl Attempt<'_> {
             Ok(chunk) => Ok(WholeAnswer { head, body, held, usage: chunk.usage }),
             Err(_) => Err(self.error_response(&head, &body, "")),
         }
-    }
-
-    /// A body of at most [`MAX_WHOLE_BYTES`], within the memory for responses.
-    async fn collect(&self, mut body: PooledBody) -> Result<(Bytes, Reservation), AttemptError> {
-        let mut whole = Held::new(self.request.held.another());
-        while let Some(frame) = body.frame().await {
-            let data = frame.map_err(|cause| broken(format!("{:?} {cause}", self.upstream)))?;
-            let Ok(data) = data.into_data() else { continue };
-            let left = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-            let length = whole.len() + data.len();
-            if length > MAX_WHOLE_BYTES {
-                return Err(broken(format!("{:?} {}", self.upstream, BodyError::TooLong(MAX_WHOLE_BYTES))));
-            }
-            whole.push(&data, length.saturating_add(left).min(MAX_WHOLE_BYTES)).map_err(not_held)?;
-        }
-        Ok(whole.into_parts())
     }
 
     /// The error for a response with an error status, or whose body is not JSON.
@@ -243,14 +280,4 @@ fn begin(
         return Err(error_in_success(&headers, &first.data));
     }
     Ok(EventStream { headers, body, scanner, first: Some(first), habits, held })
-}
-
-/// Whether an upstream rejects `stream_options`. Only these statuses count, because an error of another kind may repeat
-/// a client's text.
-fn names_options(error: &Error) -> bool {
-    if !matches!(error.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
-        return false;
-    }
-    let named = |text: &str| text.contains("stream_options") || text.contains("include_usage");
-    named(&error.message) || error.param.as_deref().is_some_and(named)
 }

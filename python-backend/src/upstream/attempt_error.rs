@@ -1,4 +1,4 @@
-//! Why an attempt failed, for failover and for the client.
+//! Why an attempt failed.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use super::address::Upstream;
 use super::failover::AttemptErrorKind;
 use crate::errors;
 use crate::limits::HoldError;
+use crate::wire::chat_body::OPTIONAL;
 use crate::wire::headers::to_client_with_error;
 
 /// A failed attempt.
@@ -18,6 +19,18 @@ pub(super) struct AttemptError {
     pub(super) kind: AttemptErrorKind,
     /// For the client, if this is the last attempt.
     pub(super) error: Error,
+}
+
+/// The `OPTIONAL` members that an upstream rejects, as bits. Only these statuses count, because an error of another
+/// kind may repeat a client's text.
+pub(super) fn named_members(error: &Error) -> u8 {
+    if !matches!(error.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
+        return 0;
+    }
+    let has =
+        |name: &str| error.message.contains(name) || error.param.as_deref().is_some_and(|p| p.contains(name));
+    let bit = |(at, name): (usize, &&str)| u8::from(has(name)) << at;
+    OPTIONAL.iter().enumerate().map(bit).sum::<u8>() | u8::from(has("include_usage"))
 }
 
 /// An error in a response whose status is a success.
@@ -36,17 +49,17 @@ pub(super) fn rejected(status: StatusCode, wait: Option<Duration>, error: &Error
     }
 }
 
+/// There is no memory for the response now, wherever it comes from.
+pub(super) fn not_held(error: HoldError) -> AttemptError {
+    AttemptError { kind: AttemptErrorKind::NotHeld, error: error.of_response() }
+}
+
 pub(super) fn broken(cause: impl std::fmt::Display) -> AttemptError {
     let message = "the upstream is unreachable, closed the connection, or sent an unreadable response";
     AttemptError {
         kind: AttemptErrorKind::Broken,
         error: errors::upstream::bad_gateway(message).cause(cause),
     }
-}
-
-/// There is no memory for the response now, wherever it comes from.
-pub(super) fn not_held(error: HoldError) -> AttemptError {
-    AttemptError { kind: AttemptErrorKind::NotHeld, error: error.of_response() }
 }
 
 /// A valid response of another kind than requested. Another attempt would return the same, and cost the same

@@ -11,7 +11,7 @@ use space_kit::Error;
 use space_kit::outgoing::Pool;
 use tokio::time::{sleep, sleep_until, timeout};
 
-use super::address::Upstream;
+use super::address::{Upstream, UpstreamApi};
 use super::answer::Answer;
 use super::attempt::Attempt;
 use super::attempt_counts::{SKIPPED, outcome};
@@ -24,6 +24,7 @@ use super::request::{Expect, UpstreamRequest};
 use super::timeouts::Timeouts;
 use crate::catalogue::model_not_found;
 use crate::clock::Clock;
+use crate::wire::dialect::Dialect;
 use crate::wire::headers::X_SHOULD_RETRY;
 
 /// The endpoints of one API, in the order of preference.
@@ -62,9 +63,23 @@ impl UpstreamGroup {
         self.settings.timeouts
     }
 
+    /// Whether every upstream is known to lack an API.
+    pub(crate) fn lacks(&self, dialect: Dialect) -> bool {
+        let now = self.settings.clock.unix();
+        self.endpoints.iter().all(|endpoint| match endpoint.upstream.api {
+            UpstreamApi::Auto => endpoint.habits.lacks(dialect, now),
+            api => api == UpstreamApi::Chat,
+        })
+    }
+
     /// Whether a model's name may have a provider's pin here.
     pub(crate) fn knows_pins(&self) -> bool {
         self.endpoints.iter().any(|endpoint| endpoint.upstream.is_hugging_face())
+    }
+
+    /// Whether every upstream knows them.
+    pub(super) fn all_know_pins(&self) -> bool {
+        self.endpoints.iter().all(|endpoint| endpoint.upstream.is_hugging_face())
     }
 
     /// Sends a request to one endpoint after the other, until one answers, an error is final, or time is up.
@@ -268,6 +283,13 @@ impl UpstreamGroup {
     pub(super) fn render(&self, out: &mut String) {
         for endpoint in &self.endpoints {
             endpoint.counts.render(&format!("{:?}", endpoint.upstream), out);
+        }
+    }
+
+    /// Appends the counts of translated requests, in the Prometheus text format.
+    pub(super) fn render_translated(&self, out: &mut String) {
+        for endpoint in &self.endpoints {
+            endpoint.habits.render(&format!("{:?}", endpoint.upstream), out);
         }
     }
 }

@@ -8,6 +8,7 @@ mod attempt;
 mod attempt_counts;
 mod attempt_error;
 mod breaker;
+mod collect;
 mod endpoint;
 mod failover;
 mod group;
@@ -20,7 +21,7 @@ mod retry_after;
 mod timeouts;
 mod wake;
 
-pub(crate) use address::Upstream;
+pub(crate) use address::{Upstream, UpstreamApi};
 pub(crate) use answer::{Answer, EventStream, WholeAnswer};
 pub(crate) use group::{GroupSettings, UpstreamGroup};
 pub(crate) use groups::Upstreams;

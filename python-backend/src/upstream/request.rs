@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::Method;
 use hyper::header::HeaderMap;
 
+use crate::dialect::Translation;
 use crate::limits::Reservation;
 
 /// Suffixes of a model's name that select how the Hugging Face router chooses a provider. They are not pins.
@@ -34,6 +35,8 @@ pub(crate) struct UpstreamRequest {
     pub(crate) affinity: u64,
     /// For the whole response or the begin of a stream, all attempts together.
     pub(crate) deadline: Instant,
+    /// For an API that an upstream may lack: the request as a chat request.
+    pub(crate) translation: Option<Translation>,
     /// Empty; what is held of the response is reserved beside it.
     pub(crate) held: Reservation,
 }

@@ -37,6 +37,14 @@ impl UsageRecord {
     }
 }
 
+impl UsageRecord {
+    /// Logs the types of the tools that a translation dropped.
+    pub(crate) fn log_dropped_tools(&self, tools: &str) {
+        let id = self.id.to_str().unwrap_or_default();
+        self.log.warn("tools_dropped", &[("request_id", Value::Str(id)), ("tools", Value::Str(tools))]);
+    }
+}
+
 impl Drop for UsageRecord {
     fn drop(&mut self) {
         if !self.begun {

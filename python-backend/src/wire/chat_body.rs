@@ -150,11 +150,16 @@ pub(crate) fn with_model(text: &Bytes, model: &str) -> Bytes {
     body.map_or_else(|_| text.clone(), |body| body.with_model(model).into_bytes())
 }
 
-/// A body without `stream_options`.
-pub(crate) fn without_options(text: &Bytes) -> Bytes {
-    let Ok(members) = json::members(text, [OPTIONS]) else { return text.clone() };
+/// Members that some upstreams reject, and that a request can do without.
+pub(crate) const OPTIONAL: [&str; 3] = [OPTIONS, "reasoning_effort", "parallel_tool_calls"];
+
+/// A body without some of the `OPTIONAL` members. Bit n of `removed` stands for the nth.
+pub(crate) fn without(text: &Bytes, removed: u8) -> Bytes {
+    let Ok(members) = json::members(text, OPTIONAL) else { return text.clone() };
+    let names = OPTIONAL.iter().enumerate().filter(|(at, _)| removed >> at & 1 == 1);
+    let names: Vec<&str> = names.map(|(_, name)| *name).collect();
     let mut splice = Splice::default();
-    splice.reshape(&members, &[OPTIONS], &[]);
+    splice.reshape(&members, &names, &[]);
     splice.apply(text).into_bytes()
 }
 

@@ -101,10 +101,10 @@ fn an_error_for_an_unavailable_path_names_the_available_ones() {
     for (path, hint) in [
         (
             "/v1/embeddings",
-            "the demo model only chats, at /v1/chat/completions; for embeddings set EMBEDDINGS_URL",
+            "the demo model only chats, at /v1/chat/completions, /v1/responses and /v1/messages; for embeddings set EMBEDDINGS_URL",
         ),
         ("/v1/completions", "for completions set COMPLETIONS_URL"),
-        ("/v1/chat/completion", "only /v1/models and /v1/chat/completions of the demo model are available"),
+        ("/v1/chat/completion", "only /v1/models and the demo model are available"),
         ("/chat/completions", "the base URL ends in /v1"),
     ] {
         let reply = service.request("POST", path, &[], body);

@@ -73,6 +73,11 @@ impl Fake {
         Fake::start(move |_, stream| json_answer(stream, 200, "", &body.to_string()))
     }
 
+    /// An upstream that answers every request with this error.
+    pub(crate) fn json_status(status: u16) -> Fake {
+        Fake::start(move |_, stream| json_answer(stream, status, "", "{}"))
+    }
+
     /// An upstream that streams these events.
     pub(crate) fn events(events: &'static [&'static str]) -> Fake {
         Fake::start(move |_, stream| {
