@@ -70,7 +70,10 @@ impl Breaker {
             Health::ModelFails | Health::ModelMissing => {
                 if !state.models.iter().any(|(name, _)| name == model) {
                     if state.models.len() >= MAX_MODELS {
-                        state.models.remove(0); // the one that has failed for the longest time
+                        // Callers invent missing models, so those go first; otherwise the one that has failed for
+                        // the longest time.
+                        let missing = state.models.iter().position(|(_, failures)| failures.in_a_row == 0);
+                        state.models.remove(missing.unwrap_or(0));
                     }
                     state.models.push((model.to_owned(), Failures::default()));
                 }
@@ -147,6 +150,15 @@ mod tests {
         breaker.record("m", Health::ModelMissing, now);
         assert!(!breaker.allows("m", now + MISSING / 2) && breaker.allows("other", now));
         assert!(breaker.allows("m", now + MISSING) && !breaker.allows("m", now + MISSING), "one probe");
+    }
+
+    #[test]
+    fn invented_models_do_not_close_the_breaker_of_one_that_fails() {
+        let (breaker, now) = (Breaker::default(), Instant::now());
+        (0..FAILURES).for_each(|_| breaker.record("broken", Health::ModelFails, now));
+        (0..1_000).for_each(|n| breaker.record(&format!("m{n}"), Health::ModelMissing, now));
+        assert!(!breaker.allows("broken", now) && !breaker.allows("m999", now));
+        assert_eq!(breaker.0.lock().unwrap().models.len(), MAX_MODELS);
     }
 
     #[test]
