@@ -65,6 +65,7 @@ static SERVICE: Service<State> = Service {
     },
     metrics: |_, out| out.push_str("# TYPE probe_own_total counter\nprobe_own_total 1\n"),
     expose: "x-request-id",
+    budgets: |_| Vec::new(),
 };
 
 space_kit::program!(SERVICE);

@@ -102,6 +102,11 @@ impl Memory {
         self.lock().parts.iter().map(|part| part.used).sum()
     }
 
+    /// The limit in bytes.
+    pub(crate) fn limit(&self) -> usize {
+        (self.0.limit)()
+    }
+
     /// The longest that one caller can hold while nobody holds anything, in bytes.
     pub(crate) fn longest(&self) -> usize {
         let mut parts = self.lock();

@@ -77,19 +77,29 @@ impl<S: BuildHasher> Limiter<S> {
     /// Empties the bucket of the client whose request crashed the process before this one, if it is known.
     pub fn charging(self, client: Option<IpAddr>) -> Limiter<S> {
         if let Some(client) = client {
-            self.change(Bucket::address(client), |full_at| *full_at = self.rate.room());
+            self.change(Bucket::address(client), true, |full_at| *full_at = self.rate.room());
         }
         self
     }
 
     /// Takes a request out of its bucket, or rejects it and takes nothing.
     pub fn take(&self, bucket: Bucket<'_>, now: Instant) -> Verdict {
+        self.verdict(bucket, now, true)
+    }
+
+    /// What [`Limiter::take`] would return, without taking anything.
+    pub fn peek(&self, bucket: Bucket<'_>, now: Instant) -> Verdict {
+        self.verdict(bucket, now, false)
+    }
+
+    #[inline(never)] // one copy for both
+    fn verdict(&self, bucket: Bucket<'_>, now: Instant, takes: bool) -> Verdict {
         let now = nanos(now.saturating_duration_since(self.start));
         let (step, room) = (self.rate.step(), self.rate.room());
-        let (admitted, owed) = self.change(bucket, |full_at| {
+        let (admitted, owed) = self.change(bucket, takes, |full_at| {
             let owed = full_at.saturating_sub(now);
             let admitted = owed + step <= room;
-            if admitted {
+            if admitted && takes {
                 *full_at = now + owed + step;
             }
             (admitted, full_at.saturating_sub(now))
@@ -104,16 +114,17 @@ impl<S: BuildHasher> Limiter<S> {
         }
     }
 
-    /// Changes the time at which a bucket is full.
-    fn change<T>(&self, bucket: Bucket<'_>, change: impl FnOnce(&mut u64) -> T) -> T {
+    /// Changes the time at which a bucket is full. Without `keeps`, a bucket that has no place gets none.
+    fn change<T>(&self, bucket: Bucket<'_>, keeps: bool, change: impl FnOnce(&mut u64) -> T) -> T {
         let hash = self.hasher.hash_one(bucket);
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        if groups.is_empty() {
+        if groups.is_empty() && keeps {
             *groups = vec![[(0, 0); WAYS]; GROUPS]; // not at start-up
         }
         let group = groups.get_mut((hash % GROUPS as u64) as usize).map_or(&mut [][..], |group| group);
         let mut nowhere = (hash, 0);
-        let (_, full_at) = place(group, hash).unwrap_or(&mut nowhere);
+        let own = if keeps { place(group, hash) } else { group.iter_mut().find(|place| place.0 == hash) };
+        let (_, full_at) = own.unwrap_or(&mut nowhere);
         change(full_at)
     }
 }

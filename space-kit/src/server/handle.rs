@@ -22,6 +22,7 @@ use crate::service::body::Body;
 use crate::service::call::{Call, HandlerResult, Reply};
 use crate::service::client::{self, X_REQUEST_ID};
 use crate::service::error::{Error, RequestError};
+use crate::service::host;
 use crate::service::probes;
 use crate::service::request_body::RequestBody;
 use crate::service::respond;
@@ -71,9 +72,13 @@ impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Ha
         let (method, uri) = (head.method.clone(), head.uri.clone());
         let mut track = Track::new(server.clone(), self.state.clone(), method, uri, id, client);
         let length = incoming.size_hint().lower();
-        let body = RequestBody::new(incoming, kit.config.max_body_bytes, self.state.clone());
+        let request = self.state.begin_request();
+        let violation = self.state.violation(request);
+        let body = RequestBody::new(incoming, kit.config.max_body_bytes, self.state.clone(), request);
         let origin = head.headers.get(ORIGIN).cloned();
-        let reply = match dispatch(server, &head, length, &mut track) {
+        let limit = kit.config.max_body_bytes;
+        let checked = violation.map_or(Ok(()), |violation| Err(RequestError::of(violation, limit)));
+        let reply = match checked.and_then(|()| dispatch(server, &head, length, &mut track)) {
             Ok(None) => options(server, &head),
             Ok(Some(route)) => {
                 let id = track.id.clone();
@@ -97,10 +102,14 @@ fn dispatch<S: Send + Sync + 'static>(
     length: u64,
     track: &mut Track<S>,
 ) -> Result<Option<&'static Route<S>>, RequestError> {
-    if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() || head.version == Version::HTTP_11 && host.is_none() {
         let what = "an HTTP/1.1 request must have exactly one Host header (RFC 9112 section 3.2)";
         return Err(RequestError::Malformed(what));
     }
+    let is_probe = head.uri.path().starts_with("/health");
+    host::check(host, &server.kit().config, is_probe)?;
     if head.method == Method::OPTIONS {
         return Ok(None);
     }
@@ -195,7 +204,8 @@ fn finish<S: Send + Sync + 'static>(
     headers.insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
     // hyper closes a connection whose request's body was not read, and the client should know before it sends the rest.
     let refuses_body = is_error && track.state.body_pending();
-    if refuses_body || track.server.kit().readiness.status() == Status::Draining {
+    let is_last = refuses_body || track.state.violation(u64::MAX).is_some();
+    if is_last || track.server.kit().readiness.status() == Status::Draining {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     track.server.kit().config.cors.apply(origin.as_ref(), headers, track.server.service.expose);

@@ -12,6 +12,7 @@ use crate::crash::descriptors::ErrorResponse;
 use crate::observe::log::Log;
 use crate::observe::metrics::Metrics;
 use crate::observe::readiness::Readiness;
+use crate::server::peers::Peers;
 use crate::service::body::Body;
 use crate::service::client::RequestIds;
 use crate::service::description::Service;
@@ -26,6 +27,7 @@ use crate::web::http_date;
 pub(crate) struct Server<S: 'static> {
     pub(crate) service: &'static Service<S>,
     pub(crate) running: Arc<Running<S>>,
+    pub(crate) peers: Peers,
 }
 
 impl<S> Server<S> {
@@ -48,7 +50,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             ids: RequestIds::default(),
             config,
         };
-        Arc::new(Server { service, running: Arc::new(Running { state, kit }) })
+        Arc::new(Server { service, running: Arc::new(Running { state, kit }), peers: Peers::default() })
     }
 
     /// The response for an error. Its cause is not sent.
@@ -130,6 +132,7 @@ mod tests {
         },
         metrics: |_, _| {},
         expose: "",
+        budgets: |_| Vec::new(),
     };
 
     #[test]

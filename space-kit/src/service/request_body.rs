@@ -21,12 +21,19 @@ pub struct RequestBody {
     left: usize,
     limit: usize,
     connection: Arc<ConnectionState>,
+    /// The number of its request on the connection.
+    request: u64,
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, limit: usize, connection: Arc<ConnectionState>) -> RequestBody {
+    pub(crate) fn new(
+        incoming: Incoming,
+        limit: usize,
+        connection: Arc<ConnectionState>,
+        request: u64,
+    ) -> RequestBody {
         connection.set_body_pending(!incoming.is_end_stream());
-        RequestBody { incoming, left: limit, limit, connection }
+        RequestBody { incoming, left: limit, limit, connection, request }
     }
 
     /// The `Content-Length`, in bytes; 0 if there is none.
@@ -64,7 +71,11 @@ impl RequestBody {
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, RequestError>>> {
         loop {
-            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
+            let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+            if let Some(violation) = self.connection.violation(self.request) {
+                return Poll::Ready(Some(Err(RequestError::of(violation, self.limit))));
+            }
+            let Some(frame) = frame else {
                 self.connection.set_body_pending(false);
                 return Poll::Ready(None);
             };
