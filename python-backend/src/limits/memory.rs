@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use space_kit::header::RETRY_AFTER;
-use space_kit::{Bytes, Error, StatusCode};
+use space_kit::{Bytes, Error, StatusCode, memory};
 
 /// What is at most this long comes from the part for small bodies, in bytes.
 const SMALL: usize = 64 * 1024;
@@ -280,8 +280,7 @@ impl Held {
                 room = needed;
                 self.reservation.resize(room)?;
             }
-            let more = room - self.bytes.len();
-            space_kit::memory::reserve(&mut self.bytes, more).map_err(|_| HoldError::Refused)?;
+            memory::reserve(&mut self.bytes, room - needed + bytes.len()).map_err(|_| HoldError::Refused)?;
         }
         self.bytes.extend_from_slice(bytes);
         Ok(())
