@@ -1,109 +1,148 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Builds both backends and runs them until Ctrl-C: python-backend on port 7860, nodejs-backend on 7861, only on 127.0.0.1.
 # usage: scripts/serve.sh [--containers | --processes]     (PYTHON_PORT and NODEJS_PORT set other ports)
-# If docker or podman answers and can build and run the images, it runs containers. Otherwise it runs ordinary
-# processes. It prints which it chose and why; --containers or --processes forces one. It neither installs nor
-# starts an engine.
-set -euo pipefail
+# If docker or podman answers and can build and run the images, it runs containers; that needs nothing else on this
+# machine. Otherwise it runs ordinary processes, which needs Rust. It prints which it chose and why; --containers or
+# --processes forces one. It neither installs nor starts an engine.
+set -eu
 cd "$(dirname "$0")/.."
 
 with=${1-either}
 case $with in
     either | --containers | --processes) ;;
-    -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p;}' "$0"; exit 0 ;;
     *) echo "serve: unknown argument '$1'; valid are: --containers --processes" >&2; exit 2 ;;
 esac
 
-declare -A port=([python-backend]=${PYTHON_PORT:-7860} [nodejs-backend]=${NODEJS_PORT:-7861})
-backends=(python-backend nodejs-backend)
-declare -A pid=()
-work=$(mktemp -d)
+port_of() { case $1 in python-backend) echo "${PYTHON_PORT:-7860}" ;; *) echo "${NODEJS_PORT:-7861}" ;; esac }
+work=${TMPDIR:-/tmp}/serve.$$
+mkdir -m 700 "$work"
+started="" # the backends that were started; for each, $work/NAME.ended exists once it has ended
 
 # Send SIGTERM only once, even if Ctrl-C is pressed again: a second signal would cut responses short.
 stopping=false
 stop() {
     $stopping && return
     stopping=true
-    echo
-    echo "serve: stopping both after the requests in flight"
-    [ ${#pid[@]} -eq 0 ] || kill -TERM "${pid[@]}" 2>/dev/null || true
+    [ -z "$started" ] || printf '\nserve: stopping after the requests in flight\n'
+    for it in $started; do
+        case $with in
+            --containers) "$engine" kill --signal=TERM "$it-$(port_of "$it")" >/dev/null 2>&1 || true ;;
+            *) kill -s TERM "$(cat "$work/$it.pid")" 2>/dev/null || true ;;
+        esac
+    done
 }
-finish() { stop >/dev/null; wait; rm -rf "$work"; }
-trap stop INT TERM
+finish() {
+    stop >/dev/null
+    [ "$with" != --containers ] || for it in $started; do "$engine" wait "$it-$(port_of "$it")" >/dev/null 2>&1 || true; done
+    until wait; do :; done # a signal ends `wait` early
+    rm -rf "$work"
+}
+trap stop HUP INT TERM
 trap finish EXIT
 
 # containers: builds both images and checks that the engine runs them; otherwise prints the reason.
 containers() {
-    local name
-    engine=$(scripts/engine.sh 2>"$work/why") || { cat "$work/why" >&2; return 1; }
+    engine=$(scripts/engine.sh 2>"$work/why") || return 1
     echo "serve: building images with $engine (the first build takes minutes)"
-    scripts/build-image.sh "${backends[@]}" || { echo "serve: $engine cannot build the images; if no registry answers, run scripts/engine.sh --start" >&2; return 1; }
-    for name in "${backends[@]}"; do
-        "$engine" run --rm "$name:latest" --version || { echo "serve: $engine cannot run $name" >&2; return 1; }
+    scripts/build-image.sh python-backend nodejs-backend || { echo "serve: $engine cannot build the images; if no registry answers, run scripts/engine.sh --start" >&2; return 1; }
+    for name in python-backend nodejs-backend; do
+        "$engine" run --rm --platform=linux/amd64 "$name:latest" --version || { echo "serve: $engine cannot run $name" >&2; return 1; }
     done
 }
+has_rust() { command -v bash && { command -v cargo || bash scripts/setup.sh --check build; }; }
 if [ "$with" != --processes ] && containers; then
     with=--containers
     echo "serve: running containers, because $engine answers (--processes runs without them)"
-elif [ "$with" = --containers ]; then
+elif $stopping || [ "$with" = --containers ]; then
+    [ ! -f "$work/why" ] || cat "$work/why" >&2
+    exit 1
+elif ! has_rust >/dev/null 2>&1; then
+    reason=$(cat "$work/why" 2>/dev/null) || true
+    echo "${reason:-serve: install Docker (https://docs.docker.com/get-docker/) or podman}; without containers, this needs Linux and Rust (https://rustup.rs)" >&2
     exit 1
 else
+    [ ! -f "$work/why" ] || cat "$work/why" >&2
     [ "$with" = --processes ] || echo "serve: running ordinary processes, for the reason above"
     with=--processes
     scripts/setup.sh build || echo "serve: trying the build without the missing packages"
-    scripts/build.sh "${backends[@]}"
+    scripts/build.sh python-backend nodejs-backend
 fi
+$stopping && exit 1
 
-# This machine is not registered at a provider, so nodejs-backend signs in made-up users.
-dev_sign_in=(DEV_SIGN_IN=yes)
-# Each service has its own process group, so that Ctrl-C reaches it only through the trap above.
-start_process() { # the service writes one byte to READY_FD once it accepts connections
-    mkfifo "$work/$1"
-    env "${dev_sign_in[@]}" HOST=127.0.0.1 PORT="${port[$1]}" READY_FD=9 setsid "dist/$1" 9>"$work/$1" &
-    pid[$1]=$!
-    read -r -t 10 <"$work/$1"
+# The services get sessions of their own if `setsid` exists, so that Ctrl-C reaches them only through the trap above.
+session=$(command -v setsid) || session=
+run() { # run NAME COMMAND...: in the background
+    name=$1
+    shift
+    (
+        $session "$@" &
+        echo $! >"$work/$name.pid"
+        trap '' HUP INT TERM # only here, because the service would inherit it
+        wait $! || true
+        : >"$work/$name.ended"
+    ) &
+    started="$started $name"
 }
-start_container() { # the engine's client forwards signals, and exits with the container
-    local name=$1-${port[$1]}
-    # The service listens on all addresses of its container, and the port is published only on 127.0.0.1.
-    setsid "$engine" run --rm --name "$name" --publish "127.0.0.1:${port[$1]}:7860" --env=HOST=0.0.0.0 \
-        "${dev_sign_in[@]/#/--env=}" --env="AUTH_URL=http://127.0.0.1:${port[$1]}" \
-        --read-only --cap-drop=ALL --security-opt=no-new-privileges "$1:latest" &
-    pid[$1]=$!
-    until "$engine" exec "$name" "/$1" healthcheck 2>/dev/null; do
-        kill -0 "${pid[$1]}" 2>/dev/null && [ $((${EPOCHREALTIME/[.,]/} - started)) -lt 20000000 ] || return 1
+start() { # this machine is not registered at a provider, so nodejs-backend signs in made-up users
+    port=$(port_of "$1")
+    case $with in
+        --containers)
+            # The service listens on all addresses of its container, and the port is published only on 127.0.0.1.
+            run "$1" "$engine" run --rm --sig-proxy=false --platform=linux/amd64 --name="$1-$port" --publish="127.0.0.1:$port:7860" \
+                --env=HOST=0.0.0.0 --env=DEV_SIGN_IN=yes --env="AUTH_URL=http://127.0.0.1:$port" \
+                --read-only --cap-drop=ALL --security-opt=no-new-privileges "$1:latest"
+            ;;
+        *) run "$1" env DEV_SIGN_IN=yes HOST=127.0.0.1 PORT="$port" "dist/$1" ;;
+    esac
+}
+ready() { # ready NAME: whether it answers; tries again for 20 seconds while it runs
+    tries=20
+    until case $with in
+        --containers) "$engine" exec "$1-$port" "/$1" healthcheck ;;
+        *) HOST=127.0.0.1 PORT=$port "dist/$1" healthcheck ;;
+    esac 2>/dev/null; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] && [ ! -e "$work/$1.ended" ] && ! $stopping || return 1
+        sleep 1
     done
+    [ ! -e "$work/$1.ended" ] # otherwise, another program answered on this port
 }
-for name in "${backends[@]}"; do
-    started=${EPOCHREALTIME/[.,]/}
-    if ! case $with in --containers) start_container "$name" ;; *) start_process "$name" ;; esac then
-        variable=${name%-backend}_PORT # the service has printed the reason
-        echo "serve: $name did not start (if its port is in use, set ${variable^^})" >&2
+for backend in python-backend nodejs-backend; do
+    start "$backend"
+    if ! ready "$backend"; then
+        case $backend in python-backend) variable=PYTHON_PORT ;; *) variable=NODEJS_PORT ;; esac
+        echo "serve: $backend did not start (if its port is in use, set $variable)" >&2 # the service has printed the reason
         exit 1
     fi
-    ready=${EPOCHREALTIME/[.,]/}
     case $with in
-        --containers) bytes=$("$engine" image inspect --format '{{.Size}}' "$name:latest") ;;
-        *) bytes=$(stat -c %s "dist/$name") ;;
+        --containers) bytes=$("$engine" image inspect --format '{{.Size}}' "$backend:latest") ;;
+        *) bytes=$(wc -c <"dist/$backend") ;;
     esac
-    printf 'serve: %-15s http://127.0.0.1:%s  %s bytes, ready after %s µs\n' \
-        "$name" "${port[$name]}" "$bytes" $((ready - started))
+    printf 'serve: %-15s http://127.0.0.1:%s  %s bytes\n' "$backend" "$port" "$((bytes))"
 done
 
+python=http://127.0.0.1:$(port_of python-backend) nodejs=http://127.0.0.1:$(port_of nodejs-backend)
 cat <<END
 
 Try:
-  curl http://127.0.0.1:${port[python-backend]}/v1/models
-  curl http://127.0.0.1:${port[python-backend]}/v1/chat/completions -H 'content-type: application/json' \\
+  curl $python/v1/models
+  curl $python/v1/chat/completions -H 'content-type: application/json' \\
     -d '{"model":"demo","messages":[{"role":"user","content":"Hello"}],"stream":true}'
-  curl -i http://127.0.0.1:${port[nodejs-backend]}/api/auth/get-session
-  open http://127.0.0.1:${port[nodejs-backend]}/ in a browser and sign in as any user
+  curl -i $nodejs/api/auth/get-session
+  open $nodejs/ in a browser and sign in as any user
 
 Press Ctrl-C to stop both.
 END
-wait -n || true
-if ! $stopping; then
-    echo "serve: a backend has exited" >&2
-    exit 1
-fi
-until wait; do :; done
+until $stopping; do
+    for it in $started; do
+        [ ! -e "$work/$it.ended" ] || ended=$it
+    done
+    if [ -n "${ended-}" ]; then
+        $stopping && break
+        echo "serve: $ended has exited" >&2
+        exit 1
+    fi
+    sleep 1 &
+    wait $! || true # unlike sleep itself, `wait` returns at once on Ctrl-C
+done

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the missing packages on a Debian 12 machine, and prints them first. Running it again changes nothing.
-# usage: scripts/setup.sh [--check] [build] [test] [deny] [peers] [measure] [engine]     (default: build)
+# usage: scripts/setup.sh [--check] [build] [test] [browsers] [deny] [peers] [measure] [engine]     (default: build)
 #   build    Debian's compiler packages for the static binaries; cargo-auditable in .cache/tools
 #   test     what scripts/test.sh needs in addition to cargo
+#   browsers Firefox, WebKitGTK and a virtual screen, for the sign-in's browser table
 #   deny     cargo-deny in .cache/tools
 #   peers    what scripts/peers.sh needs in addition to cargo
 #   measure  what the measuring scripts need in addition: wrk, strace, valgrind
@@ -20,9 +21,9 @@ check=false groups=()
 for arg in "$@"; do
     case $arg in
         --check) check=true ;;
-        build | test | deny | peers | measure | engine) groups+=("$arg") ;;
+        build | test | browsers | deny | peers | measure | engine) groups+=("$arg") ;;
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
-        *) echo "setup: unknown argument '$arg'; valid are: --check build test deny peers measure engine" >&2; exit 2 ;;
+        *) echo "setup: unknown argument '$arg'; valid are: --check build test browsers deny peers measure engine" >&2; exit 2 ;;
     esac
 done
 [ ${#groups[@]} -gt 0 ] || groups=(build)
@@ -45,10 +46,16 @@ for group in "${groups[@]}"; do
             need npm command -v npm
             need openssl command -v openssl
             need chromium command -v chromium
+            need nginx-light test -x /usr/sbin/nginx
+            need shellcheck command -v shellcheck
+            need devscripts command -v checkbashisms
+            need posh command -v posh
+            need busybox command -v busybox
+            ;;
+        browsers)
             need firefox-esr command -v firefox-esr
             need webkit2gtk-driver command -v WebKitWebDriver
             need xvfb command -v Xvfb
-            need nginx-light test -x /usr/sbin/nginx
             ;;
         peers)
             need python3-venv /usr/bin/python3 -c 'import ensurepip, venv'

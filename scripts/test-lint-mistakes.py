@@ -152,6 +152,10 @@ MISTAKES = {
     "tool_in_the_home_of_root": ("FROM python:3.12\nRUN curl -LsSf https://astral.sh/uv/install.sh | sh\nRUN useradd -m -u 1000 user\nUSER user\nENV PATH=/root/.local/bin:$PATH\n" + GOOD, "late-user", WARNING),
     "pip_install_user_before_user": ("FROM python:3.12\nRUN pip install --user --no-cache-dir uvicorn\nRUN useradd -m -u 1000 user\nUSER user\n" + GOOD, "late-user", WARNING),
     "model_is_cached_before_user": ("FROM python:3.12\nRUN python -c \"from transformers import AutoModel; AutoModel.from_pretrained('a/b')\"\nRUN useradd -m -u 1000 user\nUSER user\n" + GOOD, "late-user", WARNING),
+    "gid_1000_is_taken_on_node": ("FROM node:22\nRUN groupadd -g 1000 app\nUSER 1000\n" + GOOD, "uid", ERROR),
+    "blanks_in_an_env_that_is_no_address": (BASE + "ENV PYTHONUNBUFFERED = 1\n" + GOOD, "env", WARNING),
+    "server_on_a_base_that_may_change_its_defaults": ("FROM example/own-base:1\nUSER 1000\n" + 'CMD ["uvicorn", "a:b", "--port", "7860"]\n', "loopback", WARNING),
+    "builder_for_arm64": ("FROM --platform=linux/arm64 node:22 AS build\nRUN npm ci\nFROM python:3.12\nUSER 1000\n" + GOOD, "platform", WARNING),
     "platform_is_arm64": ("FROM --platform=linux/arm64 python:3.12\n" + GOOD, "platform", ERROR),
     "base_image_is_for_arm64": ("FROM arm64v8/python:3.12\n" + GOOD, "platform", ERROR),
     "platform_in_an_argument_is_arm64": ("ARG ARCH=arm64\nFROM --platform=linux/${ARCH} python:3.12\n" + GOOD, "platform", ERROR),
@@ -211,6 +215,10 @@ CORRECT = {
     "here_document_with_instructions": (BASE + "RUN cat <<'EOF' > index.html\nUSER root\nEXPORT x\nEOF\n" + GOOD,),
     "escape_directive": ("# escape=`\nFROM python:3.12\nRUN useradd `\n  -m -u 1000 user\nUSER user\n" + GOOD,),
     "java_program_with_options": (BASE + 'ENTRYPOINT ["java", "-Dserver.port=7860", "-jar", "app.jar"]\n',),
+    "streamlit_configuration_written_by_a_step": (BASE + "RUN mkdir -p ~/.streamlit && printf '[server]\\nport = 7860\\n' > ~/.streamlit/config.toml\n" + 'CMD ["streamlit", "run", "app.py"]\n',),
+    "platform_with_a_variant": ("FROM --platform=linux/amd64/v2 python:3.12\nUSER 1000\n" + GOOD,),
+    "tabs_between_name_and_value": (BASE + "ENV\tPORT\t7860\n" + GOOD,),
+    "byte_order_mark_and_windows_line_ends": ("\ufeff" + (BASE + GOOD).replace("\n", "\r\n"),),
     "worker_beside_the_server": (BASE + "CMD celery -A app worker & exec uvicorn a:b --host 0.0.0.0 --port 7860\n",),
 }
 
@@ -253,7 +261,7 @@ class Repository(unittest.TestCase):
     """What git sends: its files, its history, its size."""
 
     def git(self, folder, *words):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"]
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false", "-c", "core.fsync=none"]
         return subprocess.run(["git", "-C", folder, *identity, *words], check=True, capture_output=True, text=True).stdout
 
     def commit(self, folder):

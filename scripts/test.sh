@@ -82,6 +82,7 @@ gateway_python() {
     python3 -m venv .cache/venv-gateway && "$bin/pip" install --quiet --no-deps --requirement "$clients/requirements.txt" &&
         PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_openai.py" &&
         PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_gateway.py" &&
+        PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_providers.py" &&
         PYTHON_BACKEND=$PWD/dist/python-backend LLM_COMPLY=$bin/llm-comply "$bin/python" "$clients/test_comply.py"
 }
 gateway_llama() {
@@ -99,7 +100,8 @@ gateway_js() { # the packages include Node.js 22
             --test-timeout=120000 ./*.test.mjs)
 }
 
-# Better Auth's clients, a certified provider, Chromium, nginx and python-backend. The tests select their Node.js version.
+# Better Auth's clients, a certified provider, the browsers, nginx and python-backend. The tests select their Node.js
+# version, and skip the browsers that are missing.
 better_auth() {
     local clients=nodejs-backend/tests/clients dist=$PWD/dist
     (cd "$clients" && npm ci --ignore-scripts --no-audit --no-fund --silent &&
@@ -185,6 +187,7 @@ check "relocations, applied twice" leaves_nothing link/tests/relr.sh
 check "licenses, duplicates, sources" supply_chain
 check "bench harness" leaves_nothing bench_harness
 check "each bench once" benches_run
+check "scripts in other shells, with only busybox's tools" leaves_nothing scripts/test-scripts.py
 check "backend from the template" scripts/test-template.sh
 check "linter: each fault by its rule" leaves_nothing scripts/test-lint.py
 check "linter: each common mistake, and what only looks like one" leaves_nothing scripts/test-lint-mistakes.py
@@ -210,7 +213,7 @@ if scripts/setup.sh --check build >/dev/null; then
     check "bill of materials" scripts/sbom.sh
     check "reproducible" scripts/check-reproducible.sh
     if scripts/setup.sh --check test >/dev/null; then
-        check "gateway: openai, huggingface_hub, llm-comply (Python)" leaves_nothing gateway_python
+        check "gateway: openai, AzureOpenAI, anthropic, huggingface_hub, llm-comply (Python)" leaves_nothing gateway_python
         if [ "${LLAMA:-}" = yes ] || scripts/llama.sh --check >/dev/null; then
             check "gateway: llama-server as upstream" gateway_llama
         else
@@ -223,7 +226,9 @@ if scripts/setup.sh --check build >/dev/null; then
         fi
         check "gateway: openai, huggingface.js, AI SDK, Chromium" leaves_nothing gateway_js
         check "contracts (schemathesis)" scripts/test-contracts.sh
-        check "Better Auth clients, Chromium, nginx" leaves_nothing better_auth
+        [ "${CI:-}" != true ] || check "setup for the browsers" scripts/setup.sh browsers
+        scripts/setup.sh --check browsers >/dev/null || skip "sign-in in Firefox and WebKitGTK" "$(scripts/setup.sh --check browsers)"
+        check "Better Auth clients, Chromium, Firefox, WebKitGTK, nginx" leaves_nothing better_auth
         check "PyJWT" leaves_nothing pyjwt
         check "replicas restart behind nginx" leaves_nothing scripts/test-replicas.py
     else
@@ -253,6 +258,7 @@ fi
 if reason=$(scripts/engine.sh 2>&1); then
     check "images" scripts/build-image.sh
     check "images in an engine" scripts/test-images.py
+    check "scripts with only a shell and an engine" leaves_nothing scripts/test-scripts.py Engine
     check "linter: running images" scripts/test-lint-run.py
     if [ "$reason" != podman ] && { "$reason" compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null; }; then
         check "compose" scripts/test-compose.sh
@@ -260,7 +266,7 @@ if reason=$(scripts/engine.sh 2>&1); then
         skip "compose" "neither docker's plugin compose nor docker-compose is installed"
     fi
 else
-    skip "images, images in an engine, linter on running images, compose" "$reason"
+    skip "images, images in an engine, scripts with an engine, linter on running images, compose" "$reason"
 fi
 
 printf '\n=== summary\n'

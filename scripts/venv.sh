@@ -1,7 +1,7 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Creates the virtual environment .cache/venv-NAME with pinned packages, unless it already has exactly these.
 # usage: scripts/venv.sh NAME REQUIREMENTS       (prints the path of its Python; messages go to stderr)
-set -euo pipefail
+set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 [ $# -eq 2 ] || { echo "venv: needs NAME and REQUIREMENTS" >&2; exit 2; }
 

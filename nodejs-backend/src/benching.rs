@@ -19,6 +19,7 @@ pub struct Bench {
 impl Default for Bench {
     fn default() -> Bench {
         let user = User {
+            orgs: Default::default(),
             id: "6520e4d9f1b4c2a7d8e90123".to_owned(),
             name: "Ann Example-Lovelace".to_owned(),
             username: Some("ann-lovelace".to_owned()),

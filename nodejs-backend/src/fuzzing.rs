@@ -15,7 +15,7 @@ use crate::flow::Flow;
 use crate::oidc;
 use crate::session::user::User;
 use crate::session::{Lifetime, Session};
-use crate::web::callback_url::is_trusted;
+use crate::web::callback_url;
 use crate::web::query::{self, Params};
 use crate::web::trusted_origins::TrustedOrigins;
 use crate::web::{cookie, html};
@@ -25,9 +25,10 @@ pub fn address(text: &str) {
     let sites = ["https://site.example", "http://localhost:3000"].map(str::to_owned).to_vec();
     let base = Origin::parse("https://auth.example").expect("an origin");
     let trusted = TrustedOrigins::new(&base, sites);
-    if is_trusted(text, &trusted) {
+    if let Some(written) = callback_url::trusted(text, &trusted) {
         let base = url::Url::parse("https://auth.example/api/auth/callback/x?code=1").expect("an address");
-        let url = base.join(text).expect("a browser can go there");
+        let url = base.join(&written).expect("a browser can go there");
+        assert_eq!(base.join(text).ok().as_ref(), Some(&url), "{text:?} and {written:?}");
         assert!(trusted.contains(&url.origin().ascii_serialization()), "{text:?} is {url}");
         assert!(url.username().is_empty() && url.password().is_none());
     }

@@ -10,6 +10,7 @@ use crate::crypto::keys::{Deferred, Keys};
 use crate::error::internal;
 use crate::oidc::Provider;
 use crate::session::Lifetimes;
+use crate::session::allow::AllowList;
 use crate::session::cookie::Sessions;
 use crate::session::replay::ReplayCache;
 use crate::web::cookie::CookieSettings;
@@ -18,6 +19,8 @@ use crate::web::trusted_origins::TrustedOrigins;
 /// The service's settings and keys, and the little that it remembers between requests.
 pub struct State {
     pub(crate) trusted: TrustedOrigins,
+    /// Who may sign in.
+    pub(crate) allow: AllowList,
     /// `iss` of the tokens for other backends. Their `aud` is the service's own origin.
     pub(crate) issuer: String,
     pub(crate) cookies: CookieSettings,

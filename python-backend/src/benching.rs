@@ -38,7 +38,7 @@ pub fn events(piece: &[u8], out: &mut Vec<u8>) -> usize {
 
 /// Filters the headers of a request for the upstream.
 pub fn to_upstream(sent: &HeaderMap) -> HeaderMap {
-    headers::to_upstream(sent)
+    headers::to_upstream(sent, &[])
 }
 
 /// Filters the headers of a response for the client.

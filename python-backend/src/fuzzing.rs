@@ -10,8 +10,9 @@ use crate::upstream::retry_after;
 use crate::wire::chat_body::{Changes, ChatBody};
 use crate::wire::choices::Choices;
 use crate::wire::dialect::Dialect;
+use crate::wire::form::Form;
 use crate::wire::sse::{Event, Rest, Scanner};
-use crate::wire::{chunk, headers, sse};
+use crate::wire::{affinity, azure_path, chunk, headers, model_path, sse};
 use crate::{errors, json};
 
 /// The JSON scanner accepts the same texts as `serde_json`; edits of a body and the facts of a chunk match
@@ -139,7 +140,7 @@ pub fn headers(input: &[u8]) {
         "connection",
         "access-control-",
     ];
-    for kept in [headers::to_upstream(&sent), headers::to_client(&sent)] {
+    for kept in [headers::to_upstream(&sent, &[]), headers::to_client(&sent)] {
         for name in kept.keys() {
             let origin = if name == "x-upstream-request-id" { "x-request-id" } else { name.as_str() };
             assert!(!secret.iter().any(|secret| name.as_str().starts_with(secret)), "{name}");
@@ -191,5 +192,31 @@ pub fn dialect(input: &[u8]) {
             Ok(()) => _ = check::whole(dialect, &events),
             Err(_) => _ = check::events(&events),
         }
+    }
+}
+
+/// Where a request names its model: forms, paths, and the first message that selects a replica. The first line is a
+/// content type or a path.
+pub fn model_names(input: &[u8]) {
+    affinity::affinity("site", "m", &HeaderMap::new(), input);
+    let end = input.iter().position(|&b| b == b'\n').unwrap_or(input.len());
+    let (line, rest) = input.split_at(end);
+    let Ok(line) = std::str::from_utf8(line) else { return };
+    let form = Form::read(Bytes::copy_from_slice(rest.get(1..).unwrap_or_default()), line);
+    if let Ok(form) = form
+        && form.model().is_ok()
+    {
+        let changed = Form::read(form.with_model("new"), line).ok();
+        let model = changed.as_ref().and_then(|form| form.model().ok().flatten());
+        assert_eq!(model, Some("new"));
+    }
+    if let Some(name) = model_path::decode(line) {
+        let path = model_path::encode(&name);
+        assert_eq!(model_path::decode(&path).as_deref(), Some(&*name));
+        assert!(path.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\".contains(&b)), "{path}");
+        assert!(path.split('/').all(|segment| !matches!(segment, "" | "." | "..")), "{path}");
+    }
+    for base in ["/v1/", "/openai/"] {
+        assert!(azure_path::below(&[base, line].concat()).starts_with('/'));
     }
 }

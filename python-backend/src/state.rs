@@ -4,6 +4,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
+use space_kit::HeaderName;
 use space_kit::rate_limit::Limiter;
 
 use crate::access::Access;
@@ -20,6 +21,8 @@ pub struct State {
     /// `None`: no limit.
     pub(crate) limiter: Option<Limiter<RandomState>>,
     pub(crate) limits: Limits,
+    /// Request headers that the operator adds to those that are forwarded.
+    pub(crate) forwarded: Vec<HeaderName>,
     pub(crate) catalogue: Catalogue,
     pub(crate) usage: Arc<UsageTotals>,
     /// Pause between the words of the demo model.

@@ -19,7 +19,10 @@ def check(program, values):
     """Runs `PROGRAM check` with only these values and PLATFORM. Returns its warnings; none if it is not built."""
     if not os.access(program, os.X_OK):
         return []
-    run = subprocess.run([program, "check"], env=PLATFORM | values, capture_output=True, text=True, timeout=10)
+    try:
+        run = subprocess.run([program, "check"], env=PLATFORM | values, capture_output=True, text=True, timeout=10)
+    except OSError as error:  # such as macOS, where an image's binary does not run
+        return [f"not checked, because this machine cannot run dist/{os.path.basename(program)} ({error.strerror})"]
     lines = [line.strip() for line in (run.stdout + run.stderr).splitlines()
              if not re.match(r"Try: |\S+: (the configuration is valid|\d+ problems?)$", line)]
     if run.returncode:

@@ -32,7 +32,7 @@ def check(all_stages):
 
 def declaration(step, found):
     """Yields the names that the step declares."""
-    named = instructions.pairs(step.rest)[0] if step.word == "ENV" and step.rest else [(word.partition("=")[0], word.partition("=")[2]) for word in instructions.words_of(step.rest)]
+    named = instructions.pairs(step) if step.word == "ENV" else [(word.partition("=")[0], word.partition("=")[2]) for word in instructions.words_of(step.rest)]
     for name, value in named:
         yield name
         if not secret(name) or step.word == "ENV" and PLACEHOLDER.match(value):

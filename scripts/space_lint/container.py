@@ -9,6 +9,7 @@ import time
 from . import running
 from .finding import Finding, Rule
 
+DISK = 50_000_000_000
 GRACE = 10  # seconds between SIGTERM and SIGKILL, as engines wait
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -17,6 +18,7 @@ BUILD = Rule("error", "nothing can be started", "Correct the build")
 START = Rule("error", STUCK + ", or end with a runtime error", "Answer on app_port")
 BIND = Rule("error", "the proxy cannot connect to another address, so " + STUCK, "Listen on 0.0.0.0 and app_port")
 USER = Rule("error", "the platform runs the container as uid 1000, which cannot write files of another user", "Run as uid 1000")
+STORAGE = Rule("error", "a Space that uses more than 50 GB of disk is evicted", "Make the image smaller")
 WRITES = Rule("advice", "such files are lost at each restart", "Write only to /tmp and /data, so that the root file system can be read-only")
 TERM = Rule("advice", "it is killed at each restart, and the requests in flight fail", f"Exit within {GRACE} s of SIGTERM")
 
@@ -86,6 +88,8 @@ def check(folder, port, image=None, env_file=None, patience=60):
         own = engine("image", "inspect", "--format={{.Config.User}}", image or built)
         if own.returncode != 0:
             return [Finding(image, 0, "build", BUILD, f"no such image: {tail(own.stdout)}")]
+        size = engine("image", "inspect", "--format={{.Size}}", image or built).stdout.strip()
+        found = [Finding(image or "image", 0, "storage", STORAGE, f"an image of {size} bytes")] if size.isdecimal() and int(size) > DISK else []
         options = [] if own.stdout.strip().partition(":")[0] not in ("", "0", "root") else ["--user=1000:1000"]  # like the platform
         options += [f"--env-file={env_file}"] if env_file else []
         with tempfile.TemporaryDirectory() as work:
@@ -94,8 +98,8 @@ def check(folder, port, image=None, env_file=None, patience=60):
                 container = file.read().strip()
         try:
             if started.returncode != 0:
-                return [Finding(image or "image", 0, "start", START, f"the container does not start: {tail(started.stdout)}")]
-            return check_running(engine, container, image or "image", port, patience)
+                return found + [Finding(image or "image", 0, "start", START, f"the container does not start: {tail(started.stdout)}")]
+            return found + check_running(engine, container, image or "image", port, patience)
         finally:
             engine("rm", "--force", "--volumes", container)
     finally:

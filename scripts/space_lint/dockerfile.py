@@ -11,15 +11,16 @@ def check(text, port, folder=None):
     all_stages = instructions.stages(every)
     if not all_stages:
         return [Finding("Dockerfile", 0, "base", image.NO_BASE, "no FROM")]
-    base, last, line = instructions.chain(all_stages)
+    chain = instructions.chain(all_stages)
+    base, last = chain[0].base, [step for stage in chain for step in stage.steps]
     scratch, whole = base.lower() == "scratch", "@sha256:" in base and not last
     name = base.partition("@")[0].partition(":")[0].removeprefix("docker.io/").removeprefix("library/")
     inherited, values = servers.IMAGES.get(name, (None, {}))
     found = syntax.check(every) + syntax.program(last)
-    found += image.check(every, all_stages, base, last, line, scratch, whole)
+    found += image.check(every, all_stages, chain, last, scratch, whole)
     found += users.check(last, base, scratch, whole)
     found += build_secrets.check(all_stages)
     if port is not None:
         env = instructions.environment(values, last)
-        found += listening.check(last, env, folder, port, inherited, not whole)
+        found += listening.check(last, env, folder, port, inherited, bool(inherited or scratch or image.PLAIN.match(base)), not whole)
     return found

@@ -18,27 +18,29 @@ HEALTH = Rule("advice", "Docker and Kubernetes use it to restart a hung containe
 PIP = Rule("advice", "the download cache makes a huge image, which is slow to start", "Use pip install --no-cache-dir")
 OUTBOUND = Rule("warning", "a Space only allows outgoing connections to ports 80, 443 and 8080", "Use one of these ports")
 
-PLAIN = re.compile(r"^(docker\.io/)?(library/)?(python|node|debian|ubuntu|alpine|golang|rust|openjdk|eclipse-temurin|ruby|php|nvidia/cuda|busybox)(:|@|$)")
+# Images that start a shell or an interpreter, and set no variable that a server reads.
+PLAIN = re.compile(r"^(docker\.io/)?(library/)?(python|node|debian|ubuntu|alpine|golang|rust|openjdk|eclipse-temurin|ruby|php|busybox|nvidia/cuda|pytorch/pytorch"
+                   r"|tensorflow/tensorflow|continuumio/(mini|ana)conda3|condaforge/\w+|ghcr\.io/astral-sh/uv|oven/bun|mcr\.microsoft\.com/playwright(/python)?)(:|@|$)")
 REMOTE = re.compile(r"\w+://(?:[^\s/@\"']*@)?([\w-]+(?:\.[\w-]+)+):(\d+)")
 PRIVATE = re.compile(r"(127|10|0)\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|.*\.(local|internal|localhost)$")
 OTHER = re.compile(r"^(arm64v8|arm32v7|arm32v6|s390x|ppc64le|i386)/|-(arm64|aarch64|arm64v8|armv7)$")
 
 
-def check(every, all_stages, base, last, line, scratch, whole):
-    found = []
+def check(every, all_stages, chain, last, scratch, whole):
+    found, base, line = [], chain[0].base, chain[-1].line
     def finding(at, name, rule, what):
         found.append(Finding("Dockerfile", at, name, rule, what))
     names = set()
     for stage in all_stages:
         if stage.base.lower() not in names and stage.base.lower() != "scratch" and "$" not in stage.base:
             pinned(stage, finding)
-        platform(stage, finding)
+        platform(stage, stage in chain, finding)
         names.add(stage.name)
     uncached = any(step.word in ("ENV", "ARG") and re.search(r"\bPIP_NO_CACHE_DIR[= ]\"?(?!0|false|no|off)\w", step.rest, re.I) for step in every)
     for step in every:
         if step.word == "RUN" and not uncached and "--mount=type=cache" not in step.rest and re.search(r"(?<!uv )\bpip3? install\b(?!.*--no-cache-dir)", step.rest):
             finding(step.line, "pip-cache", PIP, "pip install keeps its cache")
-        for name, value in instructions.pairs(step.rest)[0] if step.word == "ENV" and step.rest else []:
+        for name, value in instructions.pairs(step):
             for host, remote in REMOTE.findall(value):
                 if int(remote) not in (80, 443, 8080) and not PRIVATE.match(host):
                     finding(step.line, "outbound", OUTBOUND, f"{name} uses port {remote}")
@@ -54,13 +56,15 @@ def pinned(stage, finding):
     finding(stage.line, "base", TAG if tag and tag != "latest" else BASE, f"FROM {stage.base}" if tag else f"FROM {stage.base} without a tag")
 
 
-def platform(stage, finding):
+def platform(stage, runs, finding):
+    """runs: whether the stage is a part of the image that runs. Others may only be built for other machines."""
+    rule = PLATFORM if runs else PLATFORM.likely()
     for option in stage.options:
         name, _, value = option.partition("=")
-        if name == "--platform" and "$" not in value and value.lower() not in ("linux/amd64", "linux/x86_64", "amd64"):
-            finding(stage.line, "platform", PLATFORM, f"FROM {option}")
+        if name == "--platform" and "$" not in value and not re.match(r"(linux/)?(amd64|x86_64)(/|$)", value, re.I):
+            finding(stage.line, "platform", rule, f"FROM {option}")
     if OTHER.search(stage.base.partition("@")[0]):
-        finding(stage.line, "platform", PLATFORM, f"FROM {stage.base}")
+        finding(stage.line, "platform", rule, f"FROM {stage.base}")
 
 
 def started(last, base, line, scratch, finding):

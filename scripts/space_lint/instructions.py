@@ -36,8 +36,9 @@ def escape(text):
 def steps(text):
     """Returns each instruction as one line, without comments."""
     result, pending, ends, body = [], None, [], []
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     mark = escape(text)
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if ends:
             dash, end = ends[0]
             if (line.lstrip("\t") if dash else line) == end:
@@ -88,14 +89,12 @@ def stages(every):
 
 
 def chain(all_stages):
-    """Returns the base image of the last stage, and its steps after those of the stages that it is based on."""
+    """Returns the last stage, after the stages that it is based on."""
     by_name = {stage.name: stage for stage in all_stages}
-    stage = by_name.pop(all_stages[-1].name)
-    last, line = list(stage.steps), stage.line
-    while stage.base.lower() in by_name:
-        stage = by_name.pop(stage.base.lower())
-        last = stage.steps + last
-    return stage.base, last, line
+    result = [by_name.pop(all_stages[-1].name)]
+    while result[0].base.lower() in by_name:
+        result.insert(0, by_name.pop(result[0].base.lower()))
+    return result
 
 
 def words_of(text):
@@ -115,25 +114,35 @@ def expand(text, values):
     return re.sub(r"(?<!\\)\$(?:(\w+)|\{(\w+)(?:(:?[-+?])([^}]*))?\})", value, text)
 
 
-def pairs(rest):
-    """Returns the names and values of ENV, and what BuildKit rejects or reads differently from what was meant."""
-    first, _, after = rest.partition(" ")
+class Problem(NamedTuple):
+    name: str
+    found: str
+    fails: bool  # whether the build fails; otherwise the variable gets another value
+
+
+def env(rest):
+    """Returns the names and values of ENV, and the Problem with them, or None."""
+    first, *after = rest.split(None, 1)
     if "=" not in first:  # the old form: everything after the name is its value
-        after = after.strip()
         if not after:
-            return [], f"{first} has no value"
-        if after.startswith("="):
-            return [], f"blanks around the = make {after!r} the value of {first}"
+            return [], Problem(first, f"{first} has no value", True)
+        if after[0].startswith("="):
+            return [], Problem(first, f"blanks around the = make it a part of {first}'s value", False)
         if first.endswith(":"):
-            return [], f"the name is {first!r}, with the colon"
-        return [(first, unquoted(after))], None
+            return [], Problem(first[:-1], f"the name is {first!r}, with the colon", False)
+        return [(first, unquoted(after[0].strip()))], None
     result = []
     for word in words_of(rest):
         name, equals, value = word.partition("=")
         if not equals:
-            return result, f"{word!r} is not NAME=VALUE"
+            return result, Problem(result[-1][0] if result else word, f"{word[:20]!r} is not NAME=VALUE", True)
         result.append((unquoted(name), unquoted(value)))
     return result, None
+
+
+def pairs(step):
+    """Returns the names and values of an ENV."""
+    return env(step.rest)[0] if step.word == "ENV" and step.rest else []
 
 
 def environment(base_values, last):
@@ -141,7 +150,7 @@ def environment(base_values, last):
     values, arguments = dict(base_values), {}
     for step in last:
         if step.word == "ENV":
-            values.update((name, expand(value, {**arguments, **values})) for name, value in pairs(step.rest)[0])
+            values.update((name, expand(value, {**arguments, **values})) for name, value in pairs(step))
         elif step.word == "ARG":
             for name, value in (word.split("=", 1) for word in words_of(step.rest) if "=" in word):
                 arguments[name] = unquoted(value)

@@ -23,8 +23,8 @@ HOST_OPTION = ("--host", "--bind", "--address", "--listen", "--hostname", "--ser
 PORT_OPTION = ("--port", "--server-port", "--server_port", "--http-port", "--bind", "--listen", "--server.port")
 
 
-def check(last, env, folder, app_port, inherited, image):
-    """last: the steps of the image. image: whether the Dockerfile says more than the base image."""
+def check(last, env, folder, app_port, inherited, plain, image):
+    """last: the steps of the image. plain: whether its base image changes no server's defaults. image: whether the Dockerfile says more than the base image."""
     known, unknown = [], []
     for one in start.commands(last, env, folder, inherited):
         if not one.stays and not servers.find(one.program, one.args):
@@ -38,7 +38,7 @@ def check(last, env, folder, app_port, inherited, image):
     found = literal(last)
     if not reached and not unknown:
         for place in known:
-            found += wrong(place, app_port, len(known) == 1, bool(found))
+            found += wrong(place, app_port, plain and len(known) == 1, bool(found))
     if not known:
         found += options(unknown, app_port)
     if unknown or not known:
@@ -104,7 +104,7 @@ def options(unknown, app_port):
 def variables(last, names, bad, rule_name, rule, but):
     """ENV that sets an address or a port for a program that the linter does not know."""
     return [Finding("Dockerfile", step.line, rule_name, rule.likely(), f"ENV sets {name} to {value}{but}")
-            for step in last if step.word == "ENV" for name, value in pairs(step.rest)[0] if name in names and bad(value)]
+            for step in last for name, value in pairs(step) if name in names and bad(value)]
 
 
 def exposed(last, app_port, reached, reported, image):

@@ -1,5 +1,6 @@
 """Finds where the started commands listen, as far as the folder shows it."""
 
+import os
 import re
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ def of(one, folder, steps):
         found = nginx.listens(folder, steps, one)
         return None if found is None else [Place("nginx", host, port, one.sure and sure, at or one.place, "") for host, port, sure, at in found]
     if row := servers.find(one.program, one.args):
-        return of_server(one, folder, *row)
+        return of_server(one, folder, steps, *row)
     if one.program in ("python", "node", "nodejs", "bun", "tsx"):
         return of_source(one, folder)
     if one.args and one.args[0] in servers.ONE_SHOT:
@@ -48,9 +49,12 @@ def of(one, folder, steps):
     return None
 
 
-def of_server(one, folder, name, server):
+def of_server(one, folder, steps, name, server):
+    written = "\n".join(step.rest + step.body for step in steps if step.word in ("RUN", "COPY", "ADD"))
     for path in server.files:
         found = folder.find(path)
+        if os.path.basename(path) in written:
+            return None  # a step writes or copies it
         if found and re.search(r"\b(host|port|address|listen|bind|dev_addr|ip|server)\b", folder.read(found), re.I):
             return None
     found = servers.listens(server, one.args, one.env)

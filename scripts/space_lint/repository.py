@@ -15,11 +15,21 @@ def git(root, *words):
     return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
 
 
+def in_repository(root):
+    """Whether it is worth starting git."""
+    at = os.path.realpath(root)
+    while not os.path.exists(os.path.join(at, ".git")):
+        at, below = os.path.dirname(at), at
+        if at == below:
+            return False
+    return True
+
+
 def files(root):
     """Returns the paths of the files that git sends or would add."""
     listed = None
     # A folder that its repository ignores, such as one for build results, is checked as a folder of its own.
-    if git(root, "rev-parse", "--is-inside-work-tree") == "true\n" and git(root, "check-ignore", "--quiet", ".") is None:
+    if in_repository(root) and git(root, "rev-parse", "--is-inside-work-tree") == "true\n" and git(root, "check-ignore", "--quiet", ".") is None:
         listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     if listed is None:
         return gitignore.files(root)
@@ -28,7 +38,7 @@ def files(root):
 
 def history(root):
     """Yields (path, size) of each file in a commit that the Hub does not have yet and that is no longer in the folder like that."""
-    top = git(root, "rev-parse", "--show-toplevel")
+    top = git(root, "rev-parse", "--show-toplevel") if in_repository(root) else None
     if top is None or os.path.realpath(top.strip("\n")) != os.path.realpath(root) or git(root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
         return
     there = {line.split()[0] for line in (git(root, "remote", "-v") or "").splitlines() if "huggingface.co" in line or "hf.co" in line}

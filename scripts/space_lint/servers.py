@@ -69,7 +69,7 @@ SERVERS = {
     "ollama serve": Server(LOCAL, 11434, (), (), bind_env=("OLLAMA_HOST",)),
     "serve": Server(ALL, 3000, (), ("-p",), ("-l", "--listen"), port_env=("PORT",)),
     "http-server": Server(ALL, 8080, ("-a",), ("-p", "--port"), port_env=("PORT",)),
-    "json-server": Server(LOCAL, 3000, ("-h", "-H", "--host"), ("-p", "--port"), port_env=("PORT",), host_env=("HOST",)),
+    "json-server": Server(LOCAL, 3000, ("-h", "-H", "--host"), ("-p", "--port"), port_env=("PORT",), host_env=("HOST",), files=("json-server.json",)),
     "next start": NEXT, "next dev": NEXT,
     "vite": Server(LOCAL, 5173, **VITE), "vite dev": Server(LOCAL, 5173, **VITE), "vite preview": Server(LOCAL, 4173, **VITE),
     "astro dev": Server(LOCAL, 4321, bare_host=True, files=("astro.config.mjs", "astro.config.ts", "astro.config.js")),

@@ -4,16 +4,19 @@ import re
 
 from . import instructions, start
 from .finding import Finding, Rule
+from .listening import HOST_NAMES, PORT_NAMES
 
 BUILD = "the build fails"
 KNOWN = "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME WORKDIR".split()
 INSTRUCTION = Rule("error", BUILD, "Correct the name, or end the line before with a backslash")
-ENV = Rule("error", "the variable gets another value, or the build fails", "Write NAME=VALUE without blanks around the =, and comments on lines of their own")
+ENV = Rule("error", BUILD, "Write NAME=VALUE without blanks around the =, and comments on lines of their own")
+VALUE = Rule("error", "the variable does not get the value that was meant", "Write NAME=VALUE without blanks around the =")
 PORTS = Rule("error", BUILD, "List only ports, and put comments on lines of their own")
 JSON = Rule("error", "what is no JSON list of strings is run by a shell, which finds no such program", 'Use the form ["PROGRAM", "ARGUMENT"] with double quotes, a comma between strings, and nothing behind it')
 STRINGS = Rule("error", BUILD, 'Put numbers in double quotes: ["PROGRAM", "7860"]')
 PROGRAM = Rule("error", "no shell runs, so no program has this name", 'Use one string per word, ENV for variables, or ["sh", "-c", "exec …"]')
 SHELL_WORDS = Rule("error", "no shell runs, so the program gets these words as arguments", 'Use the shell form, or ["sh", "-c", "…"]')
+ADDRESS_NAMES = HOST_NAMES | PORT_NAMES  # a wrong value of these stops the Space
 TEST = re.compile(r"\[\[?\s")
 
 
@@ -25,9 +28,7 @@ def check(every):
         if step.word not in KNOWN:
             finding("instruction", INSTRUCTION, f"{step.word[:40]} is no instruction")
         elif step.word == "ENV":
-            problem = instructions.pairs(step.rest)[1] if step.rest else "ENV without a variable"
-            if problem:
-                finding("env", ENV, hidden(problem))
+            variable(step, finding)
         elif step.word == "EXPOSE":
             for word in step.rest.split():
                 if not re.fullmatch(r"[\d:.-]+(/(tcp|udp|sctp))?", word, re.I) and "$" not in word:
@@ -38,9 +39,12 @@ def check(every):
     return found
 
 
-def hidden(problem):
-    """A value can be a secret, so that only its name and the reason are shown."""
-    return re.sub(r"(hf_|sk-|gh[pousr]_)\w+", r"\1…", problem)
+def variable(step, finding):
+    problem = instructions.env(step.rest)[1] if step.rest else instructions.Problem("", "ENV without a variable", True)
+    if problem and problem.fails:
+        finding("env", ENV, problem.found)
+    elif problem:
+        finding("env", VALUE if problem.name in ADDRESS_NAMES else VALUE.likely(), problem.found)
 
 
 def listed(step, finding):
@@ -66,9 +70,9 @@ def program(last):
     name = "ENTRYPOINT" if entry else "CMD"
     if re.match(r"[A-Za-z_]\w*=", words[0]):
         return [Finding("Dockerfile", step.line, "program", PROGRAM, f"{name} starts with {words[0].partition('=')[0]}=…")]
-    if re.search(r"\s", words[0].strip()) and not words[0].startswith("/"):
+    if re.search(r"\s", words[0].strip()) and not words[0].startswith(("/", ".")):
         return [Finding("Dockerfile", step.line, "program", PROGRAM, f"{name} has the program {words[0][:40]!r}")]
-    operators = [word for word in words[1:] if word in ("&&", "||", ";", "|", ">", "&", "2>&1")]
+    operators = [word for word in words[1:] if word in ("&&", "||", "|", ">", ">>", "2>&1")]
     if operators and not any(word in ("-c", "-e", "-lc") for word in words):
         return [Finding("Dockerfile", step.line, "program", SHELL_WORDS, f"{name} has {operators[0]!r} as an argument")]
     return []

@@ -15,9 +15,9 @@ WORKDIR = Rule("advice", UID + ", which cannot create files in a folder of root"
 
 # Users that base images already have: by a pattern for the image's name.
 IDS = (
-    (r"(^|/)(node|cimg/node)(:|$)", {"node": 1000}),
-    (r"(^|/)ubuntu(:(2[4-9]|latest|noble|oracular|plucky|rolling|devel)|$|@)", {"ubuntu": 1000}),
-    (r"ubuntu-?2[4-9]\.", {"ubuntu": 1000}),
+    (r"^(docker\.io/)?(library/)?node(:|@|$)", {"node": 1000}),
+    (r"^(docker\.io/)?(library/)?ubuntu(:(2[4-9]|latest|noble|oracular|plucky|rolling|devel)|$)", {"ubuntu": 1000}),
+    (r"^nvidia/cuda:.*ubuntu2[4-9]\.", {"ubuntu": 1000}),
     (r"^oven/bun", {"bun": 1000}),
     (r"^(quay\.io/)?jupyter/", {"jovyan": 1000}),
     (r"^n8nio/n8n", {"node": 1000}),
@@ -67,7 +67,8 @@ def created(text, ids):
 
 def check(last, base, scratch, whole):
     """whole: the image is the base image, so that nothing is known of its user."""
-    ids, found, current, root_folders, sure = known_ids(base), [], None, {}, True
+    ids, found, current, root_folders = known_ids(base), [], None, {}
+    base_has_1000 = 1000 in ids.values()
     def finding(line, name, rule, what):
         found.append(Finding("Dockerfile", line, name, rule, what))
     for step in last:
@@ -75,12 +76,15 @@ def check(last, base, scratch, whole):
             text = step.rest + "\n" + step.body
             removed = re.search(r"\b(userdel|deluser|usermod|groupmod)\b", text)
             if removed:
+                base_has_1000 = False
                 ids = {name: uid for name, uid in ids.items() if uid != 1000}
             guarded = removed or re.search(r"\|\||\bid\b|getent|-o\b|--non-unique", text)
             for name, uid, explicit in created(text, ids):
                 if explicit and uid in ids.values() and not guarded and name not in ids:
                     finding(step.line, "uid", TAKEN, f"{name} with uid {uid} in {base}")
                 ids[name] = uid
+            if base_has_1000 and not guarded and re.search(r"\b(groupadd|addgroup)\b[^;&|]*(-g|--gid)[= ]*1000\b", text):
+                finding(step.line, "uid", TAKEN, f"a group with gid 1000 in {base}")
             root_folders.update(made_by_root(step, current))
             released(text, root_folders)
         elif step.word == "USER":

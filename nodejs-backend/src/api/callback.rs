@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use space_kit::{Call, HandlerResult, Method, Reply, RequestError};
+use space_kit::header::HeaderMap;
+use space_kit::{Call, Error, HandlerResult, Method, Reply, RequestError, StatusCode};
 
 use super::request::{Now, now};
 use super::start_flow::redirect_uri;
@@ -12,8 +13,9 @@ use crate::flow::{self, CallbackPath, Flow};
 use crate::oidc::{Provider, ProviderError};
 use crate::session::Session;
 use crate::session::user::User;
-use crate::web::callback_url::is_trusted;
+use crate::web::callback_url;
 use crate::web::cookie;
+use crate::web::navigation::is_prefetch;
 use crate::web::query::{self, Params};
 use crate::web::response::redirect;
 
@@ -38,6 +40,11 @@ async fn finish(call: Call<State>, callback_path: CallbackPath) -> HandlerResult
         // Link scanners send HEAD before the visitor follows the link, and the state can be used only once.
         return Err(RequestError::MethodNotAllowed("GET, OPTIONS".to_owned()).into());
     }
+    if is_prefetch(&head.headers) {
+        // The browser only guesses that the visitor comes here, so the state must stay unused.
+        let message = "a sign-in is not completed by a prefetch";
+        return Err(Error::new(StatusCode::FORBIDDEN, "not_a_navigation", message));
+    }
     let now = now();
     let limited = request::rate_limit(state, client, now.instant);
     let params = request::params(head.uri.query().unwrap_or_default())?;
@@ -59,20 +66,50 @@ async fn finish(call: Call<State>, callback_path: CallbackPath) -> HandlerResult
         };
     }
     let cleared: Vec<String> = state.cookies.clear(&name).collect();
-    let flow = flow.filter(|flow| state.used_states.insert(&flow.state, now.unix));
     let (Some(flow), Some(provider)) = (flow, state.provider(&provider)) else {
         return redirect(&error_page::address("state_mismatch"), cleared);
     };
+    if !state.used_states.insert(&flow.state, now.unix) {
+        return repeated(state, &flow, &head.headers, now.unix, cleared);
+    }
     // The operator may have removed the site from TRUSTED_ORIGINS since the flow started.
     if flow.request.opener.as_ref().is_some_and(|opener| !state.trusted.contains(&opener.origin)) {
         return redirect(&error_page::address("invalid_origin"), cleared);
     }
-    match user(state, provider, &flow, &params, now).await {
+    let user = user(state, provider, &flow, &params, now).await.and_then(|user| {
+        match state.allow.allows(&user, provider.is_main()) {
+            true => Ok(user),
+            false => Err(sign_in_error("not_allowed", "SIGN_IN_ALLOW has no rule for the user")),
+        }
+    });
+    match user {
         Ok(user) => succeed(state, &flow, user, now.unix, cleared),
         Err(SignInError { code, description, cause }) => {
             failure::log_failure(&running.kit.log, &id, &code, &cause);
             fail(state, &flow, &code, &description, cleared)
         }
+    }
+}
+
+/// A callback that comes again, such as after a reload: the visitor goes on if this browser has the session of the first
+/// one.
+fn repeated(
+    state: &State,
+    flow: &Flow,
+    headers: &HeaderMap,
+    now: u64,
+    cleared: Vec<String>,
+) -> HandlerResult {
+    let began = flow.expires.saturating_sub(flow::LIFETIME);
+    let signed_in = state.sessions().find(headers, now).is_some_and(|found| found.session.signed_in >= began);
+    match (&flow.request.opener, signed_in) {
+        (None, true) => {
+            let address = callback_url::trusted(&flow.request.callback_url, &state.trusted);
+            redirect(address.as_deref().unwrap_or("/"), cleared)
+        }
+        (None, false) => fail(state, flow, "state_mismatch", "", cleared),
+        // The first callback has reported to the page that opened the popup.
+        (Some(_), _) => redirect(&error_page::address("state_mismatch"), cleared),
     }
 }
 
@@ -133,8 +170,8 @@ fn succeed(state: &State, flow: &Flow, user: User, now: u64, cleared: Vec<String
     let sessions = state.sessions();
     let set = sessions.set(&session(state.lifetimes.cookie), now, state.random()?)?;
     let cookies = cleared.into_iter().chain(set);
-    let address =
-        Some(flow.request.callback_url.as_str()).filter(|address| is_trusted(address, &state.trusted));
+    let address = callback_url::trusted(&flow.request.callback_url, &state.trusted);
+    let address = address.as_deref();
     match &flow.request.opener {
         None => redirect(address.unwrap_or("/"), cookies),
         Some(opener) => {
@@ -149,15 +186,15 @@ fn fail(state: &State, flow: &Flow, code: &str, description: &str, cleared: Vec<
     if let Some(opener) = &flow.request.opener {
         return popup::complete(state, flow, opener, Err((code, description)), "", cleared);
     }
-    let address = flow.request.error_url.as_deref().filter(|address| is_trusted(address, &state.trusted));
-    match address {
+    let address = flow.request.error_url.as_deref();
+    match address.and_then(|address| callback_url::trusted(address, &state.trusted)) {
         None => redirect(&error_page::address(code), cleared),
         Some(address) => {
             let mut pairs = vec![("error", code)];
             if !description.is_empty() {
                 pairs.push(("error_description", description));
             }
-            redirect(&query::append(address, &pairs), cleared)
+            redirect(&query::append(&address, &pairs), cleared)
         }
     }
 }

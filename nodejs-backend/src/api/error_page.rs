@@ -65,6 +65,9 @@ fn page(status: StatusCode, code: &str, reason: &str, state: &State) -> HandlerR
 fn advice(code: &str) -> &'static str {
     match code {
         "access_denied" => "You did not allow this site to sign you in. You can try again at any time.",
+        "not_allowed" => {
+            "Your account may not sign in here. Ask the operator of this site, or use another account."
+        }
         "state_not_found" | "state_mismatch" => {
             "The sign-in took longer than ten minutes, was already completed, or started in another browser or \
              frame. Try again, if possible in a new tab and with cookies allowed."

@@ -17,6 +17,7 @@ const HTML: &str = include_str!("front.html");
 pub(crate) fn get(call: &Call<State>) -> HandlerResult {
     // Only a navigation is redirected, because the platform's probes may use any host name and follow no redirect.
     if is_navigation(&call.head.headers)
+        && !call.header("host").is_some_and(|host| call.state.trusted.is_custom_host(host))
         && let Some(address) = request::address_on_own_host(call)
     {
         return redirect(&address, []);

@@ -69,7 +69,7 @@ async fn start_popup(call: Call<State>) -> HandlerResult {
         };
         let scopes = params.get("scopes").unwrap_or_default();
         let scopes = scopes.split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-        let options = SignInOptions { scopes, login_hint: None };
+        let options = SignInOptions { scopes, ..SignInOptions::default() };
         start_flow(state, &head.headers, request, &options, now).await
     };
     match started.await {

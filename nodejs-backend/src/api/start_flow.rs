@@ -9,7 +9,7 @@ use crate::crypto::seal::SALT;
 use crate::error::internal;
 use crate::flow::{self, Flow, FlowRequest, eviction};
 use crate::oidc::{Provider, SignInOptions};
-use crate::web::callback_url::is_trusted;
+use crate::web::callback_url::{self, MAX_BYTES};
 use crate::web::{cookie, query};
 
 /// A flow that has started.
@@ -73,7 +73,7 @@ fn too_long(request: &FlowRequest) -> Error {
     let (name, length) =
         if error > callback { ("errorCallbackURL", error) } else { ("callbackURL", callback) };
     let message = format!(
-        "{name} is too long: it has {length} bytes; together callbackURL and errorCallbackURL may have about 600"
+        "{name} is too long: it has {length} bytes; together callbackURL and errorCallbackURL may have about {MAX_BYTES}"
     );
     Error::new(StatusCode::BAD_REQUEST, "bad_request", message).param(name)
 }
@@ -89,8 +89,13 @@ pub(super) fn destination(
     code: &'static str,
 ) -> Result<Option<String>, Error> {
     let Some(asked) = asked.filter(|asked| !asked.is_empty()) else { return Ok(None) };
-    if is_trusted(asked, &state.trusted) {
-        return Ok(Some(asked.to_owned()));
+    if callback_url::trusted(asked, &state.trusted).is_some() {
+        return Ok(Some(asked.to_owned())); // it takes less room in the cookie than as browsers write it
+    }
+    if asked.len() > MAX_BYTES {
+        let message =
+            format!("a callback URL is too long: it has {} bytes of at most {MAX_BYTES}", asked.len());
+        return Err(Error::new(StatusCode::BAD_REQUEST, "bad_request", message));
     }
     let message = "a callback URL must be a path of this service or an address on a site in TRUSTED_ORIGINS";
     Err(Error::new(StatusCode::FORBIDDEN, code, message))

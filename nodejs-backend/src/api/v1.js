@@ -64,6 +64,7 @@
         clearInterval(poll)
         clearTimeout(timeout)
         cancel = undefined
+        popup?.close()
       }
       function fail(code, message) {
         stop()

@@ -20,6 +20,7 @@ use crate::crypto::keys::Keys;
 use crate::flow;
 use crate::oidc::Provider;
 use crate::oidc::settings::ProviderSettings;
+use crate::session::allow::AllowList;
 use crate::session::replay::{CAPACITY, ReplayCache};
 use crate::session::{Lifetime, Lifetimes};
 use crate::web::cookie::CookieSettings;
@@ -31,6 +32,8 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let settings = providers::read(env);
     let base = origins::base(env, kit, dev != Some(false));
     let sites = origins::sites(env, &kit.cors);
+    let own = origins::further_hosts(env);
+    let allow = env.read(&vars::SIGN_IN_ALLOW, AllowList::parse);
     let lifetimes = lifetimes(env);
     let epoch = env.read(&vars::SESSION_EPOCH, |text| text.parse::<u64>().ok());
     let rate = env.read(&vars::SIGN_IN_RATE, Rate::parse);
@@ -69,7 +72,8 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let survivors = Arc::new(Survivors::of(&kit.restarts));
     Some(State {
         issuer: if dev { format!("dev:{base}") } else { base.to_string() },
-        trusted: TrustedOrigins::new(&base, sites),
+        trusted: TrustedOrigins::new(&base, sites).with_own(own?),
+        allow: allow?,
         cookies: CookieSettings {
             secure,
             cross_site: secure && (kit.on_space || env.is_set(vars::SPACE_HOST.name)),

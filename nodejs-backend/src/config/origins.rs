@@ -23,6 +23,15 @@ pub(super) fn base(env: &mut Env<'_>, kit: &Config, dev: bool) -> Option<Origin>
     base
 }
 
+/// The origins of the Space's custom domains, which follow its first host name.
+pub(super) fn further_hosts(env: &mut Env<'_>) -> Option<Vec<String>> {
+    let further = env.optional(&vars::SPACE_HOST, |text| {
+        let hosts = text.split(',').skip(1).map(str::trim).filter(|host| !host.is_empty());
+        hosts.map(|host| Origin::parse(&format!("https://{host}")).map(|origin| origin.to_string())).collect()
+    });
+    Some(further?.unwrap_or_default())
+}
+
 /// The trusted sites. `*` is a problem, because a trusted site may read sessions.
 pub(super) fn sites(env: &mut Env<'_>, cors: &Cors) -> Option<Vec<String>> {
     match cors {

@@ -6,7 +6,7 @@ use space_kit::outgoing::SSL_CERT_FILE;
 space_kit::vars! {
     ADDRESSES;
     pub(crate) AUTH_URL = "https://SPACE_HOST on a Space; http://127.0.0.1:PORT with DEV_SIGN_IN", "an https origin such as https://auth.example, without a path, or an http origin on this machine", "address at which browsers reach this service";
-    pub(crate) SPACE_HOST = "", "a host name such as owner-name.hf.space; the first one of a list is used", "host name of the Space, set by Hugging Face";
+    pub(crate) SPACE_HOST = "", "a host name such as owner-name.hf.space, or several separated by commas: sign-ins happen on the first, the others are custom domains", "host names of the Space, set by Hugging Face";
 }
 
 space_kit::vars! {
@@ -28,6 +28,7 @@ space_kit::vars! {
 
 space_kit::vars! {
     SESSIONS;
+    pub(crate) SIGN_IN_ALLOW = "*", "* for everyone, or rules separated by commas: user:NAME, sub:ID, org:NAME, domain:site.example (of a verified e-mail address)", "who may sign in; user: and org: apply to the main provider only";
     pub(crate) SESSION_IDLE = "7d", "a duration such as 15min, 12h or 7d", "time without use after which a session ends";
     pub(crate) SESSION_MAX = "30d", "a duration such as 15min, 12h or 7d", "time after the sign-in at which a session ends, however often it is used";
     pub(crate) BEARER_IDLE = "1d", "a duration such as 15min, 12h or 7d", "SESSION_IDLE for the bearer token of a page on another site";
@@ -45,7 +46,7 @@ space_kit::vars! {
 pub(crate) static TRUSTED_ORIGINS: space_kit::Var = space_kit::Var {
     name: "TRUSTED_ORIGINS",
     default: "none",
-    accepts: "none, or origins as browsers write them, such as https://site.example, without a path or trailing slash, separated by commas",
+    accepts: "none, or origins as browsers write them, such as https://site.example, without a path or trailing slash, separated by commas; https://*.site.example is every host below that domain, http://localhost:* every port of this machine, myapp:// an app's scheme",
     meaning: "sites that may sign visitors in, read their sessions and be a callbackURL",
     secret: false,
 };

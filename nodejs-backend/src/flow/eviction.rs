@@ -2,11 +2,12 @@
 
 /// The most sign-ins in progress per browser.
 const MAX_FLOWS: usize = 5;
-/// The longest sealed flow, in bytes. It leaves about 600 bytes for the callback URLs.
-pub(crate) const MAX_SEALED: usize = 1200;
+/// The longest sealed flow, in bytes. It leaves 2 KB for the callback URLs, and fits into a cookie (4,096 bytes with its
+/// name).
+pub(crate) const MAX_SEALED: usize = 3600;
 /// The names and values of all flow cookies together, in bytes. On a Space a browser sends each cookie twice; with a
-/// typical session of 700 bytes, that is a third of the longest request head that the service reads.
-const MAX_TOTAL: usize = 2400;
+/// typical session of 700 bytes, that is two thirds of the longest request head that the service reads.
+const MAX_TOTAL: usize = 4800;
 
 /// The names of the cookies to delete before one more is set, which has `bytes` bytes and of which the browser keeps
 /// `copies` copies. First go cookies that do not open or have expired, then the oldest, until number and bytes are
@@ -51,10 +52,10 @@ mod tests {
         let five = [(105, "e", 300), (104, "d", 300), (103, "c", 300), (102, "b", 300), (101, "a", 300)];
         assert_eq!(evicted(&five, 300, 1), ["a"]);
         assert_eq!(evicted(&five[..4], 300, 1), [""; 0]);
-        assert_eq!(evicted(&five[..4], 1225, 1), ["b"]);
+        assert_eq!(evicted(&five[..4], 3625, 1), ["b"]);
         assert_eq!(evicted(&[(0, "x", 9), (100, "y", 9), (101, "z", 9)], 300, 1), ["x", "y"]);
         // The browser sent two copies, or one copy that is in another partition.
-        assert_eq!(evicted(&[(101, "a", 1225), (101, "a", 1225), (102, "b", 900)], 1225, 2), ["a"]);
+        assert_eq!(evicted(&[(101, "a", 3625), (101, "a", 3625), (102, "b", 900)], 3625, 2), ["a"]);
         assert_eq!(evicted(&[(0, "a", 9), (101, "a", 9)], 1225, 2), [""; 0], "one copy opens");
     }
 

@@ -11,6 +11,33 @@ pub(crate) struct SignInOptions {
     pub(crate) scopes: Vec<String>,
     /// The user that the provider should propose.
     pub(crate) login_hint: Option<String>,
+    /// Further parameters that pass [`is_additional`].
+    pub(crate) additional: Vec<(String, String)>,
+}
+
+/// Whether a page may add this parameter to the authentication request: none that the sign-in itself decides on.
+pub(crate) fn is_additional(name: &str, value: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    let own = [
+        "response_type",
+        "response_mode",
+        "client_id",
+        "client_secret",
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "request",
+        "request_uri",
+        "registration",
+    ];
+    name.len() <= 64
+        && value.len() <= 512
+        && !name.is_empty()
+        && name.bytes().all(plain)
+        && !own.contains(&name)
 }
 
 /// The address of the authentication request.
@@ -41,5 +68,6 @@ pub(super) fn url(
     if let Some(hint) = options.login_hint.as_deref().filter(|hint| hint.len() <= 256) {
         pairs.push(("login_hint", hint));
     }
+    pairs.extend(options.additional.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     query::append(endpoint, &pairs)
 }

@@ -41,6 +41,11 @@ impl Client {
         &self.settings.name
     }
 
+    /// Whether it is the provider that a Space configures.
+    pub(super) fn is_main(&self) -> bool {
+        self.settings.main
+    }
+
     /// The address at the provider where the browser starts the sign-in.
     ///
     /// # Errors

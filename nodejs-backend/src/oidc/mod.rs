@@ -12,7 +12,7 @@ pub(crate) mod settings;
 mod token_exchange;
 mod userinfo;
 
-pub(crate) use authorization::SignInOptions;
+pub(crate) use authorization::{SignInOptions, is_additional};
 pub(crate) use error::ProviderError;
 pub(crate) use provider::Provider;
 #[cfg(feature = "fuzzing")]

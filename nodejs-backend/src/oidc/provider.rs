@@ -22,6 +22,14 @@ impl Provider {
         Provider::OpenId(Box::new(Client::new(settings, pool)))
     }
 
+    /// Whether it is the provider that a Space configures, or the built-in page.
+    pub(crate) fn is_main(&self) -> bool {
+        match self {
+            Provider::OpenId(client) => client.is_main(),
+            Provider::Dev { .. } => true,
+        }
+    }
+
     /// The name in sign-in requests and in the callback path.
     pub(crate) fn name(&self) -> &str {
         match self {

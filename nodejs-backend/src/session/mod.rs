@@ -1,5 +1,6 @@
 //! A session: its content, its lifetime and its JSON.
 
+pub(crate) mod allow;
 pub(crate) mod cookie;
 pub(crate) mod replay;
 pub(crate) mod user;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use space_kit::respond::to_json;
 
 use crate::crypto::token;
-use user::User;
+use user::{Organizations, User};
 
 /// How long a session lasts, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl Session {
     pub(crate) fn encode(&self) -> String {
         let user = &self.user;
         let times = [self.signed_in, self.renewed, self.expires, self.epoch];
-        to_json(&json!([
+        let mut parts = json!([
             self.id,
             times,
             user.id,
@@ -82,13 +83,21 @@ impl Session {
             user.email,
             user.email_verified,
             user.image
-        ]))
+        ]);
+        // Last and only if there are any, so that the session of anybody else stays as short as it was.
+        if let (Some(parts), false) = (parts.as_array_mut(), user.orgs == Organizations::default()) {
+            parts.push(user.orgs.cut.into());
+            parts.extend(user.orgs.names.iter().map(|name| name.as_str().into()));
+        }
+        to_json(&parts)
     }
 
     /// Reads a text of [`Session::encode`].
     pub(crate) fn decode(text: &[u8]) -> Option<Session> {
         let value: Value = serde_json::from_slice(text).ok()?;
-        let [id, times, user, name, username, email, verified, image] = value.as_array()?.as_slice() else {
+        let [id, times, user, name, username, email, verified, image, orgs @ ..] =
+            value.as_array()?.as_slice()
+        else {
             return None;
         };
         let [signed_in, renewed, expires, epoch] = times.as_array()?.as_slice() else { return None };
@@ -100,6 +109,13 @@ impl Session {
             email: text(email),
             email_verified: verified.as_bool()?,
             image: text(image),
+            orgs: match orgs {
+                [] => Organizations::default(),
+                [cut, names @ ..] => Organizations {
+                    names: names.iter().map(text).collect::<Option<_>>()?,
+                    cut: cut.as_bool()?,
+                },
+            },
         };
         Some(Session {
             id: text(id)?,
@@ -114,10 +130,20 @@ impl Session {
     /// The user as the Better Auth client expects it.
     pub(crate) fn user_json(&self) -> Value {
         let (user, at) = (&self.user, date(self.signed_in));
-        json!({
+        let mut json = json!({
             "id": user.id, "name": user.name, "username": user.username, "email": user.email,
             "emailVerified": user.email_verified, "image": user.image, "createdAt": at, "updatedAt": at,
-        })
+        });
+        // In the form of Hugging Face's claim, which python-backend's JWT_ALLOW reads.
+        let Organizations { names, cut } = &user.orgs;
+        if let (Some(json), false) = (json.as_object_mut(), user.orgs == Organizations::default()) {
+            let names = names.iter().map(|name| json!({"preferred_username": name})).collect();
+            json.insert("orgs".to_owned(), Value::Array(names));
+            if *cut {
+                json.insert("orgsTruncated".to_owned(), true.into());
+            }
+        }
+        json
     }
 
     /// `{session, user}` as the Better Auth client expects it. `session.token` is the id, which authenticates nothing.
@@ -170,6 +196,7 @@ pub(crate) mod tests {
 
     pub(crate) fn typical_user() -> User {
         User {
+            orgs: Organizations::default(),
             id: "6520e4d9f1b4c2a7d8e90123".to_owned(),
             name: "Ann Example-Lovelace".to_owned(),
             username: Some("ann-lovelace".to_owned()),
@@ -200,12 +227,13 @@ pub(crate) mod tests {
             let claims = json!({
                 "sub": filling.repeat(255 / filling.len()), "name": long, "preferred_username": long,
                 "email": mail, "picture": picture, "email_verified": true,
+                "orgs": vec![json!({"preferred_username": "lab"}); 200],
             });
             let user = User::from_claims(claims.as_object().unwrap(), str::to_owned).unwrap();
             assert!(user.email.is_some() && user.image.is_some());
             let session = Session::begin("A".repeat(22), user, NOW, LIFETIME, u64::MAX);
             let sealed = keys("A").session.seal(session.encode().as_bytes(), [1; 16]).unwrap();
-            assert!(sealed.len() <= 3500, "{} bytes", sealed.len());
+            assert!(sealed.len() <= 4012, "{} bytes", sealed.len()); // 512 of them for organizations
         }
     }
 
@@ -289,8 +317,10 @@ pub(crate) mod tests {
         fn an_encoded_session_decodes_unchanged(
             id in "\\PC{0,30}", name in "\\PC{0,30}", email in prop::option::of("\\PC{0,30}"), times: [u32; 4],
             verified: bool, username in prop::option::of("\\PC{0,9}"), image in prop::option::of("\\PC{0,9}"),
+            orgs in prop::collection::vec("[a-z]{1,9}", 0..4), cut: bool,
         ) {
-            let user = User { id: id.clone(), name, username, email, email_verified: verified, image };
+            let orgs = Organizations { names: orgs, cut };
+            let user = User { id: id.clone(), name, username, email, email_verified: verified, image, orgs };
             let [signed_in, renewed, expires, epoch] = times.map(u64::from);
             let session = Session { id, user, signed_in, renewed, expires, epoch };
             prop_assert_eq!(Session::decode(session.encode().as_bytes()), Some(session));

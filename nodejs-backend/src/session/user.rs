@@ -11,6 +11,8 @@ const MAX_NAME: (usize, usize) = (120, 240);
 /// The longest e-mail address and picture URL, in bytes. A longer one is omitted.
 const MAX_EMAIL: usize = 254;
 const MAX_IMAGE: usize = 400;
+/// The most bytes of all organizations' names in a sealed session: 512 in base64url.
+const MAX_ORGS: usize = 380;
 
 /// A signed-in user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,48 @@ pub(crate) struct User {
     pub(crate) email: Option<String>,
     pub(crate) email_verified: bool,
     pub(crate) image: Option<String>,
+    pub(crate) orgs: Organizations,
+}
+
+/// The names of the user's organizations, as far as there is room.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Organizations {
+    pub(crate) names: Vec<String>,
+    /// Whether some names are left out.
+    pub(crate) cut: bool,
+}
+
+impl Organizations {
+    /// From Hugging Face's claim `orgs`. An organization that asks its members for more, such as a second factor, does not
+    /// count until the user has done it.
+    fn from_claim(claim: Option<&Value>) -> Organizations {
+        let mut orgs = Organizations::default();
+        let mut room = MAX_ORGS;
+        for org in claim.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
+            let lacks = |name: &&str| match org.get(*name) {
+                None | Some(Value::Null | Value::Bool(false)) => false,
+                Some(Value::Array(list)) => !list.is_empty(),
+                Some(_) => true,
+            };
+            let name = org.get("preferred_username").and_then(Value::as_str).filter(|name| is_org(name));
+            let Some(name) =
+                name.filter(|_| !["pendingSSO", "missingMFA", "securityRestrictions"].iter().any(lacks))
+            else {
+                continue;
+            };
+            match room.checked_sub(name.len() + 3) {
+                Some(rest) => (room, _) = (rest, orgs.names.push(name.to_owned())),
+                None => orgs.cut = true,
+            }
+        }
+        orgs
+    }
+}
+
+/// Whether a name takes in JSON only its own bytes, two quotes and a comma.
+fn is_org(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+    !name.is_empty() && name.len() <= 96 && name.bytes().all(plain)
 }
 
 impl User {
@@ -42,6 +86,7 @@ impl User {
                 .and_then(Value::as_str)
                 .filter(|url| is_picture(url))
                 .map(str::to_owned),
+            orgs: Organizations::from_claim(claims.get("orgs")),
             username,
             email,
         })

@@ -1,6 +1,6 @@
 //! Browser navigations: which requests are one, and which host name they must use.
 
-use space_kit::header::{ACCEPT, HeaderMap, HeaderName};
+use space_kit::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use space_kit::{Error, StatusCode};
 
 use super::query;
@@ -8,6 +8,9 @@ use super::trusted_origins::TrustedOrigins;
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+/// What browsers sent before `Sec-Purpose`.
+const PURPOSE: HeaderName = HeaderName::from_static("purpose");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The parameter that [`address_on_own_host`] adds. A second redirect would never end behind a proxy that replaces the
@@ -34,6 +37,12 @@ pub(crate) fn expects_page(headers: &HeaderMap) -> bool {
             .any(|kinds| kinds.to_str().is_ok_and(|kinds| kinds.contains("text/html")))
     };
     is(headers, &SEC_FETCH_MODE, "navigate").unwrap_or_else(accepts_html)
+}
+
+/// Whether the browser says that the visitor has not come here yet, but may (`Sec-Purpose`, Fetch standard).
+pub(crate) fn is_prefetch(headers: &HeaderMap) -> bool {
+    let prefetches = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.starts_with("prefetch"));
+    [SEC_PURPOSE, PURPOSE].iter().any(|name| headers.get_all(name).iter().any(prefetches))
 }
 
 /// Rejects requests that are not a top-level navigation or one of the service's own frames. Otherwise an image or a

@@ -54,7 +54,7 @@ const expected = {
 }
 
 for (const { name, start: launch, missing } of browsers) {
-  const skip = missing.length > 0 && process.env.CI !== "true" && `${missing} is missing: scripts/setup.sh test installs it`
+  const skip = missing.length > 0 && process.env.CI !== "true" && `${missing} is missing: scripts/setup.sh browsers installs it`
   const { user, storage, frame: keeps, popup: opens } = expected[name]
   describe(name, { skip }, () => {
     let browser

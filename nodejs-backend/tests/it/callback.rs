@@ -1,5 +1,8 @@
 //! The callback of the provider, and attacks on it.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::browser::{BASE, Browser, SITE, popup_page, start};
 use crate::mock_provider::{MockProvider, query};
 
@@ -41,6 +44,73 @@ fn a_state_can_be_used_only_once_even_with_a_copied_cookie() {
     assert_eq!(ann.get(&service, &path).header("location"), "/done");
     assert_eq!(error(&kept.get(&service, &path)), "state_mismatch");
     assert_eq!(provider.count("/token"), 1, "the code was sent only once");
+}
+
+#[test]
+fn a_prefetched_callback_uses_nothing() {
+    let provider = MockProvider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    let path = Browser::consent(&provider, &ann.begin(&service));
+    for purpose in
+        [("sec-purpose", "prefetch"), ("sec-purpose", "prefetch;prerender"), ("purpose", "prefetch")]
+    {
+        let reply = ann.send(&service, "GET", &path, &[purpose], "");
+        assert_eq!((reply.status, reply.header("set-cookie")), (403, ""));
+    }
+    assert_eq!(ann.get(&service, &path).header("location"), "/done");
+}
+
+#[test]
+fn a_callback_that_comes_again_goes_on_with_the_session_of_the_first() {
+    let provider = MockProvider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    let link = format!("/login/huggingface?callbackURL=/w&errorCallbackURL={SITE}/oops");
+    let url = ann.get(&service, &link).header("location").to_owned();
+    let path = Browser::consent(&provider, &url);
+    let before = ann.clone(); // sends the second request before the first response
+    assert_eq!(ann.get(&service, &path).header("location"), "/w");
+    let mut without = before.clone();
+    let reply = without.get(&service, &path);
+    assert_eq!(reply.header("location"), format!("{SITE}/oops?error=state_mismatch"));
+    let mut with = ann.clone();
+    with.cookies.extend(before.cookies);
+    assert_eq!(with.get(&service, &path).header("location"), "/w");
+    assert_eq!(provider.count("/token"), 1, "the code was sent only once");
+}
+
+#[test]
+fn only_those_whom_sign_in_allow_names_may_sign_in() {
+    let provider = MockProvider::with("claims", |claims| {
+        claims["preferred_username"] = "ann".into();
+        claims["orgs"] = serde_json::json!([
+            {"sub": "5f0c746619cb630495b814fd", "preferred_username": "lab"},
+            {"preferred_username": "locked", "missingMFA": true},
+        ]);
+    });
+    for (allow, code) in [
+        ("*", ""),
+        ("user:bob,org:lab", ""),
+        ("sub:65f0", ""),
+        ("org:locked", "not_allowed"),
+        ("user:bob", "not_allowed"),
+    ] {
+        let service = start(&provider, &[("SIGN_IN_ALLOW", allow)]);
+        let mut ann = Browser::default();
+        let reply = ann.sign_in(&service, &provider);
+        assert_eq!(error(&reply), code, "{allow}");
+        assert_eq!(ann.user(&service).is_some(), code.is_empty());
+        if code.is_empty() {
+            let named = serde_json::json!([{"preferred_username": "lab"}]);
+            assert_eq!(ann.get(&service, "/api/auth/get-session").json()["user"]["orgs"], named);
+            let token = ann.get(&service, "/api/auth/token").json()["token"].as_str().unwrap().to_owned();
+            let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+            assert_eq!(serde_json::from_slice::<serde_json::Value>(&claims).unwrap()["orgs"], named);
+        } else {
+            assert!(service.get(reply.header("location")).text().contains("may not sign in here"));
+        }
+    }
 }
 
 #[test]

@@ -115,6 +115,7 @@ fn all_problems_are_reported_together() {
         ("SESSION_MAX", "7"),
         ("SESSION_EPOCH", "x"),
         ("SIGN_IN_RATE", "x"),
+        ("SIGN_IN_ALLOW", "ann"),
         ("FRAME_ANCESTORS", ";"),
         ("SSL_CERT_FILE", "/nowhere.pem"),
     ]);
@@ -133,6 +134,7 @@ fn all_problems_are_reported_together() {
         "SESSION_MAX",
         "SESSION_EPOCH",
         "SIGN_IN_RATE",
+        "SIGN_IN_ALLOW",
         "FRAME_ANCESTORS",
         "SSL_CERT_FILE",
     ] {

@@ -38,10 +38,10 @@ fn an_error_is_a_page_for_a_navigation_and_json_for_a_program() {
             "Operator: add https://evil.example to TRUSTED_ORIGINS",
         ),
         (
-            format!("/login/huggingface?callbackURL=/{}", "x".repeat(1000)),
+            format!("/login/huggingface?callbackURL=/{}", "x".repeat(2100)),
             400,
             "BAD_REQUEST",
-            "callbackURL is too long",
+            "a callback URL is too long",
         ),
         ("/api/auth/error?error=a&error=b".to_owned(), 400, "BAD_REQUEST", "appears twice"),
     ] {
@@ -153,4 +153,32 @@ fn a_redirected_sign_in_completes() {
     let url = ann.get(&service, moved.header("location").strip_prefix(BASE).unwrap());
     let path = Browser::consent(&provider, url.header("location"));
     assert_eq!(ann.get(&service, &path).header("location"), "/x");
+}
+
+#[test]
+fn a_custom_domain_of_a_space_has_the_page_but_sign_ins_happen_on_the_first_host_name() {
+    let space = [("AUTH_URL", ""), ("SPACE_ID", "me/app"), ("SPACE_HOST", "me-app.hf.space,custom.example")];
+    let service = start(&MockProvider::start(), &space);
+    for (host, path, address) in [
+        ("custom.example", "/", ""),
+        ("me-app.hf.space", "/", ""),
+        ("other.example", "/", "https://me-app.hf.space/?moved=1"),
+        ("custom.example", "/login/huggingface", "https://me-app.hf.space/login/huggingface?moved=1"),
+    ] {
+        let reply = on_host(&service, host, "GET", path, &NAVIGATION);
+        assert_eq!(
+            (reply.status, reply.header("location")),
+            (if address.is_empty() { 200 } else { 302 }, address)
+        );
+    }
+    let body = r#"{"provider":"huggingface","callbackURL":"/app?x"}"#;
+    let head = format!(
+        "POST /api/auth/sign-in/social HTTP/1.1\r\nhost: custom.example\r\norigin: https://custom.example\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let reply = space_kit::testing::exchange(service.address, head);
+    let link = "https://me-app.hf.space/login/huggingface?callbackURL=%2Fapp%3Fx&errorCallbackURL=";
+    assert_eq!((reply.status, reply.json()["url"].as_str()), (200, Some(link)), "{}", reply.text());
+    assert_eq!(reply.header("set-cookie"), "");
 }

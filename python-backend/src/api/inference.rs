@@ -108,7 +108,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
     let request = UpstreamRequest {
         method: Method::POST,
         path: azure_path::with_query(kind.path(), &call.head.uri),
-        headers: headers::to_upstream(&call.head.headers),
+        headers: headers::to_upstream(&call.head.headers, &state.forwarded),
         body: body.with(changes).into_bytes(),
         model_without_pin: without_pin(&model).filter(|_| group.knows_pins()).map(str::to_owned),
         adds_options: streamed && body.adds_options(),

@@ -131,7 +131,7 @@ fn request(call: &Call<State>, group: &UpstreamGroup, held: Reservation) -> Upst
     UpstreamRequest {
         method: Method::GET,
         path: "/models".to_owned(),
-        headers: headers::to_upstream(&call.head.headers),
+        headers: headers::to_upstream(&call.head.headers, &call.state.forwarded),
         body: Bytes::new(),
         model_without_pin: None,
         adds_options: false,

@@ -10,12 +10,13 @@ use std::hash::RandomState;
 use std::sync::Arc;
 
 use space_kit::rate_limit::Limiter;
-use space_kit::{Config, Env, Log, jwks, parse};
+use space_kit::{Config, Env, HeaderName, Log, jwks, parse};
 
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::state::State;
 use crate::usage::UsageTotals;
+use crate::wire::headers::may_be_forwarded;
 
 /// The state of the service; `None` means that `env` has the problems, all of them.
 pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
@@ -26,8 +27,9 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let limits = limits::read(env, kit);
     let catalogue = models::read(env);
     let demo_delay = env.read(&vars::DEMO_DELAY, parse::duration_or_zero);
-    let (Some(upstreams), Some(access), Some(limits), Some(mut catalogue), Some(demo_delay)) =
-        (upstreams, access, limits, catalogue, demo_delay)
+    let forwarded = env.optional(&vars::FORWARD_HEADERS, header_names);
+    let (Some(upstreams), Some(access), Some(limits), Some(mut catalogue), Some(demo_delay), Some(forwarded)) =
+        (upstreams, access, limits, catalogue, demo_delay, forwarded)
     else {
         return None; // one exit, because each one drops all that was read: less code
     };
@@ -42,9 +44,16 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         limiter: access.rate.map(|rate| Limiter::new(rate, clock.instant(), RandomState::new())),
         upstreams,
         limits,
+        forwarded: forwarded.unwrap_or_default(),
         catalogue,
         usage: Arc::new(UsageTotals::default()),
         demo_delay,
         clock,
     })
+}
+
+/// Parses `name,…`.
+fn header_names(text: &str) -> Option<Vec<HeaderName>> {
+    let name = |item: &str| HeaderName::try_from(item.trim()).ok().filter(may_be_forwarded);
+    text.split(',').map(name).collect()
 }

@@ -39,6 +39,11 @@ pub(super) fn read(env: &mut Env<'_>, clock: Clock) -> Option<Upstreams> {
     }
     set_apis(env, &mut main)?;
     token.as_ref()?;
+    for (var, upstreams) in
+        [(&UPSTREAM_URL, &main), (&EMBEDDINGS_URL, &embeddings), (&COMPLETIONS_URL, &completions)]
+    {
+        upstreams.iter().for_each(|one| env.explain(|| explanation(var, one)));
+    }
     let (Some(pool), Some(bill_to), Some(timeouts), Some(tries)) = (pool, bill_to, timeouts, tries) else {
         return None;
     };
@@ -125,6 +130,12 @@ fn list(
         }
     })?;
     Some(upstreams)
+}
+
+/// An upstream for `check`. Replicas have the same number.
+fn explanation(urls: &Var, one: &Upstream) -> String {
+    let key = one.key.as_ref().map_or("none", |key| key.header.as_str());
+    format!("{} {}: {one:?}, key in: {key}, models: {}", urls.name, one.rank + 1, one.models)
 }
 
 /// The addresses of a list: groups of replicas, in order of preference. `None` for one that is not accepted.

@@ -32,6 +32,8 @@ space_kit::vars! {
     pub(super) COMPLETIONS_URL = "UPSTREAM_URL", "base URLs like UPSTREAM_URL",
         "upstreams for /v1/completions, which the Hugging Face router does not have";
     pub(super) COMPLETIONS_API_KEYS (secret) = "", "keys like UPSTREAM_API_KEYS", "API keys of COMPLETIONS_URL";
+    pub(super) FORWARD_HEADERS = "", "header names separated by commas, such as x-tenant; not authorization, cookie, names that end in -key, and those of the connection or a proxy",
+        "further request headers that are forwarded to the upstreams";
     pub(super) HF_BILL_TO = "", "an organization's name or a resource group's id", "account that Hugging Face bills; callers cannot change it";
     pub(super) UPSTREAM_TRIES = "3", "a whole number above 0",
         "how often one request is tried at most, at all upstreams together; 1: neither failover nor retries";
@@ -53,7 +55,7 @@ space_kit::vars! {
         "who may use /v1: everyone (open), callers with one of API_KEYS (keys), callers with a token that JWT_* allow (jwt)";
     pub(super) API_KEYS (secret) = "",
         "label:key entries separated by commas; a label is 1 to 32 of A-Z a-z 0-9 . _ -, a key 20 or more visible ASCII characters",
-        "keys that callers send in Authorization: Bearer or x-api-key; logs and metrics show the label";
+        "keys that callers send in Authorization: Bearer, x-api-key or api-key; logs and metrics show the label";
     pub(super) JWT_ISSUER = "OPENID_PROVIDER_URL if neither this nor JWT_AUDIENCE is set",
         "an https URL, or http on loopback; outside a Space dev:http://127.0.0.1:PORT, nodejs-backend with DEV_SIGN_IN",
         "issuer of valid tokens, exactly as in their iss";

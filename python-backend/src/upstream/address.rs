@@ -46,6 +46,8 @@ pub(crate) struct Upstream {
     pub(crate) base: String,
     /// Sent with every request, such as `api-version=…`; may be empty.
     pub(crate) query: String,
+    /// Whether it is Anthropic's API, which needs a version.
+    pub(crate) is_anthropic: bool,
     pub(crate) key: Option<ApiKey>,
     /// The models that the operator says it has.
     pub(crate) models: ModelPatterns,
@@ -100,7 +102,10 @@ impl Upstream {
         }
         let (base, query) = (path.trim_end_matches('/').to_owned(), query.to_owned());
         let (models, api) = (ModelPatterns::default(), UpstreamApi::default());
-        Some(Upstream { origin, base, query, key: None, models, rank: 0, api })
+        let mut parsed =
+            Upstream { origin, base, query, is_anthropic: false, key: None, models, rank: 0, api };
+        parsed.is_anthropic = parsed.is_under(ANTHROPIC) || parsed.base.contains("/anthropic");
+        Some(parsed)
     }
 
     /// The upstream with a key, as [`ApiKey::parse`] reads it. `None` if the key is not valid in a header.
@@ -118,12 +123,17 @@ impl Upstream {
         }
     }
 
-    /// Adds the key and what else the API requires.
-    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
+    /// Adds the key and what else the API requires of a request for this path.
+    pub(super) fn add_headers(&self, path: &str, headers: &mut HeaderMap) {
         if let Some(key) = &self.key {
+            // Anthropic documents this path only for OpenAI's clients, which send the key so.
+            let as_bearer =
+                self.is_anthropic && self.is_under(ANTHROPIC) && path.starts_with("/chat/completions");
+            let bearer = if as_bearer { key.as_bearer() } else { None };
+            let key = bearer.as_ref().unwrap_or(key);
             headers.insert(&key.header, key.value.clone());
         }
-        if self.is_under(ANTHROPIC) || self.base.contains("/anthropic") {
+        if self.is_anthropic {
             headers.entry(ANTHROPIC_VERSION).or_insert(HeaderValue::from_static("2023-06-01"));
         }
     }
@@ -232,7 +242,8 @@ mod tests {
     fn each_api_gets_its_key_in_the_header_that_it_expects() {
         let sent = |url: &str, key: &str| {
             let mut headers = HeaderMap::new();
-            Upstream::parse(url).unwrap().with_key(key).unwrap().add_headers(&mut headers);
+            let (url, path) = url.split_once(' ').unwrap_or((url, "/messages"));
+            Upstream::parse(url).unwrap().with_key(key).unwrap().add_headers(path, &mut headers);
             let version = headers.remove(ANTHROPIC_VERSION).is_some();
             let (name, value) = headers.iter().next().unwrap();
             (format!("{name}: {}", value.to_str().unwrap()), version)
@@ -240,6 +251,7 @@ mod tests {
         for (url, key, expected, version) in [
             ("https://router.huggingface.co/v1", "k", "authorization: Bearer k", false),
             ("https://api.anthropic.com/v1", "k", "x-api-key: k", true),
+            ("https://api.anthropic.com/v1 /chat/completions", "k", "authorization: Bearer k", true),
             ("https://api.anthropic.com/v1", "Bearer:k", "authorization: Bearer k", true),
             ("https://r.openai.azure.com/openai/v1", "k", "api-key: k", false),
             ("https://r.services.ai.azure.com/anthropic/v1", "k", "api-key: k", true),

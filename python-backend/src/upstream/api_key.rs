@@ -26,6 +26,11 @@ impl ApiKey {
         Some(ApiKey { header, value })
     }
 
+    /// The same key in `Authorization`.
+    pub(super) fn as_bearer(&self) -> Option<ApiKey> {
+        ApiKey::parse(self.text()?, AUTHORIZATION)
+    }
+
     /// The key itself.
     pub(super) fn text(&self) -> Option<&str> {
         let text = self.value.to_str().ok()?;

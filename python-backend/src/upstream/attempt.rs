@@ -195,7 +195,7 @@ impl Attempt<'_> {
         if self.sent_once {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        self.upstream.add_headers(request.headers_mut());
+        self.upstream.add_headers(path, request.headers_mut());
         if let (Some(bill_to), true) = (self.bill_to, self.upstream.is_hugging_face()) {
             request.headers_mut().insert(X_HF_BILL_TO, bill_to.clone());
         }

@@ -88,9 +88,32 @@ const X_STAINLESS_RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
 /// The headers of a client's request that are forwarded to the upstream. The gateway sets `Host`,
-/// `Content-Length`, `Authorization` and billing itself.
-pub(crate) fn to_upstream(headers: &HeaderMap) -> HeaderMap {
-    filtered(headers, |name| is_listed(name, REQUEST, REQUEST_PREFIXES).then(|| name.clone()))
+/// `Content-Length`, `Authorization` and billing itself. `more` are the operator's additions.
+pub(crate) fn to_upstream(headers: &HeaderMap, more: &[HeaderName]) -> HeaderMap {
+    filtered(headers, |name| (TO_UPSTREAM.has(name) || more.contains(name)).then(|| name.clone()))
+}
+
+/// Whether the operator may add a request header to those that are forwarded: not one that carries a caller's
+/// credential or address, describes the connection, or that the gateway sets itself.
+pub(crate) fn may_be_forwarded(name: &HeaderName) -> bool {
+    const DENIED: &[&str] = &[
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "cookie",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "via",
+    ];
+    const DENIED_PREFIXES: &[&str] = &["content-", "proxy-", "transfer-", "x-forwarded-", "x-hf-"];
+    let name = name.as_str();
+    let is_denied = DENIED.contains(&name) || name.ends_with("-key") && !name.ends_with("idempotency-key");
+    !is_denied && !DENIED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The headers of an upstream's response that are forwarded to the client. The upstream's `x-request-id`
@@ -100,7 +123,7 @@ pub(crate) fn to_client(headers: &HeaderMap) -> HeaderMap {
         if name == X_REQUEST_ID {
             return Some(X_UPSTREAM_REQUEST_ID);
         }
-        is_listed(name, RESPONSE, RESPONSE_PREFIXES).then(|| name.clone())
+        TO_CLIENT.has(name).then(|| name.clone())
     })
 }
 
@@ -112,9 +135,58 @@ pub(crate) fn to_client_with_error(headers: &HeaderMap) -> Vec<(HeaderName, Head
     fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-fn is_listed(name: &HeaderName, names: &[&str], prefixes: &[&str]) -> bool {
-    let name = name.as_str();
-    names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
+/// Names and beginnings of names.
+struct List {
+    names: &'static [&'static str],
+    prefixes: &'static [&'static str],
+    /// Most names that are not listed are recognised by a bit, without a comparison: each request and response has
+    /// its headers looked up here.
+    name_bits: u128,
+    prefix_bits: u128,
+}
+
+static TO_UPSTREAM: List = List::new(REQUEST, REQUEST_PREFIXES);
+static TO_CLIENT: List = List::new(RESPONSE, RESPONSE_PREFIXES);
+
+impl List {
+    #[allow(clippy::indexing_slicing)] // a wrong index fails the compilation; `get` is not const
+    const fn new(names: &'static [&'static str], prefixes: &'static [&'static str]) -> List {
+        let (mut name_bits, mut prefix_bits, mut at) = (0, 0, 0);
+        while at < names.len() {
+            name_bits |= name_bit(names[at].as_bytes());
+            at += 1;
+        }
+        at = 0;
+        while at < prefixes.len() {
+            prefix_bits |= first_bit(prefixes[at].as_bytes());
+            at += 1;
+        }
+        List { names, prefixes, name_bits, prefix_bits }
+    }
+
+    fn has(&self, name: &HeaderName) -> bool {
+        let name = name.as_str();
+        let is_named = self.name_bits & name_bit(name.as_bytes()) != 0 && self.names.contains(&name);
+        is_named
+            || self.prefix_bits & first_bit(name.as_bytes()) != 0
+                && self.prefixes.iter().any(|prefix| name.starts_with(prefix))
+    }
+}
+
+/// One of 128 bits, by the length and the last character.
+const fn name_bit(name: &[u8]) -> u128 {
+    match name {
+        [.., last] => 1 << ((name.len() as u32 * 5 + *last as u32) % 128),
+        [] => 0,
+    }
+}
+
+/// One of 128 bits, by the first character.
+const fn first_bit(name: &[u8]) -> u128 {
+    match name {
+        [first, ..] => 1 << (*first as u32 % 128),
+        [] => 0,
+    }
 }
 
 /// Whether the client has sent the request before, as OpenAI's clients report it.
@@ -135,8 +207,9 @@ pub(crate) fn is_compressed(headers: &HeaderMap) -> bool {
 
 fn filtered(headers: &HeaderMap, rename: impl Fn(&HeaderName) -> Option<HeaderName>) -> HeaderMap {
     let mut kept = HeaderMap::new();
+    let has_options = headers.contains_key(CONNECTION);
     for (name, value) in headers {
-        if let Some(new_name) = rename(name).filter(|_| !is_hop_by_hop(headers, name)) {
+        if let Some(new_name) = rename(name).filter(|_| !has_options || !is_hop_by_hop(headers, name)) {
             kept.append(new_name, value.clone());
         }
     }
@@ -218,6 +291,23 @@ mod tests {
     ];
 
     #[test]
+    fn a_list_has_its_names_and_beginnings_and_nothing_else() {
+        for (list, names, prefixes) in
+            [(&TO_UPSTREAM, REQUEST, REQUEST_PREFIXES), (&TO_CLIENT, RESPONSE, RESPONSE_PREFIXES)]
+        {
+            let has = |name: &str| list.has(&HeaderName::try_from(name).unwrap());
+            assert!(names.iter().all(|name| has(name)));
+            assert!(prefixes.iter().all(|prefix| has(&format!("{prefix}a"))));
+            let longer = names.iter().map(|name| format!("{name}-x"));
+            assert!(
+                longer
+                    .filter(|name| !prefixes.iter().any(|prefix| name.starts_with(prefix)))
+                    .all(|name| !has(&name))
+            );
+        }
+    }
+
+    #[test]
     fn seconds_may_have_a_fraction_and_other_values_are_ignored() {
         let parsed = |value: &'static str| {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
@@ -243,7 +333,7 @@ mod tests {
             ("x-stainless-os", "Linux"),
             ("accept-encoding", "gzip"),
         ]);
-        let kept = to_upstream(&sent);
+        let kept = to_upstream(&sent, &[]);
         assert_eq!(kept.len(), 5);
         assert_eq!(kept["content-type"], "application/json");
     }
@@ -278,7 +368,7 @@ mod tests {
             ("x-request-id", "1"),
             ("accept", "*/*"),
         ]);
-        assert_eq!(to_upstream(&sent).keys().collect::<Vec<_>>(), ["accept"]);
+        assert_eq!(to_upstream(&sent, &[]).keys().collect::<Vec<_>>(), ["accept"]);
         assert_eq!(to_client(&map(&[("connection", "x-request-id"), ("x-request-id", "1")])).len(), 0);
     }
 
@@ -316,7 +406,7 @@ mod tests {
             for (name, value) in &fields {
                 sent.append(HeaderName::try_from(name).unwrap(), HeaderValue::from_bytes(value).unwrap());
             }
-            for kept in [to_upstream(&sent), to_client(&sent)] {
+            for kept in [to_upstream(&sent, &[]), to_client(&sent)] {
                 for name in kept.keys() {
                     prop_assert!(!SECRET.contains(&name.as_str()), "{}", name);
                     let banned = ["x-hf-", "x-forwarded-", "proxy-", "access-control-"];

@@ -1,5 +1,10 @@
+use std::collections::BTreeMap;
+use std::process::Command;
+
 use python_backend::SERVICE;
-use space_kit::testing::{assert_contract_fits, assert_documented};
+use space_kit::testing::{Process, assert_contract_fits, assert_documented};
+
+const MANUAL: &str = include_str!("../../README.md");
 
 #[test]
 fn the_contract_lists_exactly_the_routes() {
@@ -8,5 +13,49 @@ fn the_contract_lists_exactly_the_routes() {
 
 #[test]
 fn the_manual_and_the_example_file_say_what_the_parser_does() {
-    assert_documented(&SERVICE, include_str!("../../README.md"), include_str!("../../.env.example"));
+    assert_documented(&SERVICE, MANUAL, include_str!("../../.env.example"));
+}
+
+/// The set-ups in the manual's table: each name, and its variables.
+fn set_ups() -> Vec<(String, BTreeMap<String, String>)> {
+    let table = MANUAL.split("### Five common set-ups").nth(1).unwrap();
+    let rows = table.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let rows = rows.take_while(|line| line.starts_with('|')).map(|row| row.replace("\\|", "\u{0}"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let code = cells[2].split('`').skip(1).step_by(2);
+        let pairs = code.map(|pair| pair.split_once('=').unwrap());
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.replace('\u{0}', "|")));
+        (cells[1].to_owned(), pairs.collect())
+    })
+    .collect()
+}
+
+#[test]
+fn each_set_up_of_the_manual_is_valid_and_check_explains_it() {
+    let explained = [
+        &["1: https://router.huggingface.co/v1, key in: authorization, models: *"][..],
+        &[
+            "1: http://vllm:8000/v1, key in: none, models: org/mine",
+            "2: https://router.huggingface.co/v1, key in: authorization, models: *",
+        ],
+        &["1: https://api.anthropic.com/v1, key in: x-api-key, models: *"],
+        &["1: https://NAME.openai.azure.com/openai/v1, key in: api-key, models: my-deployment"],
+        &[
+            "1: http://gpu-1:8000/v1, key in: none, models: *",
+            "1: http://gpu-2:8000/v1, key in: none, models: *",
+        ],
+    ];
+    let set_ups = set_ups();
+    assert_eq!(set_ups.len(), explained.len());
+    for ((name, variables), lines) in set_ups.into_iter().zip(explained) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_python-backend"));
+        command.arg("check").env_clear().envs(&variables);
+        let output = Process::run(command);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let expected: String = lines.iter().map(|line| format!("  UPSTREAM_URL {line}\n")).collect();
+        let explanation = text.strip_prefix("python-backend: the configuration is valid\n");
+        assert_eq!(explanation.map(str::to_lowercase), Some(expected.to_lowercase()), "{name}");
+    }
 }

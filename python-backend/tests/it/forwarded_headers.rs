@@ -196,3 +196,32 @@ fn a_websocket_is_rejected_with_the_reason_on_every_path() {
     let h2c = [("connection", "Upgrade, HTTP2-Settings"), ("upgrade", "h2c")];
     assert_eq!(service.request("GET", "/v1/files", &h2c, "").status, 200, "another upgrade may be ignored");
 }
+
+#[test]
+fn the_operator_may_add_headers_that_carry_no_credential() {
+    let fake = Fake::json(completion("hello"));
+    let service = before(&fake, &[("FORWARD_HEADERS", "X-Tenant, openai-project")]);
+    let headers = [("x-tenant", "a"), ("openai-project", "b"), ("x-other", "c")];
+    let reply = service.request("POST", CHAT, &headers, &question(json!({})).to_string());
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let seen = fake.next();
+    assert_eq!(["x-tenant", "openai-project", "x-other"].map(|name| seen.header(name)), ["a", "b", ""]);
+    for denied in [
+        "authorization",
+        "x-api-key",
+        "X-Goog-Api-Key",
+        "cookie",
+        "x-forwarded-for",
+        "x-hf-bill-to",
+        "host",
+        "content-length",
+        "a b",
+        "",
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_python-backend"));
+        command.arg("check").env_clear().env("FORWARD_HEADERS", format!("x-tenant,{denied}"));
+        let output = space_kit::testing::Process::run(command);
+        assert_eq!(output.status.code(), Some(64), "{denied}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("FORWARD_HEADERS: "), "{denied}");
+    }
+}

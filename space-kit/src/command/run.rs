@@ -73,6 +73,9 @@ fn configure<S: Send + Sync + 'static>(
         set.map(|(_, value)| OsString::from(value)).or_else(|| file.get(name).cloned())
     };
     let mut env = Env::new(&lookup, service.defaults);
+    if invocation.command == Command::Check {
+        env = env.explaining();
+    }
     let config = Config::read_with(&mut env, service.sites);
     if let (Command::Healthcheck, Some(config)) = (invocation.command, &config) {
         return Err(if healthcheck::is_ready(config.local_address()) { SUCCESS } else { FAILURE });
@@ -86,12 +89,13 @@ fn configure<S: Send + Sync + 'static>(
             config.and_then(|config| (service.configure)(&mut env, &config))
         }
     };
+    let explanation = env.take_explanation();
     let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
     match (config, state) {
         (Some(_), Some(_)) if problems.is_empty() && invocation.command == Command::Check => {
             let set =
                 process.iter().filter_map(|(name, _)| name.to_str()).chain(file.keys().map(String::as_str));
-            Err(print(&valid(service, set)))
+            Err(print(&(valid(service, set) + &explanation)))
         }
         (Some(config), Some(state)) if problems.is_empty() => Ok(Server::new(service, state, config)),
         _ => Err(unusable(service.name, &problems)),

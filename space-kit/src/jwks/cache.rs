@@ -16,13 +16,15 @@ const COOLDOWN: Duration = Duration::from_secs(30);
 /// Between two attempts while there is a usable set, and while there is none.
 const RETRY_WITH: Duration = Duration::from_secs(30);
 const RETRY_WITHOUT: Duration = Duration::from_secs(5);
+/// How long a failure counts: an old set is used without waiting for this time, and refreshed in the background.
+const FAILED: Duration = Duration::from_secs(2 * 60);
 
 /// Which set a request needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Need<'a> {
     /// A fresh one.
     Any,
-    /// One that is newer than this one, which has no key for the token.
+    /// One that is newer than this one, which has no key for the token, or another one.
     NewerThan(&'a Arc<KeySet>),
 }
 
@@ -49,6 +51,8 @@ pub(super) struct Cache {
     retry_at: Option<Instant>,
     /// No fetch for a missing key begins before this time.
     cool_at: Option<Instant>,
+    /// Until then the last fetch counts as failed, so that no request waits for another one. Cleared by a success.
+    failed_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -74,8 +78,12 @@ impl Cache {
                 Some(at) if now < at => Step::Use(keys),
                 _ => Step::Fetch,
             },
-            _ if now < held.fresh_until || flying || self.pause(now).is_some() => Step::Use(keys),
-            _ => Step::UseAndFetch(keys),
+            _ if now < held.fresh_until => Step::Use(keys),
+            // The issuer may have withdrawn a key of the old set, so that is used only if no newer one can be had.
+            _ if flying && !self.failed(now) => Step::Wait,
+            _ if flying || self.pause(now).is_some() => Step::Use(keys),
+            _ if self.failed(now) => Step::UseAndFetch(keys),
+            _ => Step::Fetch,
         }
     }
 
@@ -92,12 +100,13 @@ impl Cache {
     pub(super) fn succeed(&mut self, now: Instant, keys: KeySet, max_age: Option<Duration>) {
         let fresh = max_age.unwrap_or(SHORTEST).clamp(SHORTEST, LONGEST);
         self.held = Some(Held { keys: Arc::new(keys), fresh_until: now + fresh });
-        self.retry_at = None;
+        (self.retry_at, self.failed_until) = (None, None);
     }
 
     /// Notes that the fetch that began at `began` failed at `now`. After a long one, the next does not begin at once, so
     /// that no request waits for two.
     pub(super) fn fail(&mut self, began: Instant, now: Instant) {
+        self.failed_until = Some(now + FAILED);
         if now - began >= RETRY_WITHOUT {
             self.retry_at = Some(now + RETRY_WITH);
         }
@@ -113,6 +122,10 @@ impl Cache {
 
     fn usable(&self, now: Instant) -> Option<&Held> {
         self.held.as_ref().filter(|held| now < held.fresh_until + GRACE)
+    }
+
+    fn failed(&self, now: Instant) -> bool {
+        self.failed_until.is_some_and(|until| now < until)
     }
 
     fn pause(&self, now: Instant) -> Option<Duration> {
@@ -175,22 +188,31 @@ mod tests {
     }
 
     #[test]
-    fn an_old_set_is_used_during_a_fetch_and_after_a_failed_one() {
+    fn an_old_set_is_used_only_after_a_failed_fetch() {
         let start = Instant::now();
         let (mut cache, keys) = filled(start, None);
         let old = start + after(300);
-        assert_eq!(cache.step(old, Need::Any, false), Step::UseAndFetch(keys.clone()));
+        assert_eq!(cache.step(old, Need::Any, false), Step::Fetch);
         cache.begin(old, Need::Any);
-        assert_eq!(cache.step(old, Need::Any, true), Step::Use(keys.clone()));
-        assert_eq!(cache.step(old + after(29), Need::Any, false), Step::Use(keys.clone()), "it failed");
-        assert_eq!(cache.step(old + after(30), Need::Any, false), Step::UseAndFetch(keys));
+        assert_eq!(cache.step(old, Need::Any, true), Step::Wait);
+        cache.fail(old, old + after(1));
+        assert_eq!(cache.settle(old + after(1)), Ok(keys.clone()));
+        assert_eq!(cache.step(old + after(29), Need::Any, false), Step::Use(keys.clone()));
+        // The next attempts are in the background, so that nobody waits again.
+        let next = old + after(30);
+        assert_eq!(cache.step(next, Need::Any, false), Step::UseAndFetch(keys.clone()));
+        cache.begin(next, Need::Any);
+        assert_eq!(cache.step(next, Need::Any, true), Step::Use(keys));
+        // A failure long ago says nothing about now.
+        assert_eq!(cache.step(old + after(1) + FAILED, Need::Any, false), Step::Fetch);
     }
 
     #[test]
     fn an_old_set_is_used_for_one_day_more() {
         let start = Instant::now();
-        let (cache, keys) = filled(start, None);
+        let (mut cache, keys) = filled(start, None);
         let last = start + SHORTEST + GRACE;
+        cache.fail(last - after(40), last - after(39));
         assert_eq!(cache.step(last - after(1), Need::Any, false), Step::UseAndFetch(keys));
         assert_eq!(cache.step(last, Need::Any, false), Step::Fetch);
     }

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 pub use super::metadata::{DiscoveryError, metadata_url};
 
 use super::error::{FetchError, IssuerError, LoadError};
 use super::fetch::{Document, FetchDocument};
 use super::metadata::Metadata;
+use crate::server::task;
 
 /// How long metadata are used before they are fetched again.
 const FRESH: Duration = Duration::from_secs(60 * 60);
@@ -29,7 +30,7 @@ struct Shared {
     fetch: FetchDocument,
     check: Check,
     /// Locked during a fetch, so that there is one at a time.
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
@@ -48,7 +49,7 @@ impl Discovery {
     /// The metadata of `issuer`; nothing is fetched yet. `check` decides what else a usable document has, such as the
     /// endpoints that the service calls: a document that fails it counts as a failed fetch.
     pub fn new(issuer: String, fetch: FetchDocument, check: Check) -> Discovery {
-        Discovery(Arc::new(Shared { issuer, fetch, check, state: Mutex::default() }))
+        Discovery(Arc::new(Shared { issuer, fetch, check, state: Arc::default() }))
     }
 
     /// The metadata. Old ones are used while newer ones are not available.
@@ -58,18 +59,24 @@ impl Discovery {
     /// If none were ever fetched and the issuer does not provide usable ones now.
     pub async fn metadata(&self, now: Instant) -> Result<Arc<Metadata>, IssuerError> {
         let asked = tokio::time::Instant::now();
-        let mut state = self.0.state.lock().await;
+        let mut state = self.0.state.clone().lock_owned().await;
         if let Some(metadata) = state.fresh(now) {
             return Ok(metadata);
         }
+        let held = state.held.as_ref().map(|held| held.metadata.clone());
         let failed = match state.failed.clone().filter(|(_, until)| now < *until) {
             Some((cause, _)) => cause,
-            None => match self.0.load(&mut state, now, asked).await {
-                Ok(metadata) => return Ok(metadata),
-                Err(cause) => cause,
-            },
+            None => {
+                // In a task, so that a client that disconnects does not cancel the fetch for the others.
+                let (done, outcome) = oneshot::channel();
+                let shared = self.0.clone();
+                task::spawn(async move { _ = done.send(shared.load(&mut state, now, asked).await) });
+                match outcome.await.unwrap_or(Err(LoadError::Aborted)) {
+                    Ok(metadata) => return Ok(metadata),
+                    Err(cause) => cause,
+                }
+            }
         };
-        let held = state.held.as_ref().map(|held| held.metadata.clone());
         held.ok_or(IssuerError { retry_after: PAUSE, cause: failed })
     }
 
@@ -89,9 +96,11 @@ impl Discovery {
         (self.0.fetch)(address).await
     }
 
-    /// Has the next user fetch the metadata again: the keys are not where these say.
-    pub(super) async fn expire(&self, now: Instant) {
-        if let Some(held) = &mut self.0.state.lock().await.held {
+    /// Has the next user fetch the metadata again: the keys are not where these say. A fetch in progress does so anyway.
+    pub(super) fn expire(&self, now: Instant) {
+        if let Ok(mut state) = self.0.state.try_lock()
+            && let Some(held) = &mut state.held
+        {
             held.fresh_until = now;
         }
     }
@@ -202,10 +211,23 @@ mod tests {
     async fn expired_metadata_are_fetched_again() {
         let ((discovery, count), start) = (discovery(|_| true), Instant::now());
         assert!(discovery.metadata(start).await.is_ok());
-        discovery.expire(start).await;
+        discovery.expire(start);
         assert!(discovery.for_keys(start, false).await.is_ok());
         assert!(discovery.for_keys(start, true).await.is_ok(), "renewed");
         assert_eq!(count.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn a_disconnect_does_not_cancel_the_fetch() {
+        let ((discovery, count), start) = (discovery(|_| true), Instant::now());
+        let (other, gone) = (discovery.clone(), discovery.clone());
+        let gone = tokio::spawn(async move { gone.metadata(start).await });
+        while count.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        gone.abort();
+        assert!(other.metadata(start).await.is_ok());
+        assert_eq!(count.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]

@@ -67,8 +67,8 @@ impl KeySource {
         KeySource(Arc::new(Shared { origin, state: Mutex::default() }))
     }
 
-    /// Verifies a token's signature. If the set has no key for the token, the issuer may have a new one: the set is
-    /// fetched again, once, and the token verified again.
+    /// Verifies a token's signature. If the set has no key for the token, or one that did not sign it, the issuer may have
+    /// a new one: the set is fetched again, once, and the token verified again.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl KeySource {
     pub async fn verify<'t>(&self, token: &'t Token<'_>, now: Instant) -> Result<Verified<'t>, VerifyError> {
         let keys = self.keys(now).await?;
         match token.verify(&keys) {
-            Err(TokenError::NoKey) => {
+            Err(TokenError::NoKey | TokenError::Signature) => {
                 let newer = self.keys_after(&keys, now).await?;
                 Ok(token.verify(&newer)?)
             }
@@ -84,12 +84,12 @@ impl KeySource {
         }
     }
 
-    /// The set to use. Waits only if there is none, and at most for one fetch.
+    /// The set to use. Waits only if there is none or an old one, and at most for one fetch.
     pub(super) async fn keys(&self, now: Instant) -> Result<Arc<KeySet>, IssuerError> {
         self.get(now, Need::Any).await
     }
 
-    /// The set to use if `old` has no key for a token: a newer one if there is one, otherwise `old`.
+    /// The set to use if `old` cannot verify a token: a newer one if there is one, otherwise `old`.
     pub(super) async fn keys_after(
         &self,
         old: &Arc<KeySet>,
@@ -129,6 +129,9 @@ impl KeySource {
             let begun = tokio::time::Instant::now();
             let outcome = timeout(LIMIT, shared.load(now, renew)).await;
             let outcome = outcome.unwrap_or(Err(LoadError::Timeout(LIMIT)));
+            if let (Err(_), KeyOrigin::Discovery(discovery)) = (&outcome, &shared.origin) {
+                discovery.expire(now);
+            }
             let mut state = shared.lock();
             match outcome {
                 Ok((keys, max_age)) => {
@@ -153,13 +156,7 @@ impl Shared {
             KeyOrigin::Address(address, fetch) => fetch(address.clone()).await?,
             KeyOrigin::Discovery(discovery) => {
                 let address = discovery.for_keys(now, renew).await?.endpoint("jwks_uri")?;
-                match discovery.fetch(address).await {
-                    Ok(document) => document,
-                    Err(error) => {
-                        discovery.expire(now).await;
-                        return Err(error.into());
-                    }
-                }
+                discovery.fetch(address).await?
             }
         };
         Ok((KeySet::parse(&document.bytes)?, document.max_age))

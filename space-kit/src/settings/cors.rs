@@ -6,7 +6,7 @@ use hyper::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 
-use crate::web::Origin;
+use crate::web::{Origin, host_of};
 
 /// How long a browser may cache a preflight's response: two hours, the maximum in Chromium.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
@@ -19,21 +19,40 @@ pub enum Cors {
     None,
     /// Every site, without credentials.
     Any,
-    /// These origins, with credentials.
+    /// These origins and patterns of origins, with credentials; see [`Cors::matches`].
     Origins(Vec<String>),
 }
 
 impl Cors {
-    /// Parses `none`, `*`, or origins (scheme, host, optional port) separated by commas.
+    /// Parses `none`, `*`, or entries separated by commas: origins (scheme, host, optional port), `https://*.site.example`,
+    /// `http://localhost:*`, or the scheme of an app such as `myapp://`.
     pub fn parse(text: &str) -> Option<Cors> {
         match text {
             "none" => Some(Cors::None),
             "*" => Some(Cors::Any),
             _ => text
                 .split(',')
-                .map(|origin| parse_origin(origin.trim()))
+                .map(|entry| parse_entry(entry.trim()))
                 .collect::<Option<_>>()
                 .map(Cors::Origins),
+        }
+    }
+
+    /// Whether an entry of the setting covers an origin, which must be written as browsers do. `*.` stands for one or more
+    /// labels of a name, `:*` for any port.
+    pub fn matches(entry: &str, origin: &str) -> bool {
+        let Some((before, after)) = entry.split_once('*') else { return entry == origin };
+        match before.strip_suffix(':') {
+            Some(host) if after.is_empty() => origin.strip_prefix(host).is_some_and(|rest| {
+                let port = rest.strip_prefix(':').filter(|digits| !digits.is_empty());
+                rest.is_empty() || port.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+            }),
+            _ => {
+                origin.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).is_some_and(|labels| {
+                    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+                    labels.split('.').all(|label| !label.is_empty() && label.bytes().all(plain))
+                })
+            }
         }
     }
 
@@ -76,9 +95,38 @@ impl Cors {
             Cors::None => None,
             Cors::Any => Some(HeaderValue::from_static("*")),
             Cors::Origins(allowed) => {
-                allowed.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+                let text = origin.to_str().ok()?;
+                allowed.iter().any(|entry| Cors::matches(entry, text)).then(|| origin.clone())
             }
         }
+    }
+}
+
+/// An entry of the setting.
+fn parse_entry(text: &str) -> Option<String> {
+    if let Some(scheme) = text.strip_suffix("://") {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b);
+        // Schemes that browsers handle themselves.
+        let taken =
+            ["http", "https", "ws", "wss", "ftp", "file", "data", "blob", "about", "javascript", "vbscript"];
+        let app = scheme.starts_with(|c: char| c.is_ascii_lowercase()) && scheme.bytes().all(plain);
+        return (app && !taken.contains(&scheme)).then(|| text.to_owned());
+    }
+    if let Some(host) = text.strip_suffix(":*") {
+        // Any port only on this machine, where development servers choose one.
+        let origin = Origin::parse(host).filter(Origin::is_loopback)?;
+        let authority = host.split_once("://")?.1;
+        return (host_of(authority) == authority && origin.to_string() == host).then(|| text.to_owned());
+    }
+    match text.split_once("://*.") {
+        // A name without a dot is a top-level domain, or an address.
+        Some((scheme, domain)) if domain.contains('.') && !domain.contains(['[', '*']) => {
+            let origin = parse_origin(&format!("{scheme}://{domain}"))?;
+            let (scheme, domain) = origin.split_once("://")?;
+            let numeric = domain.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b':');
+            (!numeric).then(|| format!("{scheme}://*.{domain}"))
+        }
+        _ => parse_origin(text),
     }
 }
 
@@ -111,6 +159,67 @@ mod tests {
             "https://*.a",
             "https://:1",
             "null",
+        ] {
+            assert_eq!(Cors::parse(rejected), None, "{rejected}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_hosts_below_a_domain_ports_of_this_machine_or_an_app() {
+        for (entry, covered, not_covered) in [
+            (
+                "https://*.site.example",
+                &["https://a.site.example", "https://a.b.site.example"][..],
+                &[
+                    "https://site.example",
+                    "http://a.site.example",
+                    "https://a.site.example:8443",
+                    "https://asite.example",
+                    "https://.site.example",
+                    "https://evil.example/.site.example",
+                    "https://evil.example?.site.example",
+                    "https://u@a.site.example",
+                    "https://a..site.example",
+                    "https://*.site.example",
+                ][..],
+            ),
+            ("https://*.site.example:8443", &["https://a.site.example:8443"], &["https://a.site.example"]),
+            (
+                "http://localhost:*",
+                &["http://localhost", "http://localhost:3000"],
+                &[
+                    "https://localhost:3000",
+                    "http://localhost:",
+                    "http://localhost:3@evil",
+                    "http://localhost.evil.example",
+                ],
+            ),
+            ("http://[::1]:*", &["http://[::1]:3000"], &["http://[::1]x"]),
+            ("myapp://", &["myapp://"], &["myapp://x", "myapp2://", "null"]),
+        ] {
+            assert_eq!(Cors::parse(entry), Some(Cors::Origins(vec![entry.to_owned()])), "{entry}");
+            for origin in covered {
+                assert!(Cors::matches(entry, origin), "{entry} {origin}");
+            }
+            for origin in not_covered {
+                assert!(!Cors::matches(entry, origin), "{entry} {origin}");
+            }
+        }
+        for rejected in [
+            "https://*",
+            "https://*.example",
+            "https://*.1.1",
+            "https://*.*.site.example",
+            "https://a.*.example",
+            "https://*site.example",
+            "*.site.example",
+            "http://localhost:3000:*",
+            "http://192.168.0.1:*",
+            "javascript://",
+            "https://",
+            "MyApp://",
+            "my app://",
+            "://",
         ] {
             assert_eq!(Cors::parse(rejected), None, "{rejected}");
         }

@@ -75,6 +75,8 @@ pub struct Env<'a> {
     lookup: &'a Lookup<'a>,
     defaults: Defaults,
     problems: Vec<SettingError>,
+    /// What the settings mean. `None`: it is not asked for.
+    explanation: Option<String>,
 }
 
 /// Defaults that replace those of the table, by name.
@@ -86,7 +88,12 @@ pub type Groups = &'static [(&'static str, &'static [&'static Var])];
 impl<'a> Env<'a> {
     /// A reader over `lookup`; `defaults` take precedence over those of the variables' rows.
     pub fn new(lookup: &'a Lookup<'a>, defaults: Defaults) -> Self {
-        Env { lookup, defaults, problems: Vec::new() }
+        Env { lookup, defaults, problems: Vec::new(), explanation: None }
+    }
+
+    /// Collects what the settings mean, for `check`.
+    pub fn explaining(self) -> Self {
+        Env { explanation: Some(String::new()), ..self }
     }
 
     /// The value of `var`, or of its default if it is unset or empty.
@@ -142,6 +149,18 @@ impl<'a> Env<'a> {
         self.problems.push(SettingError { name: var.name, message });
     }
 
+    /// Adds a line that `check` prints: what settings mean together. A start does not make the line.
+    pub fn explain(&mut self, line: impl FnOnce() -> String) {
+        if let Some(explanation) = &mut self.explanation {
+            explanation.extend(["  ", &line(), "\n"]);
+        }
+    }
+
+    /// The lines of [`Env::explain`].
+    pub fn take_explanation(&mut self) -> String {
+        self.explanation.take().unwrap_or_default()
+    }
+
     /// All problems, in the order in which they were found.
     pub fn into_problems(self) -> Vec<SettingError> {
         self.problems
@@ -176,6 +195,18 @@ mod tests {
         assert_eq!(env.read(&PORT, port), Some(7860));
         assert_eq!(env.optional(&PORT, port), Some(None));
         assert!(env.into_problems().is_empty());
+    }
+
+    #[test]
+    fn an_explanation_is_made_only_if_it_is_asked_for() {
+        let lookup = |_: &str| None;
+        let mut env = Env::new(&lookup, &[]);
+        env.explain(|| panic!("a start needs no explanation"));
+        assert_eq!(env.take_explanation(), "");
+        let mut env = env.explaining();
+        env.explain(|| "one".to_owned());
+        env.explain(|| "two".to_owned());
+        assert_eq!(env.take_explanation(), "  one\n  two\n");
     }
 
     #[test]

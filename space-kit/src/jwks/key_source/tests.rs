@@ -110,17 +110,61 @@ async fn a_fetch_that_panics_ends_the_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stale_set_is_used_without_waiting_and_kept_when_the_refresh_fails() {
+async fn a_stale_set_is_used_only_if_the_refresh_fails_and_then_without_waiting() {
     let bench = bench(at_address(), |call, _| if call == 0 { keys() } else { Err(refused()) });
-    bench.gate.add_permits(1);
+    bench.gate.add_permits(2);
     let first = bench.source.keys(bench.start).await.unwrap();
     let later = bench.start + Duration::from_secs(301);
     assert!(Arc::ptr_eq(&first, &bench.source.keys(later).await.unwrap()));
+    assert_eq!(bench.calls.load(Ordering::SeqCst), 2, "a refresh came first");
+    let next = later + Duration::from_secs(40);
+    assert!(Arc::ptr_eq(&first, &bench.source.keys(next).await.unwrap()), "without a permit: nobody waits");
     tokio::task::yield_now().await;
-    assert_eq!(bench.calls.load(Ordering::SeqCst), 2, "a refresh is under way");
-    bench.gate.add_permits(1);
-    tokio::task::yield_now().await;
-    assert!(Arc::ptr_eq(&first, &bench.source.keys(later).await.unwrap()));
+    assert_eq!(bench.calls.load(Ordering::SeqCst), 3, "in the background");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_withdrawn_key_is_rejected_once_its_set_has_ended_and_a_replaced_one_at_once() {
+    let (old, new) = (Signer::ed25519(), Signer::ed25519());
+    // The new key has the same kid.
+    let sets = [&old, &new].map(|signer| json!({"keys": [signer.jwk("a")]}).to_string());
+    let bench = bench(at_address(), move |call, _| {
+        Ok(Document { bytes: Bytes::from(sets[call.min(1)].clone()), max_age: None })
+    });
+    bench.gate.add_permits(9);
+    let verify = async |signer: &Signer, seconds: u64| {
+        let token = signer.token("a", &json!({"sub": "ann"}));
+        let now = bench.start + Duration::from_secs(seconds);
+        bench.source.verify(&Token::parse(&token).unwrap(), now).await.map(drop)
+    };
+    let wrong = Err(VerifyError::Token(TokenError::Signature));
+    assert_eq!(verify(&old, 0).await, Ok(()));
+    assert_eq!(verify(&new, 1).await, Ok(()), "fetched again for a wrong signature");
+    assert_eq!(verify(&old, 2).await, wrong);
+    assert_eq!(bench.calls.load(Ordering::SeqCst), 2, "no further fetch within the cooldown");
+    assert_eq!(verify(&old, 400).await, wrong);
+    assert_eq!(bench.calls.load(Ordering::SeqCst), 4, "one because the set ended, one for the signature");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_fetch_that_hangs_expires_the_metadata() {
+    let (seen, start) = (Arc::new(Mutex::new(Vec::new())), Instant::now());
+    let log = seen.clone();
+    let fetch: FetchDocument = Box::new(move |url| {
+        log.lock().unwrap().push(url.clone());
+        Box::pin(async move {
+            if url == "https://keys.example" {
+                std::future::pending::<()>().await;
+            }
+            document(r#"{"issuer":"https://id.example","jwks_uri":"https://keys.example"}"#)
+        })
+    });
+    let source = KeySource::new(Location::Issuer("https://id.example".to_owned()), fetch);
+    for at in [0, 100] {
+        let error = source.keys(start + Duration::from_secs(at)).await.unwrap_err();
+        assert_eq!(error.cause, LoadError::Timeout(LIMIT));
+    }
+    assert_eq!(seen.lock().unwrap().len(), 4, "the metadata were fetched again: {seen:?}");
 }
 
 #[tokio::test(start_paused = true)]
