@@ -38,12 +38,6 @@ if has_debian; then
     # and the bytes would depend on the folder. The second variable is its record of cargo's arguments.
     export RUSTC_WORKSPACE_WRAPPER=cargo-auditable
     export CARGO_AUDITABLE_ORIG_ARGS='{"offline":false,"locked":true,"frozen":false,"config":[]}'
-    # By the package's own feature: cargo-auditable lists what each package's features bring, not space-kit's.
-    if $example; then
-        args+=(--features space-kit/unwinder)
-    else
-        for name in "${backends[@]}"; do args+=(--features "$name/unwinder"); done
-    fi
     echo "build: $("$RUSTC" --version) from Debian, size recipe link/size.toml"
 elif has_rustup; then
     cargo=(cargo)

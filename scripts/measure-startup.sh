@@ -33,7 +33,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 done
 [ $# -eq 0 ] || own=true
 
-targets=()
+targets=() commands=()
 if ! $own || $with; then
     targets+=(--evicted --env DEV_SIGN_IN=yes) # nodejs-backend requires a provider or DEV_SIGN_IN
     for folder in "$root"/*-backend; do
@@ -47,11 +47,17 @@ if $peers; then
     lines=$("$root/scripts/peers.sh")
     while IFS=$'\t' read -r name command; do
         targets+=(--command "$name=$command")
-        case $name in fastapi | better-auth) targets+=(--image "$name=peer-$name") ;; esac
+        case $name in fastapi | better-auth) targets+=(--image "$name=peer-$name") commands+=("$name"$'\t'"$command") ;; esac
     done <<<"$lines"
 fi
 
 control=$root/.cache/c-control
 "$root/benches/control/build.sh" "$control"
-"${harness[@]}" --control "$control" --goals "$root/benches/goals.toml" --source "$root" \
-    "${targets[@]}" "${options[@]}" "$@" | tee -i ${record:+"$record"} # -i: on Ctrl-C the harness still prints partial figures
+# The last rows: from a fault to the next 200, of the backends, an nginx worker and the peers.
+faults() {
+    $own && ! $with || python3 "$root/scripts/measure_crash.py" "${commands[@]}"
+}
+{
+    "${harness[@]}" --control "$control" --goals "$root/benches/goals.toml" --source "$root" \
+        "${targets[@]}" "${options[@]}" "$@" && faults
+} | tee -i ${record:+"$record"} # -i: on Ctrl-C the harness still prints partial figures

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 
 auditable=0.7.7 # embeds the dependency list in each binary, for image scanners
 deny=0.20.2     # checks licenses, duplicates and sources of the shipped crates
-oldest=1.88     # the oldest rustc that compiles the crate `unwinding`
+oldest=1.88     # rust-version in Cargo.toml
 
 check=false groups=()
 for arg in "$@"; do

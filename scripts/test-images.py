@@ -83,6 +83,23 @@ class Images(unittest.TestCase):
                     self.assertLess(at - asked, 1)
                     self.assertEqual(container.lines()["draining"]["in_flight"], 0)
 
+    def test_image_restarts_in_place_after_a_crash_read_only_and_as_any_uid(self):
+        for name in NAMES:
+            for uid in (1000, 12345):
+                with self.subTest(name=name, uid=uid), Running(name, uid) as container:
+                    self.assertEqual(container.health(), "healthy")
+                    begun = engine("inspect", "--format={{.State.StartedAt}} {{.State.Pid}}", container.id)
+                    for number, signal in enumerate(("SEGV", "BUS", "ILL", "FPE", "ABRT"), 1):
+                        engine("kill", f"--signal={signal}", container.id)
+                        client = http.client.HTTPConnection("127.0.0.1", container.port, timeout=30)
+                        client.request("GET", "/health", headers={"connection": "close"})
+                        health = json.loads(client.getresponse().read())
+                        client.close()
+                        self.assertEqual((health["restarts"]["count"], health["restarts"]["last"]["cause"]), (number, signal))
+                    self.assertEqual(engine("inspect", "--format={{.State.StartedAt}} {{.State.Pid}}", container.id), begun)
+                    engine("stop", container.id)
+                    self.assertEqual(container.ended()[0], 0)
+
     def test_stream_in_flight_is_finished_before_the_exit(self):
         with Running("python-backend", 1000, "--env=DEMO_DELAY=40ms") as container:
             self.assertEqual(container.health(), "healthy")

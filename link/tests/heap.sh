@@ -8,5 +8,6 @@ cd "$(dirname "$0")/../.."
 
 export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/static}"
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS # they would replace the recipe's own
-exec /usr/bin/cargo --config link/size.toml --config 'unstable.build-std = ["test"]' \
-    test --locked --release --target x86_64-unknown-linux-musl -p space-heap --features unwinder --lib -- "$@"
+exec /usr/bin/cargo --config link/size.toml --config 'unstable.build-std = ["test", "panic_abort"]' \
+    --config unstable.panic-abort-tests=true \
+    test --locked --release --target x86_64-unknown-linux-musl -p space-heap --lib -- "$@"

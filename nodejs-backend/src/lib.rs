@@ -36,4 +36,5 @@ pub static SERVICE: Service<State> = Service {
     render: error::render,
     metrics: |_, _| {},
     expose: "set-auth-jwt, set-auth-token, x-request-id, x-retry-after",
+    budgets: |_| Vec::new(),
 };

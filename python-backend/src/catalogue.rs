@@ -18,6 +18,8 @@ pub(crate) struct Catalogue {
     aliases: Vec<(String, String)>,
     /// For requests that name no model.
     default: Option<String>,
+    /// Every upstream knows providers' pins.
+    knows_pins: bool,
     /// The demo model is in lists.
     lists_demo: bool,
 }
@@ -55,7 +57,7 @@ impl Catalogue {
     ) -> Result<Catalogue, CatalogueError> {
         let is_demo = |name: &String| name == DEMO_MODEL;
         let lists_demo = default.iter().chain(&allowed).any(is_demo);
-        let catalogue = Catalogue { allowed, aliases, default, lists_demo };
+        let catalogue = Catalogue { allowed, aliases, default, knows_pins: true, lists_demo };
         let duplicate = |(at, (alias, _)): &(usize, &(String, String))| {
             catalogue.aliases.iter().position(|(first, _)| first == alias) != Some(*at)
         };
@@ -112,10 +114,15 @@ impl Catalogue {
         self.default.as_deref()
     }
 
+    /// Notes that some upstream does not know pins. There, what follows a colon belongs to the model: `llama3:405b`.
+    pub(crate) fn forbid_pins(&mut self) {
+        self.knows_pins = false;
+    }
+
     /// Whether callers may use a name. A provider's pin (`model:provider`) belongs to the request and not to
-    /// the model, so an allowed model may have any.
+    /// the model, so an allowed model may have any where upstreams know pins.
     fn allows(&self, name: &str) -> bool {
-        let bare = name.split_once(':').map_or(name, |(bare, _)| bare);
+        let bare = name.split_once(':').filter(|_| self.knows_pins).map_or(name, |(bare, _)| bare);
         self.allowed.is_empty()
             || self.is_alias(name)
             || self.allowed.iter().any(|allowed| allowed == name || allowed == bare)
@@ -161,6 +168,7 @@ mod tests {
 
     fn catalogue() -> Catalogue {
         Catalogue {
+            knows_pins: true,
             allowed: vec!["org/big".to_owned()],
             aliases: [("fast", "org/small:groq"), ("smart", "org/big")]
                 .map(|(a, b)| (a.into(), b.into()))

@@ -48,4 +48,5 @@ pub static SERVICE: Service<State> = Service {
     expose: "x-request-id, x-error-message, retry-after, retry-after-ms, x-ratelimit-limit-requests, \
              x-ratelimit-remaining-requests, x-ratelimit-reset-requests, ratelimit, ratelimit-policy, \
              x-upstream-request-id, x-dropped-tools",
+    budgets: |state| state.limits.budgets(),
 };

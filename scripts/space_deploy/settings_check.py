@@ -23,7 +23,8 @@ def check(program, values):
         run = subprocess.run([program, "check"], env=PLATFORM | values, capture_output=True, text=True, timeout=10)
     except OSError as error:  # such as macOS, where an image's binary does not run
         return [f"not checked, because this machine cannot run dist/{os.path.basename(program)} ({error.strerror})"]
-    lines = [line.strip() for line in (run.stdout + run.stderr).splitlines()
+    warnings = run.stdout.split("\nlimits:\n")[0]  # a table of limits follows the warnings
+    lines = [line.strip() for line in (warnings + run.stderr).splitlines()
              if not re.match(r"Try: |\S+: (the configuration is valid|\d+ problems?)$", line)]
     if run.returncode:
         raise RejectedSettingsError(f"dist/{os.path.basename(program)} rejects these settings (nothing was sent):\n  " + "\n  ".join(lines))

@@ -2,8 +2,11 @@
 #![no_main]
 #![allow(clippy::panic)] // some routes panic, for the tests
 
+use std::hash::RandomState;
 use std::sync::Arc;
+use std::time::Instant;
 
+use space_kit::rate_limit::{Bucket, Limiter, Rate};
 use space_kit::{
     Body, Call, Config, Env, Error, HandlerResult, HeaderMap, Reply, Response, Route, Service, StatusCode,
     Var, respond,
@@ -14,6 +17,7 @@ use tokio::sync::Notify;
 struct State {
     greeting: String,
     release: Arc<Notify>,
+    limiter: Limiter<RandomState>,
 }
 
 static GREETING: Var = Var {
@@ -49,6 +53,7 @@ static SERVICE: Service<State> = Service {
         Route::get("/panic/background", |_| background().into()),
         Route::get("/crash/overflow", |_| respond::json(&overflow(1).into()).into()),
         Route::get("/crash/allocation", |_| respond::json(&allocation().into()).into()),
+        Route::get("/limited", |call| limited(&call).into()),
         Route::get("/fail", |_| failure().into()),
     ],
     openapi: r#"{"openapi":"3.1.0"}"#,
@@ -60,13 +65,19 @@ static SERVICE: Service<State> = Service {
     },
     metrics: |_, out| out.push_str("# TYPE probe_own_total counter\nprobe_own_total 1\n"),
     expose: "x-request-id",
+    budgets: |_| Vec::new(),
 };
 
 space_kit::program!(SERVICE);
 
-fn configure(env: &mut Env<'_>, _: &Config) -> Option<State> {
+fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let greeting = |text: &str| (1..=20).contains(&text.chars().count()).then(|| text.to_owned());
-    Some(State { greeting: env.read(&GREETING, greeting)?, release: Arc::default() })
+    let limiter = Limiter::new(Rate::parse("2/h")?, Instant::now(), RandomState::new());
+    Some(State {
+        greeting: env.read(&GREETING, greeting)?,
+        release: Arc::default(),
+        limiter: limiter.charging(kit.restarts.client()),
+    })
 }
 
 async fn echo(call: Call<State>) -> HandlerResult {
@@ -139,6 +150,12 @@ fn overflow(depth: u64) -> u64 {
 fn allocation() -> u64 {
     let room: Vec<u8> = Vec::with_capacity(std::hint::black_box(isize::MAX as usize / 2));
     std::hint::black_box(&room).capacity() as u64
+}
+
+/// Whether the client may send another request.
+fn limited(call: &Call<State>) -> Response<Body> {
+    let verdict = call.state.limiter.take(Bucket::address(call.client), Instant::now());
+    respond::json(&verdict.admitted.into())
 }
 
 fn failure() -> Error {

@@ -4,9 +4,6 @@
 //! A service is one [`Service`] constant that [`program!`] makes the process's `main`: `examples/probe.rs` is a
 //! complete one.
 
-#[cfg(feature = "unwinder")]
-extern crate unwinding as _;
-
 mod command;
 mod connection;
 mod crash;
@@ -45,7 +42,7 @@ pub use service::error::{Error, RequestError};
 pub use service::request_body::RequestBody;
 pub use service::route::Route;
 pub use service::running::{Clock, Kit, Running};
-pub use service::{client, respond};
+pub use service::{client, memory, respond};
 pub use settings::config::Config;
 pub use settings::cors::Cors;
 pub use settings::env::{Env, Var};

@@ -88,7 +88,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
             .surviving(survivors, CAPACITY as u64),
         lifetimes,
         epoch,
-        limiter: Limiter::new(rate, Instant::now(), RandomState::new()),
+        limiter: Limiter::new(rate, Instant::now(), RandomState::new()).charging(kit.restarts.client()),
         random: SystemRandom::new(),
         frame_ancestors,
         providers,

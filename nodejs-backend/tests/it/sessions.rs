@@ -78,6 +78,27 @@ fn a_session_of_local_development_is_invalid_in_production_with_the_same_secret(
 }
 
 #[test]
+fn a_sign_out_and_a_used_login_state_survive_a_crash() {
+    let provider = MockProvider::start();
+    let service = start(&provider, &[]);
+    let mut ann = Browser::default();
+    let callback = Browser::consent(&provider, &ann.begin(&service));
+    let mut again = ann.clone();
+    assert_eq!(ann.get(&service, &callback).header("location"), "/done");
+    let mut copy = ann.clone();
+    ann.post(&service, "/api/auth/sign-out", "{}");
+    for _ in 0..2 {
+        service.signal("SEGV");
+        service.log("\"listening\"");
+        assert_eq!(copy.user(&service), None, "the session is still revoked");
+        assert_ne!(again.clone().get(&service, &callback).header("location"), "/done", "the state is used");
+    }
+    assert_eq!(service.get("/health").json()["restarts"]["count"], 2);
+    again = Browser::default();
+    assert_eq!(again.sign_in(&service, &provider).header("location"), "/done");
+}
+
+#[test]
 fn a_sign_out_also_revokes_copies_of_the_cookie() {
     let provider = MockProvider::start();
     let (service, mut ann) = signed_in(&provider, &[]);

@@ -1,10 +1,13 @@
 //! The access rule, and the decision on a request's credentials.
 
 use std::borrow::Cow;
+use std::hash::RandomState;
+use std::net::IpAddr;
 
 use space_kit::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use space_kit::jwks::{FetchDocument, IssuerError, KeySource, Location, VerifyError};
 use space_kit::jwt::{Expected, Token, TokenError};
+use space_kit::rate_limit::{Bucket, Limiter, Rate, Verdict};
 use space_kit::{Error, StatusCode};
 
 use super::allow::AllowList;
@@ -30,23 +33,28 @@ pub(crate) struct TokenRule {
     pub(crate) allow: AllowList,
 }
 
+/// How many invalid credentials one address may send. Checking a token takes half a millisecond.
+pub(crate) const FAILURES: Rate = Rate::a_minute(60);
+
 /// The access rule, with the issuer's keys for checking tokens.
 #[derive(Debug)]
 pub(crate) struct Access {
     rule: AccessRule,
     issuer_keys: Option<KeySource>,
+    failures: Limiter<RandomState>,
 }
 
 impl Access {
-    /// The rule, with a function that fetches an issuer's keys. Nothing is fetched before the first token.
-    pub(crate) fn new(rule: AccessRule, fetch: FetchDocument) -> Access {
+    /// The rule, with a function that fetches an issuer's keys, and the limit of [`FAILURES`]. Nothing is fetched before
+    /// the first token.
+    pub(crate) fn new(rule: AccessRule, fetch: FetchDocument, failures: Limiter<RandomState>) -> Access {
         let issuer_keys = match &rule {
             AccessRule::Allow { tokens: Some(tokens), .. } => {
                 Some(KeySource::new(tokens.origin.clone(), fetch))
             }
             _ => None,
         };
-        Access { rule, issuer_keys }
+        Access { rule, issuer_keys, failures }
     }
 
     /// Whether the operator set a rule. Without one, only the demo model is served, to everyone.
@@ -58,11 +66,12 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// 401 if no credential is valid, 403 if a token is valid but its holder is not allowed, and the error of
-    /// the fetch if the issuer's keys are unavailable.
+    /// 401 if no credential is valid, 403 if a token is valid but its holder is not allowed, 429 if the client's address
+    /// sent too many invalid ones, and the error of the fetch if the issuer's keys are unavailable.
     pub(crate) async fn authenticate(
         &self,
         credentials: &Credentials<'_>,
+        client: IpAddr,
         now: Now,
     ) -> Result<Caller, Error> {
         let AccessRule::Allow { open, keys, tokens } = &self.rule else { return Err(not_configured()) };
@@ -70,6 +79,12 @@ impl Access {
         for offered in credentials.offered() {
             if let Some(label) = keys.as_ref().and_then(|keys| keys.label(offered)) {
                 return Ok(Caller { label: label.to_owned(), kind: CallerKind::Key });
+            }
+            // Whoever has a key is not held up by others at the same address.
+            let before = self.failures.peek(Bucket::address(client), now.instant);
+            if !before.admitted {
+                first_error = Some(too_many_failures(&before));
+                break;
             }
             let after_label = || keys.as_ref()?.label(offered.split_once(':')?.1);
             let outcome = match (tokens, &self.issuer_keys) {
@@ -86,7 +101,12 @@ impl Access {
             };
             match outcome {
                 Ok(caller) => return Ok(caller),
-                Err(error) => _ = first_error.get_or_insert(error),
+                Err(error) => {
+                    if error.status == StatusCode::UNAUTHORIZED {
+                        self.failures.take(Bucket::address(client), now.instant);
+                    }
+                    _ = first_error.get_or_insert(error);
+                }
             }
         }
         // Many clients always send a key, so open access ignores an invalid one.
@@ -127,6 +147,13 @@ fn unavailable(error: &IssuerError) -> Error {
 
 fn unauthorized(message: &'static str) -> Error {
     unauthorized_with("Bearer", message)
+}
+
+fn too_many_failures(verdict: &Verdict) -> Error {
+    let seconds = verdict.wait.as_secs_f64().ceil().clamp(1.0, 60.0) as u64;
+    let message = format!("this address sent too many invalid credentials; try again in {seconds} s");
+    Error::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", message)
+        .header(RETRY_AFTER, seconds.into())
 }
 
 /// A 401 names the scheme to use (RFC 9110, section 11.6.1) and, for a token, that it is invalid (RFC 6750,

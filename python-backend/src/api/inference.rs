@@ -11,7 +11,7 @@ use space_kit::{Call, HandlerResult};
 use crate::access::not_configured;
 use crate::catalogue::{DEMO_MODEL, model_not_found};
 use crate::demo;
-use crate::request::{Admitted, Exchange, admission, body};
+use crate::request::{Admitted, Exchange, admission, body, model_rules};
 use crate::response::{stream, whole};
 use crate::state::State;
 use crate::upstream::{Expect, UpstreamGroup, UpstreamRequest, without_pin};
@@ -87,6 +87,9 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
     let running = call.running.clone();
     let state = &running.state;
     let (text, reservation) = body::read(&mut call, admitted, running.kit.config.max_body_bytes).await?;
+    if state.catalogue.is_limited() {
+        model_rules::check(kind.path(), call.head.uri.query(), &text)?;
+    }
     let body = ChatBody::read(text.clone())?;
     let deployment = azure_path::deployment(call.head.uri.path())?;
     let asked = deployment.as_deref().or(body.model.as_deref());

@@ -10,7 +10,7 @@ use super::dialects;
 use crate::catalogue::DEMO_MODEL;
 use crate::demo;
 use crate::dialect::without_own_reasoning;
-use crate::request::{Admitted, Exchange, admission, body};
+use crate::request::{Admitted, Exchange, admission, body, model_rules};
 use crate::response::{passthrough, stream};
 use crate::state::State;
 use crate::upstream::{Expect, UpstreamRequest};
@@ -58,6 +58,9 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_url", message));
     };
     let (text, reservation) = body::read(call, admitted, running.kit.config.max_body_bytes).await?;
+    if state.catalogue.is_limited() {
+        model_rules::check(&path, call.head.uri.query(), &text)?;
+    }
     if dialect != Dialect::Other && dialects::names_demo(state, &text) {
         return dialects::demo(call, admitted, &text);
     }

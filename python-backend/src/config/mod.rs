@@ -12,7 +12,7 @@ use std::sync::Arc;
 use space_kit::rate_limit::Limiter;
 use space_kit::{Config, Env, HeaderName, Log, jwks, parse};
 
-use crate::access::Access;
+use crate::access::{Access, FAILURES};
 use crate::clock::Clock;
 use crate::state::State;
 use crate::usage::UsageTotals;
@@ -33,15 +33,21 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     else {
         return None; // one exit, because each one drops all that was read: less code
     };
+    if !upstreams.all_know_pins() {
+        catalogue.forbid_pins();
+    }
     if upstreams.main().is_none() {
         catalogue.list_demo();
     }
     if let Some(warning) = access.warning() {
         Log::new(kit.log_level, kit.log_format).warn(warning, &[]);
     }
+    let failures = Limiter::new(FAILURES, clock.instant(), RandomState::new());
     Some(State {
-        access: Access::new(access.rule, jwks::fetch_over(upstreams.pool.clone())),
-        limiter: access.rate.map(|rate| Limiter::new(rate, clock.instant(), RandomState::new())),
+        access: Access::new(access.rule, jwks::fetch_over(upstreams.pool.clone()), failures),
+        limiter: access.rate.map(|rate| {
+            Limiter::new(rate, clock.instant(), RandomState::new()).charging(kit.restarts.client())
+        }),
         upstreams,
         limits,
         forwarded: forwarded.unwrap_or_default(),

@@ -77,7 +77,7 @@ space_kit::vars! {
 space_kit::vars! {
     MODEL_VARS;
     pub(super) MODELS = "every model of the upstreams", "model ids separated by commas, such as org/model",
-        "models that callers may use, in addition to MODEL_ALIASES";
+        "models that callers may use, in addition to MODEL_ALIASES; with any :provider if every upstream is Hugging Face's";
     pub(super) MODEL_ALIASES = "", "alias=model pairs separated by commas, such as fast=org/model:groq",
         "your own names for models of the upstreams";
     pub(super) DEFAULT_MODEL = "", "a model id or an alias", "model for requests that name none";

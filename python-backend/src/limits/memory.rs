@@ -54,6 +54,8 @@ pub(crate) enum HoldError {
     TooLong(usize),
     /// The memory for this, or the caller's share of it, is in use.
     InUse(&'static str),
+    /// The system has none.
+    Refused,
 }
 
 impl HoldError {
@@ -71,6 +73,7 @@ impl From<HoldError> for Error {
     fn from(error: HoldError) -> Error {
         match error {
             HoldError::TooLong(limit) => space_kit::RequestError::BodyTooLarge(limit).into(),
+            HoldError::Refused => space_kit::RequestError::OutOfMemory.into(),
             HoldError::InUse(what) => {
                 let message =
                     format!("the memory for {what} is in use, or your share of it is; try again in a second");
@@ -97,6 +100,11 @@ impl Memory {
     /// The bytes in use.
     pub(crate) fn used(&self) -> usize {
         self.lock().parts.iter().map(|part| part.used).sum()
+    }
+
+    /// The limit in bytes.
+    pub(crate) fn limit(&self) -> usize {
+        (self.0.limit)()
     }
 
     /// The longest that one caller can hold while nobody holds anything, in bytes.
@@ -262,7 +270,7 @@ impl Held {
     ///
     /// # Errors
     ///
-    /// If the memory for it is in use.
+    /// If the memory for it is in use, or the system refuses it.
     pub(crate) fn push(&mut self, bytes: &[u8], announced: usize) -> Result<(), HoldError> {
         let needed = self.bytes.len() + bytes.len();
         if needed > self.bytes.capacity() {
@@ -272,7 +280,8 @@ impl Held {
                 room = needed;
                 self.reservation.resize(room)?;
             }
-            self.bytes.reserve_exact(room - self.bytes.len());
+            let more = room - self.bytes.len();
+            space_kit::memory::reserve(&mut self.bytes, more).map_err(|_| HoldError::Refused)?;
         }
         self.bytes.extend_from_slice(bytes);
         Ok(())

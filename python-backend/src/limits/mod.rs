@@ -24,6 +24,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// The bytes that requests may hold together.
+    pub(crate) fn budgets(&self) -> Vec<(&'static str, usize)> {
+        vec![("BODY_MEMORY", self.bodies.limit()), ("ANSWER_MEMORY", self.answers.limit())]
+    }
+
     /// Appends what is in use, in the Prometheus text format.
     pub(crate) fn render(&self, out: &mut String) {
         for (name, help, value) in [

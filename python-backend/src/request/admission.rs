@@ -42,7 +42,8 @@ impl Admitted {
 /// of the fetch if the issuer's keys are unavailable.
 pub(crate) async fn admit(call: &Call<State>) -> Result<Admitted, Error> {
     let now = call.state.clock.now();
-    let caller = call.state.access.authenticate(&Credentials::of(&call.head.headers), now).await?;
+    let caller =
+        call.state.access.authenticate(&Credentials::of(&call.head.headers), call.client, now).await?;
     count(call, caller)
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod admission;
 pub(crate) mod body;
 mod exchange;
+pub(crate) mod model_rules;
 
 pub(crate) use admission::Admitted;
 pub(crate) use exchange::Exchange;

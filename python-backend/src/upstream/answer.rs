@@ -14,6 +14,7 @@ use crate::usage::Usage;
 use crate::wire::sse::{Event, Scanner};
 
 /// What an upstream returned. It has the form that the request expects.
+#[allow(clippy::large_enum_variant)] // a box would be an allocation for each response
 pub(crate) enum Answer {
     /// A stream of events, with those that have arrived.
     Events(EventStream),

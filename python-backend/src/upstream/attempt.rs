@@ -6,12 +6,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
 use hyper::header::{ACCEPT_ENCODING, CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
-use space_kit::outgoing::collect;
-use space_kit::outgoing::{BodyError, OutgoingError, Pool, PooledBody};
+use space_kit::outgoing::{OutgoingError, Pool, PooledBody, collect};
 use tokio::time::timeout_at;
 
 use super::address::{Upstream, UpstreamApi};
@@ -19,6 +17,7 @@ use super::answer::{Answer, EventStream, WholeAnswer};
 use super::attempt_error::{
     AttemptError, broken, error_in_success, named_members, not_held, rejected, silent, unfit,
 };
+use super::collect::{CollectError, collect_held};
 use super::failover::AttemptErrorKind;
 use super::habits::Habits;
 use super::request::{Expect, UpstreamRequest};
@@ -28,7 +27,7 @@ use crate::clock::Clock;
 use crate::dialect::ChatForm;
 use crate::errors;
 use crate::json;
-use crate::limits::{Held, Reservation};
+use crate::limits::Reservation;
 use crate::wire::chat_body::{with_model, without};
 use crate::wire::chunk;
 use crate::wire::headers::{is_compressed, is_event_stream, to_client_with_error};
@@ -36,8 +35,6 @@ use crate::wire::sse::{Event, Rest, Scanner};
 
 /// The longest event of a stream that is forwarded, in bytes.
 const MAX_EVENT_BYTES: usize = 16 << 20;
-/// The longest response that is held whole, in bytes.
-const MAX_WHOLE_BYTES: usize = 64 << 20;
 /// How much of an error response is read, in bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
@@ -204,7 +201,11 @@ impl Attempt<'_> {
 
     async fn whole(&self, response: Response<PooledBody>) -> Result<WholeAnswer, AttemptError> {
         let (head, body) = response.into_parts();
-        let (mut body, held) = self.collect(body).await?;
+        let collected = collect_held(body, self.request.held.another()).await;
+        let (mut body, held) = collected.map_err(|error| match error {
+            CollectError::Body(cause) => broken(format!("{:?} {cause}", self.upstream)),
+            CollectError::NotHeld(error) => not_held(error),
+        })?;
         let mut chunk = chunk::inspect_whole(&body);
         if chunk.is_err()
             && let Some(mended) = json::mended(&body)
@@ -217,22 +218,6 @@ impl Attempt<'_> {
             Ok(chunk) => Ok(WholeAnswer { head, body, held, usage: chunk.usage }),
             Err(_) => Err(self.error_response(&head, &body, "")),
         }
-    }
-
-    /// A body of at most [`MAX_WHOLE_BYTES`], within the memory for responses.
-    async fn collect(&self, mut body: PooledBody) -> Result<(Bytes, Reservation), AttemptError> {
-        let mut whole = Held::new(self.request.held.another());
-        while let Some(frame) = body.frame().await {
-            let data = frame.map_err(|cause| broken(format!("{:?} {cause}", self.upstream)))?;
-            let Ok(data) = data.into_data() else { continue };
-            let left = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-            let length = whole.len() + data.len();
-            if length > MAX_WHOLE_BYTES {
-                return Err(broken(format!("{:?} {}", self.upstream, BodyError::TooLong(MAX_WHOLE_BYTES))));
-            }
-            whole.push(&data, length.saturating_add(left).min(MAX_WHOLE_BYTES)).map_err(not_held)?;
-        }
-        Ok(whole.into_parts())
     }
 
     /// The error for a response with an error status, or whose body is not JSON.

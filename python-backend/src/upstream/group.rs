@@ -77,6 +77,11 @@ impl UpstreamGroup {
         self.endpoints.iter().any(|endpoint| endpoint.upstream.is_hugging_face())
     }
 
+    /// Whether every upstream knows them.
+    pub(super) fn all_know_pins(&self) -> bool {
+        self.endpoints.iter().all(|endpoint| endpoint.upstream.is_hugging_face())
+    }
+
     /// Sends a request to one endpoint after the other, until one answers, an error is final, or time is up.
     ///
     /// # Errors

@@ -36,6 +36,12 @@ impl Upstreams {
         Upstreams { main, embeddings, completions, has_key, pool: settings.pool }
     }
 
+    /// Whether every upstream knows providers' pins.
+    pub(crate) fn all_know_pins(&self) -> bool {
+        let mut groups = [&self.main, &self.embeddings, &self.completions].into_iter().flatten();
+        groups.all(|group| group.all_know_pins())
+    }
+
     /// The group for chat, models and pass-through.
     pub(crate) fn main(&self) -> Option<&Arc<UpstreamGroup>> {
         self.main.as_ref()

@@ -8,6 +8,7 @@ mod attempt;
 mod attempt_counts;
 mod attempt_error;
 mod breaker;
+mod collect;
 mod endpoint;
 mod failover;
 mod group;

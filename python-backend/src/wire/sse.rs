@@ -79,6 +79,8 @@ pub(crate) struct Scanner {
     name: Option<String>,
     data: Option<Vec<u8>>,
     events: VecDeque<Event>,
+    /// The bytes since the last event: the next event, comments and blank lines, which must end some time.
+    since_event: usize,
     failed: bool,
 }
 
@@ -93,6 +95,7 @@ impl Scanner {
             name: None,
             data: None,
             events: VecDeque::new(),
+            since_event: 0,
             failed: false,
         }
     }
@@ -113,8 +116,8 @@ impl Scanner {
             }
             let end = bytes.iter().position(|b| matches!(b, b'\n' | b'\r'));
             let (part, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or_default();
-            let held = self.data.as_ref().map_or(0, Vec::len) + self.line.len();
-            if held + part.len() > self.limit {
+            self.since_event += part.len() + 1;
+            if self.since_event > self.limit {
                 self.failed = true;
                 break;
             }
@@ -194,6 +197,7 @@ impl Scanner {
     fn take_event(&mut self) -> Option<Event> {
         let name = self.name.take();
         let data = self.data.take().filter(|data| !data.trim_ascii().is_empty())?;
+        self.since_event = 0;
         Some(Event { name, data: data.into() })
     }
 }

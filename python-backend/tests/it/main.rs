@@ -17,6 +17,7 @@ mod forwarded_headers;
 mod limits;
 mod memory;
 mod model_ids;
+mod model_rules;
 mod models;
 mod page;
 mod repeats;
@@ -31,6 +32,7 @@ mod tls;
 mod translation;
 mod uploads;
 mod upstream_errors;
+mod upstream_floods;
 mod usage;
 mod wake;
 

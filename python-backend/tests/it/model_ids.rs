@@ -46,7 +46,8 @@ fn a_model_id_may_be_percent_encoded_in_a_path() {
 #[test]
 fn a_percent_encoded_id_is_found_in_the_list_of_models() {
     let fake = Fake::json(json!({}));
-    let service = before(&fake, &[("MODELS", "org/model"), ("MODEL_ALIASES", "my/fast=org/model:groq")]);
+    let service =
+        before(&fake, &[("MODELS", "org/model,org/model:groq"), ("MODEL_ALIASES", "my/fast=org/model:groq")]);
     for (asked, id) in
         [("org%2Fmodel", "org/model"), ("org%2Fmodel%3Agroq", "org/model:groq"), ("my%2Ffast", "my/fast")]
     {

@@ -7,9 +7,6 @@
 //!
 //! Linking this crate makes it Rust's global allocator and, on musl, C's `malloc` too.
 
-#[cfg(all(test, feature = "unwinder"))]
-extern crate unwinding as _;
-
 mod buffers;
 mod heap;
 mod lists;

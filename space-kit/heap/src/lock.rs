@@ -47,10 +47,11 @@ impl Drop for Guard<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     #[test]
+    #[cfg(panic = "unwind")]
     fn a_panic_releases_the_lock() {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
         let lock = Lock::new(1);
         let panicked = catch_unwind(AssertUnwindSafe(|| lock.with(|_| panic!("inside"))));
         assert!(panicked.is_err());

@@ -1,5 +1,6 @@
 //! The program: its arguments, its life from configuration to drain, and its `main`.
 
+mod check;
 pub mod cli;
 mod healthcheck;
 pub mod process;

@@ -4,7 +4,6 @@
 
 use std::ffi::{CStr, OsStr, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::command::run::main;
 use crate::crash::restart::set_origin;
@@ -28,9 +27,6 @@ macro_rules! program {
     };
 }
 
-/// Exit status after a panic outside of requests, the same as std's.
-const PANICKED: c_int = 101;
-
 /// Runs a service with the arguments and the environment of its process, and returns the exit status.
 ///
 /// # Safety
@@ -48,8 +44,7 @@ pub unsafe fn run<S: Send + Sync + 'static>(
     // SAFETY: as above.
     let (args, env) = unsafe { (strings(args), strings(env)) };
     let settings: Vec<_> = env.filter_map(setting).collect();
-    let status = catch_unwind(AssertUnwindSafe(|| main(service, args, &settings)));
-    status.map_or(PANICKED, c_int::from)
+    c_int::from(main(service, args, &settings))
 }
 
 /// Does what std's start does: it opens descriptors 0 to 2 if they are closed, so that no socket gets the number that

@@ -1,7 +1,7 @@
 //! The life of a service: configure, log, bind, announce, serve, drain.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use crate::command::check;
 use crate::command::cli::{self, Command};
 use crate::command::healthcheck;
 use crate::crash::handler;
@@ -26,7 +27,6 @@ use crate::service::description::Service;
 use crate::settings::config::{Config, SPACE_ID};
 use crate::settings::env::{Env, Var};
 use crate::settings::env_file;
-use crate::settings::suggest::is_slip_of;
 
 /// Exit status when all went well.
 const SUCCESS: u8 = 0;
@@ -92,10 +92,11 @@ fn configure<S: Send + Sync + 'static>(
     let explanation = env.take_explanation();
     let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
     match (config, state) {
-        (Some(_), Some(_)) if problems.is_empty() && invocation.command == Command::Check => {
+        (Some(config), Some(state)) if problems.is_empty() && invocation.command == Command::Check => {
             let set =
                 process.iter().filter_map(|(name, _)| name.to_str()).chain(file.keys().map(String::as_str));
-            Err(print(&(valid(service, set) + &explanation)))
+            let limits = check::limits(service, &config, &state, &lookup);
+            Err(print(&(check::valid(service, set) + &explanation + &limits)))
         }
         (Some(config), Some(state)) if problems.is_empty() => Ok(Server::new(service, state, config)),
         _ => Err(unusable(service.name, &problems)),
@@ -146,7 +147,7 @@ fn live<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> Result<(), RunErro
 /// Raises the limit of open files as far as this process may, because a service has outgoing connections too, and warns
 /// if it is too low for `MAX_CONNECTIONS`.
 fn raise_open_files<S>(server: &Server<S>) {
-    let wanted = (server.kit().config.max_connections as u64).saturating_add(64);
+    let wanted = (server.kit().config.connections(0) as u64).saturating_add(64);
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(0);
     if limit < wanted {
         server.kit().log.warn(
@@ -263,23 +264,6 @@ impl fmt::Display for RunError {
             RunError::AcceptEnded => f.write_str("the accept loop ended"),
         }
     }
-}
-
-/// The text of `check` for a usable configuration, with the variables that look like misspelled ones.
-fn valid<'a, S: Send + Sync>(
-    service: &'static Service<S>,
-    set: impl Iterator<Item = &'a str> + Clone,
-) -> String {
-    let mut text = format!("{}: the configuration is valid\n", service.name);
-    let known = service.vars.iter().flat_map(|(_, vars)| vars.iter().copied()).chain(service.kit_vars());
-    for name in set.clone().filter(|name| !known.clone().any(|var| var.name == *name)) {
-        let meant =
-            known.clone().find(|var| is_slip_of(name, var.name) && !set.clone().any(|set| set == var.name));
-        if let Some(var) = meant {
-            _ = writeln!(text, "  {name} is unknown; did you mean {}?", var.name);
-        }
-    }
-    text
 }
 
 fn unusable(name: &str, problems: &[String]) -> u8 {

@@ -9,15 +9,17 @@ use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::connection::framing::Framing;
 use crate::connection::state::{ConnectionState, Phase};
 
 /// A socket between hyper and the system.
 pub(crate) struct Io {
     stream: TokioIo<TcpStream>,
     state: Arc<ConnectionState>,
+    framing: Framing,
     /// Whether the next request has arrived while one is served.
     pipelined: bool,
 }
@@ -25,11 +27,35 @@ pub(crate) struct Io {
 impl Io {
     pub(crate) fn new(stream: TcpStream) -> (Io, Arc<ConnectionState>) {
         let state = Arc::new(ConnectionState::new(stream.as_raw_fd()));
-        (Io { stream: TokioIo::new(stream), state: state.clone(), pipelined: false }, state)
+        (
+            Io {
+                stream: TokioIo::new(stream),
+                state: state.clone(),
+                framing: Framing::new(),
+                pipelined: false,
+            },
+            state,
+        )
     }
 
+    /// The socket, after hyper has released it.
     pub(crate) fn into_stream(self) -> TcpStream {
         self.stream.into_inner()
+    }
+
+    #[allow(unsafe_code)]
+    /// Reads into hyper's buffer, and looks at what was read.
+    fn read(&mut self, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        // SAFETY: `ReadBuf` writes to the buffer and never reads or uninitializes it.
+        let mut read = ReadBuf::uninit(unsafe { buf.as_mut() });
+        ready!(Pin::new(self.stream.inner_mut()).poll_read(cx, &mut read))?;
+        if let Some((message, violation)) = self.framing.read(read.filled()) {
+            self.state.note(message, violation);
+        }
+        let count = read.filled().len();
+        // SAFETY: the first `count` bytes of the buffer are filled.
+        unsafe { buf.advance(count) };
+        Poll::Ready(Ok(()))
     }
 
     /// Fails if the client disconnects while its request is served. hyper could detect that too (without `half_close`),
@@ -58,7 +84,7 @@ impl Read for Io {
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         self.pipelined = false;
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let outcome = self.read(cx, buf);
         // After an unread body these may be the rest of that body instead of a head, so IDLE_TIMEOUT continues.
         let head = matches!(self.state.phase(), Phase::Fresh | Phase::Idle) && !self.state.body_pending();
         if outcome.is_ready() && head {

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::os::fd::RawFd;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::connection::framing::Violation;
 use crate::crash::connections::Served;
 use crate::settings::config::Config;
 
@@ -36,6 +38,10 @@ pub(crate) struct ConnectionState {
     /// Like `since`, for a write that the client does not accept; `u64::MAX` if there is none.
     stalled: AtomicU64,
     received: AtomicU64,
+    /// The requests that have begun.
+    requests: AtomicU64,
+    /// The first message that is not accepted, counted from 0, and why.
+    violation: OnceLock<(u64, Violation)>,
     /// What is known of the connection after a crash.
     pub(crate) served: Served,
 }
@@ -55,6 +61,8 @@ impl ConnectionState {
             since: AtomicU64::new(0),
             stalled: AtomicU64::new(NEVER),
             received: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            violation: OnceLock::new(),
             served: Served::new(fd),
         }
     }
@@ -90,6 +98,21 @@ impl ConnectionState {
     /// The bytes of request bodies read since the last call.
     pub(crate) fn take_received(&self) -> u64 {
         self.received.swap(0, Relaxed)
+    }
+
+    /// Counts a request, and returns its number from 0.
+    pub(crate) fn begin_request(&self) -> u64 {
+        self.requests.fetch_add(1, Relaxed)
+    }
+
+    /// Notes that a message is not accepted. The first one counts.
+    pub(crate) fn note(&self, message: u64, violation: Violation) {
+        _ = self.violation.set((message, violation));
+    }
+
+    /// Why this message or an earlier one is not accepted.
+    pub(crate) fn violation(&self, message: u64) -> Option<Violation> {
+        self.violation.get().filter(|(at, _)| *at <= message).map(|(_, violation)| *violation)
     }
 
     fn now(&self) -> u64 {

@@ -3,6 +3,8 @@
 use std::ffi::c_int;
 use std::os::fd::RawFd;
 
+use bytes::Bytes;
+
 use crate::crash::connections::{self, Request};
 
 /// The next image finds the survivors at this number or above.
@@ -10,12 +12,10 @@ const ABOVE_ALL: RawFd = 10;
 
 /// The response to a request that panicked, around the request's id.
 pub(crate) struct ErrorResponse {
-    /// Up to the id.
+    /// Up to the id, which is the end of the head's last line.
     pub(crate) before: Vec<u8>,
-    /// From the id to the end of the head.
-    pub(crate) after: Vec<u8>,
     /// The body.
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
 }
 
 /// Marks all descriptors to be closed by the next image, except the standard ones and a copy of this one, which is
@@ -40,7 +40,8 @@ pub(crate) fn keep_open(descriptor: Option<RawFd>) -> Option<RawFd> {
 /// Returns whether the kernel took all of it.
 #[allow(unsafe_code)]
 pub(crate) fn respond(response: &ErrorResponse, request: &Request) -> bool {
-    let ErrorResponse { before, after, body } = response;
+    let ErrorResponse { before, body } = response;
+    let after = b"\r\n\r\n";
     let body: &[u8] = if request.is_head { &[] } else { body };
     let part = |start: *const u8, length| libc::iovec { iov_base: start.cast_mut().cast(), iov_len: length };
     let (id, id_length) = request.id;

@@ -73,8 +73,6 @@ pub struct Metrics {
     pub connections_total: Count,
     /// Connections that were rejected before a request was read.
     pub refused_total: Count,
-    /// Handlers and bodies that panicked.
-    pub panics_total: Count,
     /// Bytes of request bodies read.
     pub received_bytes: Count,
     /// Bytes of response bodies passed to the connection.
@@ -91,7 +89,6 @@ impl Metrics {
             connections: Count::default(),
             connections_total: Count::default(),
             refused_total: Count::default(),
-            panics_total: Count::default(),
             received_bytes: Count::default(),
             sent_bytes: Count::default(),
         }
@@ -134,7 +131,6 @@ impl Metrics {
             ("http_refused_connections_total", "Connections rejected before a request", &self.refused_total),
             ("http_request_body_bytes_total", "Bytes of request bodies read", &self.received_bytes),
             ("http_response_body_bytes_total", "Bytes of response bodies sent", &self.sent_bytes),
-            ("panics_total", "Panics caught", &self.panics_total),
         ];
         for (name, help, count) in totals {
             single(out, name, "counter", help, count.get());

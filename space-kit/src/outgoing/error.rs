@@ -51,6 +51,8 @@ pub enum BodyError {
     Broken(String),
     /// It is longer than this many bytes.
     TooLong(usize),
+    /// This service has no memory for it.
+    OutOfMemory,
 }
 
 impl fmt::Display for OutgoingError {
@@ -76,6 +78,7 @@ impl fmt::Display for BodyError {
         match self {
             BodyError::Broken(cause) => write!(f, "broke off: {cause}"),
             BodyError::TooLong(limit) => write!(f, "sent more than {limit} bytes"),
+            BodyError::OutOfMemory => f.write_str("sent more than there is memory for here"),
         }
     }
 }

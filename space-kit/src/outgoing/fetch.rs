@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{Request, Response};
 
 use super::error::{BodyError, OutgoingError};
 use super::pool::{Pool, PooledBody};
+use crate::service::memory::append;
 use crate::web::Origin;
 
 /// The limits of one request.
@@ -46,9 +47,9 @@ pub async fn fetch(
 ///
 /// # Errors
 ///
-/// If the body breaks off or is longer.
+/// If the body breaks off or is longer, or there is no memory for it.
 pub async fn collect(mut body: PooledBody, limit: usize) -> Result<Bytes, BodyError> {
-    let mut whole = BytesMut::new();
+    let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|error| BodyError::Broken(error.to_string()))?.into_data() else {
             continue;
@@ -56,7 +57,7 @@ pub async fn collect(mut body: PooledBody, limit: usize) -> Result<Bytes, BodyEr
         if whole.len() + data.len() > limit {
             return Err(BodyError::TooLong(limit));
         }
-        whole.extend_from_slice(&data);
+        append(&mut whole, &data).map_err(|_| BodyError::OutOfMemory)?;
     }
-    Ok(whole.freeze())
+    Ok(whole.into())
 }

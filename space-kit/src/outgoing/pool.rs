@@ -2,6 +2,7 @@
 //! a new connection.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::connect::{Connector, HttpSender};
@@ -24,6 +26,9 @@ const MAX_IDLE: usize = 64;
 const MAX_AGE: Duration = Duration::from_secs(60);
 /// Time between two sweeps for such connections.
 const SWEEP: Duration = Duration::from_secs(15);
+
+/// Interim responses (1xx) to one request.
+const MAX_INTERIM: u32 = 100;
 
 /// The idle connections by origin, each origin's in the order in which they came back. A list, because a service has few
 /// origins. It is empty exactly while no sweep task runs.
@@ -72,7 +77,7 @@ impl Pool {
         if !next.headers().contains_key(CONNECTION)
             && let Some(mut sender) = self.kept(origin).await
         {
-            match sender.send_request(next).await {
+            match send_request(&mut sender, next, origin).await? {
                 Ok(response) => return Ok(self.pooled(response, origin, sender)),
                 // The connection was closed while it was idle, which does not mean that the other side fails.
                 Err(error) if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => {}
@@ -81,7 +86,7 @@ impl Pool {
             next = addressed(request(), origin);
         }
         let mut sender = self.connector.connect(origin).await?;
-        let sent = sender.send_request(next).await;
+        let sent = send_request(&mut sender, next, origin).await?;
         Ok(self.pooled(sent.map_err(|error| broken(origin, &error))?, origin, sender))
     }
 
@@ -153,6 +158,29 @@ impl Pool {
 
 fn is_fresh((sender, since): &(HttpSender, Instant)) -> bool {
     !sender.is_closed() && since.elapsed() < MAX_AGE
+}
+
+/// Sends a request, unless the other side sends interim responses (1xx) without end: hyper reads and drops them.
+async fn send_request(
+    sender: &mut HttpSender,
+    mut request: Request<Full<Bytes>>,
+    origin: &Origin,
+) -> Result<hyper::Result<Response<Incoming>>, OutgoingError> {
+    let interim = Arc::new((AtomicU32::new(0), Notify::new()));
+    let counted = interim.clone();
+    hyper::ext::on_informational(&mut request, move |_| {
+        if counted.0.fetch_add(1, Ordering::Relaxed) == MAX_INTERIM {
+            counted.1.notify_one();
+        }
+    });
+    tokio::select! {
+        biased;
+        sent = sender.send_request(request) => Ok(sent),
+        () = interim.1.notified() => Err(OutgoingError::Broken {
+            origin: origin.to_string(),
+            cause: format!("more than {MAX_INTERIM} interim responses (1xx)"),
+        }),
+    }
 }
 
 /// Adds the headers that a connection to the origin needs.

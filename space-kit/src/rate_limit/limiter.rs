@@ -74,24 +74,36 @@ impl<S: BuildHasher> Limiter<S> {
         Limiter { rate, start, hasher, groups: Mutex::default() }
     }
 
+    /// Empties the bucket of the client whose request crashed the process before this one, if it is known.
+    pub fn charging(self, client: Option<IpAddr>) -> Limiter<S> {
+        if let Some(client) = client {
+            self.change(Bucket::address(client), true, |full_at| *full_at = self.rate.room());
+        }
+        self
+    }
+
     /// Takes a request out of its bucket, or rejects it and takes nothing.
     pub fn take(&self, bucket: Bucket<'_>, now: Instant) -> Verdict {
+        self.verdict(bucket, now, true)
+    }
+
+    /// What [`Limiter::take`] would return, without taking anything.
+    pub fn peek(&self, bucket: Bucket<'_>, now: Instant) -> Verdict {
+        self.verdict(bucket, now, false)
+    }
+
+    #[inline(never)] // one copy for both
+    fn verdict(&self, bucket: Bucket<'_>, now: Instant, takes: bool) -> Verdict {
         let now = nanos(now.saturating_duration_since(self.start));
-        let hash = self.hasher.hash_one(bucket);
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        if groups.is_empty() {
-            *groups = vec![[(0, 0); WAYS]; GROUPS]; // not at start-up
-        }
-        let group = groups.get_mut((hash % GROUPS as u64) as usize).map_or(&mut [][..], |group| group);
-        let mut nowhere = (hash, 0);
-        let (_, full_at) = place(group, hash).unwrap_or(&mut nowhere);
         let (step, room) = (self.rate.step(), self.rate.room());
-        let owed = full_at.saturating_sub(now);
-        let admitted = owed + step <= room;
-        if admitted {
-            *full_at = now + owed + step;
-        }
-        let owed = full_at.saturating_sub(now);
+        let (admitted, owed) = self.change(bucket, takes, |full_at| {
+            let owed = full_at.saturating_sub(now);
+            let admitted = owed + step <= room;
+            if admitted && takes {
+                *full_at = now + owed + step;
+            }
+            (admitted, full_at.saturating_sub(now))
+        });
         let free = room.saturating_sub(owed);
         Verdict {
             admitted,
@@ -100,6 +112,20 @@ impl<S: BuildHasher> Limiter<S> {
             reset: Duration::from_nanos(owed),
             rate: self.rate,
         }
+    }
+
+    /// Changes the time at which a bucket is full. Without `keeps`, a bucket that has no place gets none.
+    fn change<T>(&self, bucket: Bucket<'_>, keeps: bool, change: impl FnOnce(&mut u64) -> T) -> T {
+        let hash = self.hasher.hash_one(bucket);
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if groups.is_empty() && keeps {
+            *groups = vec![[(0, 0); WAYS]; GROUPS]; // not at start-up
+        }
+        let group = groups.get_mut((hash % GROUPS as u64) as usize).map_or(&mut [][..], |group| group);
+        let mut nowhere = (hash, 0);
+        let own = if keeps { place(group, hash) } else { group.iter_mut().find(|place| place.0 == hash) };
+        let (_, full_at) = own.unwrap_or(&mut nowhere);
+        change(full_at)
     }
 }
 
@@ -162,6 +188,17 @@ mod tests {
             assert_eq!((verdict.admitted, verdict.remaining), (admitted, remaining), "at {at} ms");
             assert_eq!((verdict.wait, verdict.reset), (ms(wait), ms(reset)), "at {at} ms");
         }
+    }
+
+    #[test]
+    fn a_client_whose_request_crashed_the_process_begins_with_an_empty_bucket() {
+        let start = Instant::now();
+        let [crasher, other] = [1, 2].map(|number| IpAddr::V4(number.into()));
+        let limiter = limiter("3/min", start).charging(Some(crasher)).charging(None);
+        let verdict = limiter.take(Bucket::address(crasher), start);
+        assert_eq!((verdict.admitted, verdict.wait), (false, ms(20_000)));
+        assert!(limiter.take(Bucket::address(crasher), start + ms(20_000)).admitted);
+        assert!(limiter.take(Bucket::address(other), start).admitted);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::connection::framing::Violation;
 use crate::connection::io::Io;
 use crate::connection::state::{ConnectionState, Phase};
 use crate::crash::connections::polling;
@@ -23,7 +24,7 @@ use crate::observe::log::Value;
 use crate::server::handle::Handler;
 use crate::server::render::Server;
 use crate::server::shutdown::Guard;
-use crate::server::trim;
+use crate::server::{peers, trim};
 use crate::service::error::{Error, RequestError};
 use crate::settings::config::Config;
 
@@ -35,11 +36,12 @@ pub(crate) const MAX_HEAD_BYTES: usize = 16 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Counts an open connection; dropping it ends the count.
-struct Open<S: 'static>(Arc<Server<S>>);
+struct Open<S: 'static>(Arc<Server<S>>, IpAddr);
 
 impl<S> Drop for Open<S> {
     fn drop(&mut self) {
         self.0.kit().metrics.connections.fall();
+        self.0.peers.leave(self.1);
         trim::connection_ended();
     }
 }
@@ -53,9 +55,13 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
 ) {
     server.kit().metrics.connections.add(1);
     server.kit().metrics.connections_total.add(1);
-    let open_now = Open(server.clone());
-    let limit = server.kit().config.max_connections;
-    if server.kit().metrics.connections.get() > limit as u64 {
+    let open_now = Open(server.clone(), peer);
+    let open_count = usize::try_from(server.kit().metrics.connections.get()).unwrap_or(usize::MAX);
+    let config = &server.kit().config;
+    let limit = config.connections(open_count);
+    // Behind a proxy, all connections are the proxy's.
+    let own = if config.trusted_proxy_hops > 0 { 1 } else { server.peers.enter(peer) };
+    if !peers::may_have(own, open_count, limit) {
         drop(open_now); // it is not counted while it gets the error
         let rejected = reject(&server, stream, peer, RequestError::TooManyConnections(limit));
         return Box::pin(rejected).await; // boxed, so that the rare path does not enlarge every connection's task
@@ -64,7 +70,7 @@ pub(crate) async fn serve<S: Send + Sync + 'static>(
     let end = drive(&mut conn, &state, &server.kit().config, drain.begun()).await;
     let lingering = state.body_pending();
     if lingering || !matches!(end, End::Closed(Ok(()))) {
-        Box::pin(finish(&server, conn, peer, end, lingering)).await;
+        Box::pin(finish(&server, conn, peer, end, state.violation(u64::MAX), lingering)).await;
     }
 }
 
@@ -94,6 +100,7 @@ async fn finish<S: Send + Sync + 'static>(
     conn: Connection<S>,
     peer: IpAddr,
     end: End,
+    violation: Option<Violation>,
     lingering: bool,
 ) {
     let stream = conn.into_parts().io.into_stream();
@@ -103,9 +110,10 @@ async fn finish<S: Send + Sync + 'static>(
     match end {
         End::Closed(Err(error)) if error.is_parse() => {
             failed("malformed request", &error);
-            let error = match error.is_parse_too_large() {
-                true => RequestError::HeadTooLarge(MAX_HEAD_BYTES),
-                false => RequestError::Malformed(
+            let error = match violation {
+                Some(violation) => RequestError::of(violation, server.kit().config.max_body_bytes),
+                None if error.is_parse_too_large() => RequestError::HeadTooLarge(MAX_HEAD_BYTES),
+                None => RequestError::Malformed(
                     "this is not an HTTP/1.1 request: its request line or a header is malformed",
                 ),
             };

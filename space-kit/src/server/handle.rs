@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -23,6 +22,7 @@ use crate::service::body::Body;
 use crate::service::call::{Call, HandlerResult, Reply};
 use crate::service::client::{self, X_REQUEST_ID};
 use crate::service::error::{Error, RequestError};
+use crate::service::host;
 use crate::service::probes;
 use crate::service::request_body::RequestBody;
 use crate::service::respond;
@@ -72,15 +72,19 @@ impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Ha
         let (method, uri) = (head.method.clone(), head.uri.clone());
         let mut track = Track::new(server.clone(), self.state.clone(), method, uri, id, client);
         let length = incoming.size_hint().lower();
-        let body = RequestBody::new(incoming, kit.config.max_body_bytes, self.state.clone());
+        let request = self.state.begin_request();
+        let violation = self.state.violation(request);
+        let body = RequestBody::new(incoming, kit.config.max_body_bytes, self.state.clone(), request);
         let origin = head.headers.get(ORIGIN).cloned();
-        let reply = match dispatch(server, &head, length, &mut track) {
+        let limit = kit.config.max_body_bytes;
+        let checked = violation.map_or(Ok(()), |violation| Err(RequestError::of(violation, limit)));
+        let reply = match checked.and_then(|()| dispatch(server, &head, length, &mut track)) {
             Ok(None) => options(server, &head),
             Ok(Some(route)) => {
                 let id = track.id.clone();
                 let call =
                     Call { head, body, id, client, running: server.running.clone(), pattern: route.path };
-                catch(&mut track, || handle(server, route, call)).unwrap_or_else(Reply::from)
+                handle(server, route, call)
             }
             Err(error) => Error::from(error).into(),
         };
@@ -98,10 +102,14 @@ fn dispatch<S: Send + Sync + 'static>(
     length: u64,
     track: &mut Track<S>,
 ) -> Result<Option<&'static Route<S>>, RequestError> {
-    if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() || head.version == Version::HTTP_11 && host.is_none() {
         let what = "an HTTP/1.1 request must have exactly one Host header (RFC 9112 section 3.2)";
         return Err(RequestError::Malformed(what));
     }
+    let is_probe = head.uri.path().starts_with("/health");
+    host::check(host, &server.kit().config, is_probe)?;
     if head.method == Method::OPTIONS {
         return Ok(None);
     }
@@ -163,14 +171,10 @@ fn options<S: Send + Sync + 'static>(server: &Server<S>, head: &Parts) -> Reply 
 async fn respond_in_time<S: Send + Sync + 'static>(
     mut future: Pin<Box<dyn Future<Output = HandlerResult> + Send>>,
     origin: Option<HeaderValue>,
-    mut track: Track<S>,
+    track: Track<S>,
 ) -> Response<Tracked<S>> {
     let limit = track.server.kit().config.request_timeout;
-    let caught = std::future::poll_fn(|cx| match catch(&mut track, || future.as_mut().poll(cx)) {
-        Ok(poll) => poll,
-        Err(error) => Poll::Ready(Err(error)),
-    });
-    let answer = tokio::time::timeout(limit, caught).await.unwrap_or_else(|_| {
+    let answer = tokio::time::timeout(limit, future.as_mut()).await.unwrap_or_else(|_| {
         Err(match track.state.body_pending() {
             true => RequestError::BodyTimeout(limit),
             false => RequestError::RequestTimeout(limit),
@@ -179,14 +183,6 @@ async fn respond_in_time<S: Send + Sync + 'static>(
     });
     drop(future); // releases what it still holds before the response is sent
     finish(answer, origin, track)
-}
-
-/// Runs a step of a handler. A panic becomes a 500 and is counted.
-fn catch<S: Send + Sync, T>(track: &mut Track<S>, run: impl FnOnce() -> T) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
-        track.panicked(&*payload);
-        Error::from(RequestError::Panic)
-    })
 }
 
 /// Renders an error, and adds the headers that every response has.
@@ -208,7 +204,8 @@ fn finish<S: Send + Sync + 'static>(
     headers.insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
     // hyper closes a connection whose request's body was not read, and the client should know before it sends the rest.
     let refuses_body = is_error && track.state.body_pending();
-    if refuses_body || track.server.kit().readiness.status() == Status::Draining {
+    let is_last = refuses_body || track.state.violation(u64::MAX).is_some();
+    if is_last || track.server.kit().readiness.status() == Status::Draining {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     track.server.kit().config.cors.apply(origin.as_ref(), headers, track.server.service.expose);

@@ -4,6 +4,7 @@ pub(crate) mod accept;
 pub(crate) mod connection;
 pub(crate) mod handle;
 pub(crate) mod listen;
+pub(crate) mod peers;
 pub(crate) mod render;
 pub(crate) mod restarts;
 pub(crate) mod shutdown;

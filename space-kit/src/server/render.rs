@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use crate::crash::descriptors::ErrorResponse;
 use crate::observe::log::Log;
 use crate::observe::metrics::Metrics;
 use crate::observe::readiness::Readiness;
+use crate::server::peers::Peers;
 use crate::service::body::Body;
-use crate::service::client::{RequestIds, X_REQUEST_ID};
+use crate::service::client::RequestIds;
 use crate::service::description::Service;
 use crate::service::error::{Error, RequestError};
 use crate::service::respond;
@@ -26,6 +27,7 @@ use crate::web::http_date;
 pub(crate) struct Server<S: 'static> {
     pub(crate) service: &'static Service<S>,
     pub(crate) running: Arc<Running<S>>,
+    pub(crate) peers: Peers,
 }
 
 impl<S> Server<S> {
@@ -48,7 +50,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             ids: RequestIds::default(),
             config,
         };
-        Arc::new(Server { service, running: Arc::new(Running { state, kit }) })
+        Arc::new(Server { service, running: Arc::new(Running { state, kit }), peers: Peers::default() })
     }
 
     /// The response for an error. Its cause is not sent.
@@ -58,38 +60,24 @@ impl<S: Send + Sync + 'static> Server<S> {
 
     /// The response to a connection that has no request yet, as bytes (RFC 9112 section 4).
     pub(crate) fn wire_error(&self, error: &Error, id: HeaderValue) -> (StatusCode, Vec<u8>) {
-        let mut response = self.render(error, "");
-        response.headers_mut().insert(X_REQUEST_ID, id);
-        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, respond::NO_SNIFF);
-        let (status, length) = (response.status(), response.body().len());
+        let response = self.render(error, "");
         let date = http_date(SystemTime::now());
-        let mut wire =
-            format!("HTTP/1.1 {status}\r\ndate: {date}\r\ncontent-length: {length}\r\n").into_bytes();
-        for (name, value) in response.headers() {
-            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-                wire.extend_from_slice(part);
-            }
+        let mut wire = head(&response);
+        for part in
+            [b"date: ", date.as_bytes(), b"\r\nx-request-id: ", id.as_bytes(), b"\r\n\r\n", response.body()]
+        {
+            wire.extend_from_slice(part);
         }
-        wire.extend_from_slice(b"\r\n");
-        wire.extend_from_slice(response.body());
-        (status, wire)
+        (response.status(), wire)
     }
 
     /// The response to a request that panicked, for a connection that is closed behind it. Without a date: it is made
     /// long before it is sent.
     pub(crate) fn panic_response(&self) -> ErrorResponse {
-        const ID: &str = "0-id-0";
-        let (_, wire) = self.wire_error(&Error::from(RequestError::Panic), HeaderValue::from_static(ID));
-        let text = String::from_utf8_lossy(&wire);
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let lines = head.split("\r\n").filter(|line| !line.starts_with("date: "));
-        let head = lines.collect::<Vec<_>>().join("\r\n");
-        let (before, after) = head.split_once(ID).unwrap_or((&head, ""));
-        ErrorResponse {
-            before: before.into(),
-            after: format!("{after}\r\nconnection: close\r\n\r\n").into(),
-            body: body.into(),
-        }
+        let response = self.render(&RequestError::Panic.into(), "");
+        let mut before = head(&response);
+        before.extend_from_slice(b"connection: close\r\nx-request-id: ");
+        ErrorResponse { before, body: response.into_body() }
     }
 
     fn render(&self, error: &Error, path: &str) -> Response<Bytes> {
@@ -106,6 +94,20 @@ impl<S: Send + Sync + 'static> Server<S> {
         *response.body_mut() = body;
         response
     }
+}
+
+/// The head of an error response as bytes, except for the request's id, the date and the empty line.
+fn head(response: &Response<Bytes>) -> Vec<u8> {
+    let (status, length) = (response.status(), response.body().len());
+    let mut wire =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nx-content-type-options: nosniff\r\n")
+            .into_bytes();
+    for (name, value) in response.headers() {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            wire.extend_from_slice(part);
+        }
+    }
+    wire
 }
 
 #[cfg(test)]
@@ -130,6 +132,7 @@ mod tests {
         },
         metrics: |_, _| {},
         expose: "",
+        budgets: |_| Vec::new(),
     };
 
     #[test]

@@ -1,8 +1,6 @@
 //! Follows a request from its head to the end of its response, however it ends: log line, counters, phase.
 
-use std::any::Any;
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -71,11 +69,6 @@ impl<S: Send + Sync + 'static> Track<S> {
     pub(crate) fn responded(&mut self, status: StatusCode) {
         self.status = Some(status);
         self.state.served.responding();
-    }
-
-    pub(crate) fn panicked(&mut self, payload: &(dyn Any + Send)) {
-        self.server.kit().metrics.panics_total.add(1);
-        self.cause = Some(format!("panic: {}", panic_text(payload)));
     }
 
     fn log(&self, status: u16, took: Duration) {
@@ -151,12 +144,7 @@ impl<S: Send + Sync + 'static> HttpBody for Tracked<S> {
         if let Some(error) = failed.take() {
             return Poll::Ready(Some(Err(error)));
         }
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *body).poll_frame(cx)));
-        let polled = polled.unwrap_or_else(|payload| {
-            track.panicked(&*payload);
-            *body = Body::empty(); // a body that panicked is not polled again
-            Poll::Ready(Some(Err("the body panicked".into())))
-        });
+        let polled = Pin::new(&mut *body).poll_frame(cx);
         match polled {
             Poll::Ready(Some(Err(error))) => {
                 track.cause.get_or_insert_with(|| error.to_string());
@@ -181,10 +169,4 @@ impl<S: Send + Sync + 'static> HttpBody for Tracked<S> {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
-}
-
-/// The message of a panic, if it has one.
-pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

@@ -22,9 +22,13 @@ pub fn address(headers: &HeaderMap, peer: IpAddr, hops: u8) -> IpAddr {
     entry.and_then(|entry| parse_entry(str::from_utf8(entry).ok()?.trim_ascii())).unwrap_or(peer)
 }
 
-/// Whether a proxy forwarded the request, trusted or not.
+/// Whether a proxy forwarded the request, trusted or not, by the headers that proxies add.
 pub fn is_forwarded(headers: &HeaderMap) -> bool {
-    headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(hyper::header::FORWARDED)
+    let mut names = headers.keys().map(HeaderName::as_str);
+    names.any(|name| {
+        name.starts_with("x-forwarded-")
+            || matches!(name, "forwarded" | "via" | "x-real-ip" | "cf-connecting-ip")
+    })
 }
 
 /// Whether an address belongs to this machine or a private network.

@@ -41,6 +41,8 @@ pub struct Service<S: 'static> {
     pub metrics: fn(&S, &mut String),
     /// The response headers that pages on other sites may read, separated by commas.
     pub expose: &'static str,
+    /// What requests may hold together, for `check`: a variable's name and its bytes.
+    pub budgets: fn(&S) -> Vec<(&'static str, usize)>,
 }
 
 impl<S: Send + Sync + 'static> Service<S> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use crate::connection::framing::Violation;
 use hyper::StatusCode;
 use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
@@ -86,6 +87,10 @@ impl DerefMut for Error {
 pub enum RequestError {
     /// The request is not valid HTTP/1.1; the text says why.
     Malformed(&'static str),
+    /// `Transfer-Encoding` names a coding that is not known.
+    UnknownCoding,
+    /// `Host` is not one of the names under which this service may be called.
+    Misdirected(String),
     /// The head is longer than this many bytes, or has more than 100 fields.
     HeadTooLarge(usize),
     /// The head did not arrive in time.
@@ -106,8 +111,27 @@ pub enum RequestError {
     Unauthorized,
     /// This many connections are open already.
     TooManyConnections(usize),
+    /// The system has no memory for what the request needs.
+    OutOfMemory,
     /// The handler panicked.
     Panic,
+}
+
+impl RequestError {
+    /// The error for a message whose framing is not accepted. `limit` is that of a body.
+    pub(crate) fn of(violation: Violation, limit: usize) -> RequestError {
+        RequestError::Malformed(match violation {
+            Violation::BareLineFeed => "a line of the request's head ends with LF instead of CRLF",
+            Violation::Target => "the path or query has a # or a byte that is not ASCII: percent-encode it",
+            Violation::CodingTwice => "Transfer-Encoding names chunked more than once",
+            Violation::Trailers => {
+                "the body's last chunk must be followed by an empty line (CRLF): trailers are not accepted"
+            }
+            Violation::SmallChunks => "the body has too many small chunks: send chunks of 16 bytes or more",
+            Violation::Coding => return RequestError::UnknownCoding,
+            Violation::Length => return RequestError::BodyTooLarge(limit),
+        })
+    }
 }
 
 impl From<RequestError> for Error {
@@ -117,6 +141,12 @@ impl From<RequestError> for Error {
         let later = |error: Error| error.header(RETRY_AFTER, HeaderValue::from_static("1"));
         match error {
             Malformed(what) => close(Error::new(StatusCode::BAD_REQUEST, "bad_request", what)),
+            UnknownCoding => close(Error::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "unknown_coding",
+                "the only Transfer-Encoding that is accepted is chunked",
+            )),
+            Misdirected(message) => close(Error::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", message)),
             HeadTooLarge(limit) => close(Error::new(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "headers_too_large",
@@ -162,7 +192,14 @@ impl From<RequestError> for Error {
             TooManyConnections(limit) => close(later(Error::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_connections",
-                format!("all {limit} connections are in use; try again in a second"),
+                format!(
+                    "all {limit} connections, or your address's share of them, are in use; try again in a second"
+                ),
+            ))),
+            OutOfMemory => close(later(Error::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "the service has no memory for this request; try again in a second",
             ))),
             Panic => Error::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -5,6 +5,8 @@ pub(crate) mod call;
 pub mod client;
 pub(crate) mod description;
 pub(crate) mod error;
+pub(crate) mod host;
+pub mod memory;
 pub(crate) mod pattern;
 pub(crate) mod probes;
 pub(crate) mod request_body;

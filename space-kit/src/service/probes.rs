@@ -11,6 +11,7 @@ use crate::service::body::Body;
 use crate::service::call::Call;
 use crate::service::client;
 use crate::service::error::RequestError;
+use crate::service::host;
 use crate::service::respond;
 use crate::service::route::Route;
 use crate::web::constant_time_eq;
@@ -79,8 +80,8 @@ fn code(status: Status) -> StatusCode {
 ///
 /// # Errors
 ///
-/// 401 without the right token if `METRICS_TOKEN` is set; otherwise 404 on a Space and for clients outside private
-/// networks.
+/// 401 without the right token if `METRICS_TOKEN` is set; otherwise 404 on a Space and for clients that are not on this
+/// machine.
 pub(crate) fn may_read_metrics<S>(call: &Call<S>) -> Result<(), RequestError> {
     let given = call.head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
     match &call.kit.config.metrics_token {
@@ -89,13 +90,14 @@ pub(crate) fn may_read_metrics<S>(call: &Call<S>) -> Result<(), RequestError> {
             let same = bearer.is_some_and(|bearer| constant_time_eq(bearer, token.as_bytes()));
             if same { Ok(()) } else { Err(RequestError::Unauthorized) }
         }
-        None if call.kit.config.on_space || !is_private(call) => Err(RequestError::NotFound),
+        None if call.kit.config.on_space || !is_local(call) => Err(RequestError::NotFound),
         None => Ok(()),
     }
 }
 
-/// Whether the client is in a private network. Behind a proxy that is not trusted, the client is unknown.
-fn is_private<S>(call: &Call<S>) -> bool {
-    let trusted = call.kit.config.trusted_proxy_hops > 0 || !client::is_forwarded(&call.head.headers);
-    trusted && client::is_private(call.client)
+/// Whether the client is on this machine. A request that a proxy forwarded comes from elsewhere, and a page that calls by
+/// another name is not the operator's.
+fn is_local<S>(call: &Call<S>) -> bool {
+    let is_local_name = call.header("host").is_some_and(host::is_loopback);
+    is_local_name && call.client.is_loopback() && !client::is_forwarded(&call.head.headers)
 }

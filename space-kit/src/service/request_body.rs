@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 
 use crate::connection::state::ConnectionState;
 use crate::service::error::RequestError;
+use crate::service::memory::{append, reserve};
 
 /// The most bytes that are reserved for a body because of its `Content-Length`.
 const MOST_RESERVED: usize = 1024 * 1024;
@@ -20,12 +21,19 @@ pub struct RequestBody {
     left: usize,
     limit: usize,
     connection: Arc<ConnectionState>,
+    /// The number of its request on the connection.
+    request: u64,
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, limit: usize, connection: Arc<ConnectionState>) -> RequestBody {
+    pub(crate) fn new(
+        incoming: Incoming,
+        limit: usize,
+        connection: Arc<ConnectionState>,
+        request: u64,
+    ) -> RequestBody {
         connection.set_body_pending(!incoming.is_end_stream());
-        RequestBody { incoming, left: limit, limit, connection }
+        RequestBody { incoming, left: limit, limit, connection, request }
     }
 
     /// The `Content-Length`, in bytes; 0 if there is none.
@@ -46,23 +54,28 @@ impl RequestBody {
     ///
     /// # Errors
     ///
-    /// If the body exceeds the limit or breaks off.
+    /// If the body exceeds the limit or breaks off, or there is no memory for it.
     pub async fn bytes(mut self) -> Result<Bytes, RequestError> {
         let Some(first) = self.chunk().await.transpose()? else { return Ok(Bytes::new()) };
         let Some(second) = self.chunk().await.transpose()? else { return Ok(first) };
         let expected = self.announced().min(self.left).min(MOST_RESERVED);
-        let mut whole = BytesMut::with_capacity(first.len() + second.len() + expected);
-        whole.extend_from_slice(&first);
-        whole.extend_from_slice(&second);
+        let mut whole = Vec::new();
+        reserve(&mut whole, first.len() + second.len() + expected)?;
+        append(&mut whole, &first)?;
+        append(&mut whole, &second)?;
         while let Some(chunk) = self.chunk().await.transpose()? {
-            whole.extend_from_slice(&chunk);
+            append(&mut whole, &chunk)?;
         }
-        Ok(whole.freeze())
+        Ok(whole.into())
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, RequestError>>> {
         loop {
-            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
+            let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+            if let Some(violation) = self.connection.violation(self.request) {
+                return Poll::Ready(Some(Err(RequestError::of(violation, self.limit))));
+            }
+            let Some(frame) = frame else {
                 self.connection.set_body_pending(false);
                 return Poll::Ready(None);
             };

@@ -8,6 +8,7 @@ use crate::crash::record::{Burst, Restarts};
 use crate::observe::log::{Format, Level};
 use crate::settings::cors::Cors;
 use crate::settings::env::{Env, Var};
+use crate::settings::memory_limit::memory_limit;
 use crate::settings::parse;
 
 /// The kit's variables, one row each: name, default, accepted values, meaning.
@@ -27,7 +28,7 @@ pub mod vars {
         /// The longest request body.
         pub MAX_BODY_BYTES = "1MiB", "a size such as 65536, 64KiB or 20MiB", "longest request body (413 beyond it)";
         /// Open connections.
-        pub MAX_CONNECTIONS = "16384", "a whole number above 0", "maximum number of open connections; further ones are rejected";
+        pub MAX_CONNECTIONS = "16384, but at most one for each 32 KiB of a quarter of the container's memory limit", "a whole number above 0", "maximum number of open connections, of which one address may have a half; further ones are rejected";
         /// Time for a request's head.
         pub HEADER_TIMEOUT = "10s", "a duration such as 30s or 500ms", "time for a request's head to arrive (408 beyond it)";
         /// Time for a response to begin.
@@ -38,8 +39,10 @@ pub mod vars {
         pub DRAIN_TIMEOUT = "20s", "a duration such as 30s or 500ms", "time for requests in flight to finish after TERM or INT";
         /// Proxies in front.
         pub TRUSTED_PROXY_HOPS = "1 on a Space, otherwise 0", "a whole number from 0 to 255", "number of proxies in front whose X-Forwarded-For entries are trusted, counted from the right";
+        /// Names of the service.
+        pub ALLOWED_HOSTS = "", "host names without ports, separated by commas, or *", "names under which clients may call this service, besides loopback names (421 for others); if unset, a service that listens on loopback only accepts HOST, any other accepts all";
         /// Grants access to `/metrics`.
-        pub METRICS_TOKEN (secret) = "", "at least 16 visible ASCII characters", "bearer token for /metrics; if unset, only private addresses may read it, and on a Space it is off";
+        pub METRICS_TOKEN (secret) = "", "at least 16 visible ASCII characters", "bearer token for /metrics; if unset, only this machine may read it, and on a Space nobody";
         /// Whether a crash restarts the process.
         pub CRASH_RESTART = "yes", "yes or no", "after a crash the process restarts in place; no: it ends, and may dump core";
         /// Crashes without a delay.
@@ -61,6 +64,12 @@ static CRASH_RECORD: Var = Var {
     meaning: "the crashes of this process so far",
     secret: false,
 };
+/// The default of `MAX_CONNECTIONS` without a memory limit, and however low that is.
+const CONNECTIONS: usize = 16384;
+const ALWAYS: usize = 64;
+
+/// What a connection takes at most while it is idle or its request's head arrives, in bytes: hyper's buffers and the task.
+pub(crate) const CONNECTION_BYTES: usize = 32 * 1024;
 
 /// The first descriptor that systemd passes (sd_listen_fds(3)).
 pub(crate) const FIRST_FD: i32 = 3;
@@ -77,12 +86,13 @@ pub struct Config {
     pub log_format: Format,
     pub cors: Cors,
     pub max_body_bytes: usize,
-    pub max_connections: usize,
+    pub max_connections: Option<usize>,
     pub header_timeout: Duration,
     pub request_timeout: Duration,
     pub idle_timeout: Duration,
     pub drain_timeout: Duration,
     pub trusted_proxy_hops: u8,
+    pub allowed_hosts: String,
     pub metrics_token: Option<String>,
     pub crash_restart: bool,
     pub crash_burst: Burst,
@@ -109,12 +119,13 @@ impl Config {
         let log_format = env.optional(&vars::LOG_FORMAT, Format::parse);
         let cors = env.read(sites, Cors::parse);
         let max_body_bytes = env.read(&vars::MAX_BODY_BYTES, parse::size);
-        let max_connections = env.read(&vars::MAX_CONNECTIONS, parse::count);
+        let max_connections = env.optional(&vars::MAX_CONNECTIONS, parse::count);
         let header_timeout = env.read(&vars::HEADER_TIMEOUT, parse::duration);
         let request_timeout = env.read(&vars::REQUEST_TIMEOUT, parse::duration);
         let idle_timeout = env.read(&vars::IDLE_TIMEOUT, parse::duration);
         let drain_timeout = env.read(&vars::DRAIN_TIMEOUT, parse::duration);
         let hops = env.optional(&vars::TRUSTED_PROXY_HOPS, parse::small);
+        let allowed_hosts = env.optional(&vars::ALLOWED_HOSTS, parse::hosts);
         let metrics_token = env.optional(&vars::METRICS_TOKEN, parse::token);
         let crash_restart = env.read(&vars::CRASH_RESTART, parse::yes_or_no);
         let crash_burst = env.read(&vars::CRASH_BURST, parse::burst);
@@ -140,6 +151,7 @@ impl Config {
             idle_timeout: idle_timeout?,
             drain_timeout: drain_timeout?,
             trusted_proxy_hops: hops?.unwrap_or(u8::from(on_space)),
+            allowed_hosts: allowed_hosts?.unwrap_or_default(),
             metrics_token: metrics_token?,
             crash_restart: crash_restart?,
             crash_burst: crash_burst?,
@@ -148,6 +160,17 @@ impl Config {
             ready_fd: ready_fd?,
             on_space,
         })
+    }
+
+    /// The most open connections. Its default depends on the container's memory limit, which is read when `open`
+    /// connections are so many that it matters.
+    pub fn connections(&self, open: usize) -> usize {
+        match self.max_connections {
+            Some(set) => set,
+            None if open <= ALWAYS => CONNECTIONS,
+            None => memory_limit()
+                .map_or(CONNECTIONS, |limit| (limit / 4 / CONNECTION_BYTES).clamp(ALWAYS, CONNECTIONS)),
+        }
     }
 
     /// The address at which this machine reaches the service: the wildcard becomes loopback.

@@ -70,6 +70,13 @@ pub fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok()
 }
 
+/// Host names without ports, separated by commas, or `*`.
+pub fn hosts(text: &str) -> Option<String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_: ".contains(&b);
+    let is_name = |name: &str| !name.trim().is_empty() && name.bytes().all(plain);
+    (text == "*" || text.split(',').all(is_name)).then(|| text.to_owned())
+}
+
 /// A secret of at least 16 visible ASCII characters: it fits a header and cannot be guessed.
 pub fn token(text: &str) -> Option<String> {
     (text.len() >= 16 && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())

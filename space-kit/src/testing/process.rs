@@ -18,10 +18,16 @@ pub struct Process {
 }
 
 impl Process {
-    /// A command whose environment is only `env` and the defaults of a test: a free port on loopback, JSON log.
+    /// A command whose environment is only `env` and the defaults of a test: a free port on loopback under any
+    /// name, JSON log.
     pub fn command(program: impl AsRef<Path>, env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(program.as_ref());
-        command.env_clear().envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG_FORMAT", "json")]);
+        command.env_clear().envs([
+            ("HOST", "127.0.0.1"),
+            ("PORT", "0"),
+            ("LOG_FORMAT", "json"),
+            ("ALLOWED_HOSTS", "*"),
+        ]);
         command.envs(env.iter().copied());
         command
     }

@@ -99,6 +99,22 @@ fn a_fourth_crash_in_a_minute_is_delayed() {
 }
 
 #[test]
+fn a_restart_is_charged_to_the_client_whose_request_crashed() {
+    let process = start(&[MANY, ("TRUSTED_PROXY_HOPS", "1")]);
+    let limited =
+        |client: &str| process.request("GET", "/limited", &[("x-forwarded-for", client)], "").text();
+    assert_eq!(limited("192.0.2.1"), "true");
+    let crash = "GET /crash/overflow HTTP/1.1\r\nhost: probe\r\nx-forwarded-for: 192.0.2.1\r\n\r\n";
+    assert_reset(&mut send(process.address, crash));
+    assert_eq!(fields(&process.log("\"crashed\""))["client"], "192.0.2.1");
+    restarted(&process, 1);
+    assert_eq!((limited("192.0.2.1"), limited("192.0.2.2")), ("false".to_owned(), "true".to_owned()));
+    process.signal("SEGV");
+    restarted(&process, 2);
+    assert_eq!(limited("192.0.2.1"), "true", "no request was being served");
+}
+
+#[test]
 fn crash_restart_no_ends_the_process_as_the_signal_does() {
     for (path, signal) in [("/panic", 6), ("/crash/overflow", 11)] {
         let process = start(&[("CRASH_RESTART", "no")]);

@@ -1,6 +1,6 @@
 //! Limits, and the error response of each.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use space_kit::testing::{PATIENCE, Process, Reply, Stream, exchange, read_reply, rest, send};
@@ -171,4 +171,33 @@ fn extremely_large_limits_are_harmless() {
     process.get("/hello"); // its response comes after the service read the piece above
     stream.get_mut().write_all(b"two").unwrap();
     assert_eq!(process.get("/hello").status, 200, "what a client announces is not what is reserved");
+}
+
+#[test]
+fn one_address_cannot_take_all_connections() {
+    let process = start(&[("MAX_CONNECTIONS", "200")]);
+    let mut held: Vec<_> = (0..100).map(|_| send(process.address, get("/hello"))).collect();
+    for stream in &mut held {
+        assert_eq!(read_reply(stream, false).status, 200);
+    }
+    assert_error(&process.get("/hello"), 503, "too_many_connections");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let other = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        socket.connect(process.address).await.unwrap().into_std().unwrap()
+    });
+    other.set_nonblocking(false).unwrap();
+    other.set_read_timeout(Some(PATIENCE)).unwrap();
+    (&other).write_all(get("/hello").as_bytes()).unwrap();
+    assert_eq!(read_reply(&mut BufReader::new(other), false).status, 200, "another address");
+    drop(held);
+    process.log_until("\"status\":503");
+    let until = Instant::now() + PATIENCE;
+    while process.get("/hello").status != 200 {
+        assert!(Instant::now() < until, "the address is not counted any more");
+    }
+    let behind = start(&[("MAX_CONNECTIONS", "200"), ("TRUSTED_PROXY_HOPS", "1")]);
+    let mut held: Vec<_> = (0..150).map(|_| send(behind.address, get("/hello"))).collect();
+    assert!(held.iter_mut().all(|stream| read_reply(stream, false).status == 200), "all are the proxy's");
 }

@@ -10,6 +10,7 @@ mod drain;
 mod exhaustion;
 mod handover;
 mod health;
+mod hosts;
 mod limits;
 mod logs;
 mod malformed;

@@ -40,3 +40,18 @@ fn an_idle_connection_uses_less_than_16_kib_and_most_of_it_is_returned() {
         assert!(Instant::now() < until, "{left} bytes are left of {}, {open} connections", each * MANY);
     }
 }
+
+#[test]
+fn a_connection_takes_no_more_than_its_budget() {
+    const COUNT: usize = 400;
+    let process = start(&[("MAX_CONNECTIONS", "1000"), ("IDLE_TIMEOUT", "1h")]);
+    process.get("/hello");
+    let before = taken(&process);
+    let head = format!("GET /hello HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "x".repeat(15_000));
+    let mut idle: Vec<_> = (0..COUNT).map(|_| send(process.address, &head)).collect();
+    for stream in &mut idle {
+        assert_eq!(read_reply(stream, false).status, 200);
+    }
+    let each = taken(&process).saturating_sub(before) / COUNT;
+    assert!(each <= 32 * 1024, "{each} bytes for each connection, and MAX_CONNECTIONS expects 32 KiB");
+}

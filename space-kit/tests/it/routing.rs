@@ -71,7 +71,10 @@ fn options_lists_the_methods_of_a_path_or_of_the_whole_server() {
 fn head_is_get_without_the_body() {
     let process = start(&[]);
     for path in GETS {
-        let mut stream = send(process.address, get(path).replace("GET", "HEAD") + &get("/hello/next"));
+        let mut stream = send(
+            process.address,
+            get(path).replace("GET", "HEAD").replace("host: probe", "host: localhost") + &get("/hello/next"),
+        );
         let head = read_reply(&mut stream, true);
         assert_eq!(read_reply(&mut stream, false).json(), "next", "HEAD {path} has no body");
         process.request("POST", "/release", &[], "");
@@ -97,7 +100,6 @@ fn a_placeholder_is_one_segment_still_encoded() {
         assert_eq!(process.get(path).json(), name, "{path}");
     }
     assert_eq!(process.get("/hello/%C3%BC").json(), "%C3%BC");
-    assert_eq!(process.get("/hello/\u{fc}").json(), "\u{fc}");
 }
 
 #[test]

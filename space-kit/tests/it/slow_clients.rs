@@ -15,7 +15,7 @@ const OPEN_FILES: u64 = SLOW as u64 + 1_000;
 fn ten_thousand_slow_connections_are_held_while_others_are_served() {
     let limit = rlimit::increase_nofile_limit(OPEN_FILES).unwrap();
     assert!(limit >= OPEN_FILES, "this test needs {OPEN_FILES} open files and may have {limit}: ulimit -Hn");
-    let process = start(&[("HEADER_TIMEOUT", "1h"), ("MAX_CONNECTIONS", "10100")]);
+    let process = start(&[("HEADER_TIMEOUT", "1h"), ("MAX_CONNECTIONS", "20100")]);
     let mut slow: Vec<TcpStream> = Vec::with_capacity(SLOW);
     for n in 0..SLOW {
         slow.push(send(process.address, "GET /hello HTTP/1.1\r\nhost: a\r\nx: ").into_inner());

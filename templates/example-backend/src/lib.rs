@@ -39,6 +39,7 @@ pub static SERVICE: Service<State> = Service {
     render,
     metrics: |_, _| {},
     expose: "x-request-id",
+    budgets: |_| Vec::new(),
 };
 
 fn configure(env: &mut Env<'_>, _: &Config) -> Option<State> {

@@ -13,6 +13,9 @@ struct GoalsFile {
     /// Read by scripts/measure-load.sh instead.
     #[serde(default, rename = "load")]
     _load: Vec<serde::de::IgnoredAny>,
+    /// Read by scripts/measure_crash.py instead.
+    #[serde(default, rename = "crash")]
+    _crash: Vec<serde::de::IgnoredAny>,
 }
 
 /// Upper bounds of one metric for some variants.

@@ -1,6 +1,6 @@
 //! Authentication, from the headers of a request to its caller or error.
 
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use space_kit::jwks::{Document, FetchError};
 use space_kit::jwt::testing::Signer;
-use space_kit::rate_limit::Bucket;
 use space_kit::{Bytes, HeaderMap};
 
 use super::*;
 
 const KEY: &str = "sk-0123456789abcdefghij";
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NOW: u64 = 1_800_000_000;
 
 /// An issuer whose keys can be replaced and that counts how often they are fetched.
@@ -36,6 +36,10 @@ impl Issuer {
             let document = set.map(|set| Document { bytes: Bytes::from(set), max_age: None });
             Box::pin(async move { document.ok_or_else(|| FetchError::Other("refused".to_owned())) })
         })
+    }
+
+    fn failures(&self) -> Limiter<RandomState> {
+        Limiter::new(FAILURES, self.start, RandomState::new())
     }
 
     fn now(&self, later: u64) -> Now {
@@ -64,7 +68,7 @@ async fn authenticate(access: &Access, now: Now, list: &[(&'static str, &str)]) 
     for (name, value) in list {
         headers.append(*name, HeaderValue::from_str(value).unwrap());
     }
-    access.authenticate(&Credentials::of(&headers), now).await
+    access.authenticate(&Credentials::of(&headers), CLIENT, now).await
 }
 
 async fn bearer(access: &Access, now: Now, credential: &str) -> Result<Caller, Error> {
@@ -84,7 +88,7 @@ fn admitted(outcome: Result<Caller, Error>) -> (String, CallerKind) {
 #[tokio::test]
 async fn without_a_rule_the_error_lists_the_three_choices() {
     let issuer = Issuer::new(None);
-    let access = Access::new(AccessRule::NotConfigured, issuer.fetch());
+    let access = Access::new(AccessRule::NotConfigured, issuer.fetch(), issuer.failures());
     assert!(!access.is_configured());
     let (status, code, message) = rejected(bearer(&access, issuer.now(0), KEY).await);
     assert_eq!((status, code), (401, "access_not_configured"));
@@ -97,7 +101,7 @@ async fn without_a_rule_the_error_lists_the_three_choices() {
 #[tokio::test]
 async fn a_key_is_accepted_in_either_header() {
     let issuer = Issuer::new(None);
-    let access = Access::new(rule(false, true, None), issuer.fetch());
+    let access = Access::new(rule(false, true, None), issuer.fetch(), issuer.failures());
     let now = issuer.now(0);
     assert!(access.is_configured());
     let ann = ("ann".to_owned(), CallerKind::Key);
@@ -112,7 +116,7 @@ async fn a_key_is_accepted_in_either_header() {
 #[tokio::test]
 async fn each_error_has_its_own_message_and_repeats_no_credential() {
     let issuer = Issuer::new(None);
-    let access = Access::new(rule(false, true, None), issuer.fetch());
+    let access = Access::new(rule(false, true, None), issuer.fetch(), issuer.failures());
     for (list, words) in [
         (&[][..], "no credentials were sent"),
         (&[("authorization", "Basic secret")], "does not begin with Bearer"),
@@ -134,7 +138,7 @@ async fn each_error_has_its_own_message_and_repeats_no_credential() {
 async fn a_token_is_accepted_if_the_rule_names_its_holder() {
     let signer = Signer::ed25519();
     let issuer = Issuer::new(Some(vec![signer.jwk("a")]));
-    let access = Access::new(rule(false, true, Some("sub:ann")), issuer.fetch());
+    let access = Access::new(rule(false, true, Some("sub:ann")), issuer.fetch(), issuer.failures());
     let now = issuer.now(0);
     let outcome = bearer(&access, now, &signer.token("a", &claims("ann"))).await;
     assert_eq!(admitted(outcome), ("ann".to_owned(), CallerKind::Token));
@@ -149,7 +153,7 @@ async fn a_token_is_accepted_if_the_rule_names_its_holder() {
 async fn an_invalid_token_is_rejected_with_the_reason() {
     let signer = Signer::p256();
     let issuer = Issuer::new(Some(vec![signer.jwk("a")]));
-    let access = Access::new(rule(false, false, Some("*")), issuer.fetch());
+    let access = Access::new(rule(false, false, Some("*")), issuer.fetch(), issuer.failures());
     let token = signer.token("a", &claims("ann"));
     let error = bearer(&access, issuer.now(660), &token).await.unwrap_err();
     assert_eq!(error.message, "the token is invalid: it has expired (exp)");
@@ -164,7 +168,7 @@ async fn an_invalid_token_is_rejected_with_the_reason() {
 #[tokio::test]
 async fn a_text_that_is_not_a_token_fetches_no_keys() {
     let issuer = Issuer::new(None);
-    let access = Access::new(rule(false, false, Some("*")), issuer.fetch());
+    let access = Access::new(rule(false, false, Some("*")), issuer.fetch(), issuer.failures());
     for text in ["key", "a.b", "a.b.c", "a.b.c.d", "..", "eyJhbGciOiJub25lIn0.e30."] {
         assert_eq!(rejected(bearer(&access, issuer.now(0), text).await).0, 401, "{text}");
     }
@@ -175,7 +179,7 @@ async fn a_text_that_is_not_a_token_fetches_no_keys() {
 async fn a_rotated_key_is_fetched_and_unknown_keys_cause_one_fetch_in_30_seconds() {
     let (old, new, eve) = (Signer::ed25519(), Signer::ed25519(), Signer::ed25519());
     let issuer = Issuer::new(Some(vec![old.jwk("old")]));
-    let access = Access::new(rule(false, false, Some("*")), issuer.fetch());
+    let access = Access::new(rule(false, false, Some("*")), issuer.fetch(), issuer.failures());
     assert!(bearer(&access, issuer.now(0), &old.token("old", &claims("ann"))).await.is_ok());
     *issuer.keys.lock().unwrap() = Some(vec![new.jwk("new")]);
     assert!(bearer(&access, issuer.now(1), &new.token("new", &claims("ann"))).await.is_ok());
@@ -192,7 +196,7 @@ async fn a_rotated_key_is_fetched_and_unknown_keys_cause_one_fetch_in_30_seconds
 #[tokio::test]
 async fn an_unreachable_issuer_is_a_502_for_tokens_and_does_not_affect_keys() {
     let issuer = Issuer::new(None);
-    let access = Access::new(rule(false, true, Some("*")), issuer.fetch());
+    let access = Access::new(rule(false, true, Some("*")), issuer.fetch(), issuer.failures());
     let token = Signer::ed25519().token("a", &claims("ann"));
     let (status, code, _) = rejected(bearer(&access, issuer.now(0), &token).await);
     assert_eq!((status, code), (502, "jwks_unavailable"));
@@ -202,7 +206,7 @@ async fn an_unreachable_issuer_is_a_502_for_tokens_and_does_not_affect_keys() {
 #[tokio::test]
 async fn open_access_accepts_everyone_and_still_identifies_keys() {
     let issuer = Issuer::new(None);
-    let access = Access::new(rule(true, true, Some("sub:ann")), issuer.fetch());
+    let access = Access::new(rule(true, true, Some("sub:ann")), issuer.fetch(), issuer.failures());
     let now = issuer.now(0);
     let anonymous = ("anonymous".to_owned(), CallerKind::Anonymous);
     assert_eq!(admitted(authenticate(&access, now, &[]).await), anonymous);
@@ -220,4 +224,21 @@ fn callers_are_counted_by_key_subject_or_address() {
     assert_eq!(caller(CallerKind::Key).bucket(client), Bucket::Key("ann"));
     assert_eq!(caller(CallerKind::Token).bucket(client), Bucket::Subject("ann"));
     assert_eq!(caller(CallerKind::Anonymous).bucket(client), Bucket::address(client));
+}
+
+#[tokio::test]
+async fn an_address_with_many_failures_must_wait_unless_it_has_a_key() {
+    let issuer = Issuer::new(None);
+    let access = Access::new(rule(false, true, None), issuer.fetch(), issuer.failures());
+    for attempt in 0..60 {
+        let error = bearer(&access, issuer.now(0), "wrong").await.unwrap_err();
+        assert_eq!(error.status.as_u16(), 401, "{attempt}");
+    }
+    let error = bearer(&access, issuer.now(0), "wrong").await.unwrap_err();
+    assert_eq!((error.status.as_u16(), error.code), (429, "too_many_failures"));
+    assert_eq!(error.headers[0].1, "1");
+    assert!(bearer(&access, issuer.now(0), KEY).await.is_ok(), "a known key");
+    assert_eq!(bearer(&access, issuer.now(2), "wrong").await.unwrap_err().status.as_u16(), 401, "later");
+    let none = authenticate(&access, issuer.now(0), &[]).await.unwrap_err();
+    assert_eq!(none.status.as_u16(), 401, "no credential is no failure");
 }

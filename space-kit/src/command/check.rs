@@ -1,0 +1,63 @@
+//! The text of `check`.
+
+use std::fmt::Write;
+
+use crate::service::description::Service;
+use crate::settings::config::{CONNECTION_BYTES, Config, vars};
+use crate::settings::env::{Lookup, Var};
+use crate::settings::memory_limit::memory_limit;
+use crate::settings::suggest::is_slip_of;
+
+/// The text of `check` for a usable configuration, with the variables that look like misspelled ones.
+pub(super) fn valid<'a, S: Send + Sync>(
+    service: &'static Service<S>,
+    set: impl Iterator<Item = &'a str> + Clone,
+) -> String {
+    let mut text = format!("{}: the configuration is valid\n", service.name);
+    let known = service.vars.iter().flat_map(|(_, vars)| vars.iter().copied()).chain(service.kit_vars());
+    for name in set.clone().filter(|name| !known.clone().any(|var| var.name == *name)) {
+        let meant =
+            known.clone().find(|var| is_slip_of(name, var.name) && !set.clone().any(|set| set == var.name));
+        if let Some(var) = meant {
+            _ = writeln!(text, "  {name} is unknown; did you mean {}?", var.name);
+        }
+    }
+    text
+}
+
+/// The limits of this configuration, and the memory that they allow. A service that needs more than three quarters of the
+/// container's memory for them is warned: the rest is for everything else.
+pub(super) fn limits<S>(service: &Service<S>, config: &Config, state: &S, lookup: &Lookup<'_>) -> String {
+    static KIT: [&Var; 5] = [
+        &vars::MAX_BODY_BYTES,
+        &vars::HEADER_TIMEOUT,
+        &vars::REQUEST_TIMEOUT,
+        &vars::IDLE_TIMEOUT,
+        &vars::DRAIN_TIMEOUT,
+    ];
+    let mut text = "limits:\n".to_owned();
+    let own = service.vars.iter().filter(|(title, _)| *title == "limits");
+    for var in own.flat_map(|(_, vars)| vars.iter()).chain(&KIT) {
+        let set = lookup(var.name).filter(|value| !value.is_empty());
+        let value =
+            set.as_ref().map_or(var.default_in(service.defaults).into(), |value| value.to_string_lossy());
+        _ = writeln!(text, "  {}: {value}", var.name);
+    }
+    let connections = config.connections(usize::MAX);
+    let mut budgets = vec![("MAX_CONNECTIONS", connections.saturating_mul(CONNECTION_BYTES))];
+    _ = writeln!(text, "memory:\n  MAX_CONNECTIONS: {connections} connections of {CONNECTION_BYTES} bytes");
+    for (name, bytes) in (service.budgets)(state) {
+        _ = writeln!(text, "  {name}: {bytes} bytes");
+        budgets.push((name, bytes));
+    }
+    let sum = budgets.iter().fold(0_usize, |sum, (_, bytes)| sum.saturating_add(*bytes));
+    _ = match memory_limit() {
+        None => writeln!(text, "  together: {sum} bytes; no memory limit was found"),
+        Some(limit) if sum > limit / 4 * 3 => writeln!(
+            text,
+            "  together: {sum} bytes, more than three quarters of the container's {limit}: lower them, or raise its limit"
+        ),
+        Some(limit) => writeln!(text, "  together: {sum} bytes, which fit the container's {limit}"),
+    };
+    text
+}
