@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all checks: format, lints, tests, static binaries with their size gate, real clients.
-# usage: [LLAMA=yes] scripts/test.sh
+# usage: [LLAMA=yes] [AGENTS=yes] scripts/test.sh
 # A check that cannot run on this machine is skipped, and the summary lists it with the reason. With CI=true that is a failure.
 # LLAMA=yes builds llama-server first, which takes ten minutes (scripts/llama.sh); once built, each run tests with it.
 # Without it, the summary lists the test as optional, which is neither skipped nor a failure.
@@ -89,6 +89,10 @@ gateway_llama() {
     local settings
     settings=$(scripts/llama.sh) && mapfile -t settings <<<"$settings" &&
         env "${settings[@]}" PYTHON_BACKEND="$PWD/dist/python-backend" .cache/venv-gateway/bin/python python-backend/tests/clients/test_llama.py
+}
+gateway_agents() { # Codex and Claude Code, 900 MB
+    (cd python-backend/tests/agents && npm ci --ignore-scripts --no-audit --no-fund --silent) &&
+        PYTHON_BACKEND=$PWD/dist/python-backend python3 python-backend/tests/agents/test_agents.py
 }
 gateway_js() { # the packages include Node.js 22
     (cd python-backend/tests/clients && npm ci --ignore-scripts --no-audit --no-fund --silent &&
@@ -224,6 +228,11 @@ if scripts/setup.sh --check build >/dev/null; then
             check "gateway: llama-server as upstream" gateway_llama
         else
             optional+=("llama-server as upstream: LLAMA=yes scripts/test.sh builds it in ten minutes")
+        fi
+        if [ "${CI:-}" = true ] || [ "${AGENTS:-}" = yes ]; then
+            check "gateway: Codex and Claude Code" leaves_nothing gateway_agents
+        else
+            optional+=("Codex and Claude Code: AGENTS=yes scripts/test.sh installs them, which takes 900 MB")
         fi
         check "gateway: openai, huggingface.js, AI SDK, Chromium" leaves_nothing gateway_js
         check "gateway: the pages of docs/clients, as printed" leaves_nothing gateway_pages

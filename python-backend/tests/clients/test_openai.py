@@ -51,6 +51,22 @@ class OpenAiClient(unittest.TestCase):
         self.assertGreater(len(chunks), 10)
         self.assertGreater(chunks[-1].usage.completion_tokens, 10)
 
+    def test_a_response_is_whole_and_streamed_and_a_tool_is_called(self):
+        ask = self.client.responses
+        whole = ask.create(model="demo", input="Good morning")
+        self.assertTrue(whole.output_text.endswith("You said: Good morning"))
+        self.assertEqual(whole.usage.total_tokens, whole.usage.input_tokens + whole.usage.output_tokens)
+        with ask.stream(model="demo", input="Good morning") as stream:
+            names = [event.type for event in stream]
+            final = stream.get_final_response()
+        self.assertEqual((final.output_text, names[0], names[-1]), (whole.output_text, "response.created", "response.completed"))
+        tool = {"type": "function", "name": "f", "strict": False, "parameters": {"type": "object", "properties": {}}}
+        call = ask.create(model="demo", input='/call f {"a": 1}', tools=[tool]).output[0]
+        self.assertEqual((call.type, call.name, json.loads(call.arguments)), ("function_call", "f", {"a": 1}))
+        with self.assertRaises(openai.BadRequestError) as caught:
+            ask.create(model="demo", input="hi", store=True)
+        self.assertEqual(caught.exception.param, "store")
+
     def test_errors_become_the_packages_own_with_message_param_and_code(self):
         with self.assertRaises(openai.NotFoundError) as caught:
             self.client.chat.completions.create(**{**CHAT, "model": "gpt-9"})
