@@ -70,7 +70,7 @@ impl AttemptErrorKind {
     fn is_temporary(self) -> bool {
         match self {
             AttemptErrorKind::Status(status, _) => {
-                status.is_server_error()
+                is_failure(status)
                     || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
             }
             AttemptErrorKind::NotHeld => false,
@@ -89,6 +89,13 @@ impl AttemptErrorKind {
             _ => false,
         }
     }
+}
+
+/// Whether a status says that the upstream failed. 501 and 505 say that it lacks what the request needs, so that it
+/// works and another attempt has the same result.
+pub(super) fn is_failure(status: StatusCode) -> bool {
+    let lacks = matches!(status, StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+    status.is_server_error() && !lacks
 }
 
 /// What to do next.
@@ -304,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_request_or_the_account_is_final() {
-        for status in [400, 401, 402, 403, 404, 413, 422] {
+        for status in [400, 401, 402, 403, 404, 413, 422, 501, 505] {
             let status = StatusCode::from_u16(status).unwrap();
             let (tried, _) =
                 run(Failover::new(all(2, true), BUDGET), |_| AttemptErrorKind::Status(status, None));

@@ -1,8 +1,6 @@
 //! The endpoints of one API, and the life of a request among them.
 
-use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
@@ -18,7 +16,10 @@ use super::attempt_counts::{SKIPPED, outcome};
 use super::attempt_error::AttemptError;
 use super::breaker::Health;
 use super::endpoint::Endpoint;
-use super::failover::{AttemptErrorKind, Budget, Candidate, Choice, Failover, LONGEST_WAIT, Step};
+use super::failover::{
+    AttemptErrorKind, Budget, Candidate, Choice, Failover, LONGEST_WAIT, Step, is_failure,
+};
+use super::join::join_all;
 use super::order::order;
 use super::request::{Expect, UpstreamRequest};
 use super::timeouts::Timeouts;
@@ -97,17 +98,7 @@ impl UpstreamGroup {
         let request = &*request;
         let choice = |endpoint| vec![Choice { endpoint, is_pinned: false }];
         let send = |endpoint| -> Sending<'_> { Box::pin(self.send_to(request, choice(endpoint), 1)) };
-        let mut sending: Vec<_> = (0..self.endpoints.len()).map(|at| (send(at), None)).collect();
-        poll_fn(|context| {
-            for (future, result) in sending.iter_mut().filter(|(_, result)| result.is_none()) {
-                if let Poll::Ready(ready) = future.as_mut().poll(context) {
-                    *result = Some(ready);
-                }
-            }
-            if sending.iter().all(|(_, result)| result.is_some()) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        sending.into_iter().filter_map(|(_, result)| result).collect()
+        join_all((0..self.endpoints.len()).map(send).collect()).await
     }
 
     async fn send_to(
@@ -239,7 +230,7 @@ impl UpstreamGroup {
             Some(AttemptErrorKind::Silent) if now >= request.deadline => Health::Unknown,
             Some(AttemptErrorKind::Unreachable) => Health::UpstreamFails,
             Some(AttemptErrorKind::Broken | AttemptErrorKind::Silent) => Health::ModelFails,
-            Some(AttemptErrorKind::Status(status, _)) => match status.is_server_error() {
+            Some(AttemptErrorKind::Status(status, _)) => match is_failure(status) {
                 true => Health::ModelFails,
                 false => Health::Works,
             },

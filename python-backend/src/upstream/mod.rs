@@ -14,6 +14,7 @@ mod failover;
 mod group;
 mod groups;
 mod habits;
+mod join;
 mod models;
 mod order;
 mod request;
