@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use space_kit::Error;
 
 use super::address::Upstream;
@@ -72,4 +72,24 @@ pub(super) fn unfit(upstream: &Upstream, message: &'static str) -> AttemptError 
 pub(super) fn silent(upstream: &Upstream) -> AttemptError {
     let error = errors::upstream::timed_out("the upstream did not answer in time");
     AttemptError { kind: AttemptErrorKind::Silent, error: error.cause(format!("{upstream:?} was silent")) }
+}
+
+/// Whether an error says when to try again.
+pub(super) fn has_retry_after(error: &Error) -> bool {
+    error.headers.iter().any(|(name, _)| name == RETRY_AFTER)
+}
+
+/// Whether an error has a header with this value.
+pub(super) fn has_header(error: &Error, wanted: &HeaderName, text: &str) -> bool {
+    error.headers.iter().any(|(name, value)| name == wanted && value == text)
+}
+
+/// Seconds until a client should retry when no upstream was tried.
+const RETRY_SECONDS: &str = "5";
+
+/// The error if no upstream was tried.
+pub(super) fn unavailable() -> Error {
+    let error =
+        Error::new(StatusCode::BAD_GATEWAY, "upstream_unavailable", "no upstream could be tried in time");
+    error.header(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS))
 }

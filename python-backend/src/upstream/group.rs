@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use hyper::{Method, StatusCode};
+use hyper::Method;
+use hyper::header::HeaderValue;
 use space_kit::Error;
 use space_kit::outgoing::Pool;
 use tokio::time::{sleep, sleep_until, timeout};
@@ -13,7 +13,7 @@ use super::address::{Upstream, UpstreamApi};
 use super::answer::Answer;
 use super::attempt::Attempt;
 use super::attempt_counts::{SKIPPED, outcome};
-use super::attempt_error::AttemptError;
+use super::attempt_error::{AttemptError, has_header, has_retry_after, unavailable};
 use super::breaker::Health;
 use super::endpoint::Endpoint;
 use super::failover::{
@@ -278,21 +278,4 @@ impl UpstreamGroup {
             endpoint.habits.render(&format!("{:?}", endpoint.upstream), out);
         }
     }
-}
-
-fn has_retry_after(error: &Error) -> bool {
-    error.headers.iter().any(|(name, _)| name == RETRY_AFTER)
-}
-
-fn has_header(error: &Error, wanted: &HeaderName, text: &str) -> bool {
-    error.headers.iter().any(|(name, value)| name == wanted && value == text)
-}
-
-/// Seconds until a client should retry when no upstream was tried.
-const RETRY_SECONDS: &str = "5";
-
-fn unavailable() -> Error {
-    let error =
-        Error::new(StatusCode::BAD_GATEWAY, "upstream_unavailable", "no upstream could be tried in time");
-    error.header(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS))
 }
