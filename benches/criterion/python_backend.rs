@@ -80,7 +80,7 @@ fn relay(c: &mut Criterion) {
     let body = json!({"model": "org/model", "stream": true, "messages": [{"role": "user", "content": "hi"}]})
         .to_string();
     let request = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut response = Vec::new();

@@ -106,7 +106,7 @@ class Network:
     def __init__(self, tls, upstream, private, access=("API_KEYS", f"site:{KEY}")):
         self.tls, self.private = tls, private
         self.machine = Gateway()
-        self.space = Gateway(SPACE_ID="OWNER/NAME", SPACE_HOST="owner-name.hf.space", UPSTREAM_URL=upstream, **dict([access]))
+        self.space = Gateway(SPACE_ID="OWNER/NAME", SPACE_HOST="owner-name.hf.space", ALLOWED_HOSTS="*", UPSTREAM_URL=upstream, **dict([access]))
         self.rejected = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"

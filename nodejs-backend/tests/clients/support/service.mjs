@@ -13,7 +13,7 @@ export const secrets = ["q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA=", "Z1y2X3w
 
 /** A process of `file` and the port that it listens on. */
 export async function start(env, file = program) {
-  const child = spawn(file, { env: { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", ...env }, stdio: ["ignore", "ignore", "pipe"] })
+  const child = spawn(file, { env: { HOST: "127.0.0.1", PORT: "0", ALLOWED_HOSTS: "*", LOG_FORMAT: "json", ...env }, stdio: ["ignore", "ignore", "pipe"] })
   process.on("exit", () => child.kill("SIGKILL"))
   const log = []
   const lines = readline.createInterface({ input: child.stderr })
