@@ -62,17 +62,37 @@ class Replica:
         return self.process.wait(PATIENCE)
 
 
-class Load:
-    """Worker threads that send requests until they are stopped, and their results."""
+class Workers:
+    """Threads that each run `work` with arguments of their own until `stopped`, and note results."""
 
-    def __init__(self, port, request, kinds):
-        self.port, self.request = port, request
-        self.changed, self.stopped = threading.Condition(), False
-        self.answered, self.failed = collections.Counter(), []  # by (kind, port); (kind, begun, port, reason)
-        self.streams, self.retried = collections.Counter(), 0   # streams in flight by port
-        self.workers = [threading.Thread(target=self.work, args=(kind,)) for kind in kinds]
+    def __init__(self):
+        self.changed, self.stopped, self.workers = threading.Condition(), False, []
+
+    def start(self, arguments):
+        self.workers = [threading.Thread(target=self.work, args=each) for each in arguments]
         for worker in self.workers:
             worker.start()
+
+    def note(self, change):
+        with self.changed:
+            change()
+            self.changed.notify_all()
+
+    def stop(self):
+        self.stopped = True
+        for worker in self.workers:
+            worker.join()
+
+
+class Load(Workers):
+    """Requests until they are stopped, and their results."""
+
+    def __init__(self, port, request, kinds):
+        super().__init__()
+        self.port, self.request = port, request
+        self.answered, self.failed = collections.Counter(), []  # by (kind, port); (kind, begun, port, reason)
+        self.streams, self.retried = collections.Counter(), 0   # streams in flight by port
+        self.start((kind,) for kind in kinds)
 
     def work(self, kind):
         connection, turn = None, 0
@@ -103,11 +123,6 @@ class Load:
                 connection.close()
                 connection = None
 
-    def note(self, change):
-        with self.changed:
-            change()
-            self.changed.notify_all()
-
     def until(self, what, condition):
         with self.changed:
             assert self.changed.wait_for(condition, PATIENCE), f"not within {PATIENCE} s: {what}; failed: {self.failed[:5]}"
@@ -118,11 +133,6 @@ class Load:
     def served_by(self, port, more=30):
         enough = self.by(port) + more
         self.until(f"{more} responses from {port}", lambda: self.by(port) >= enough)
-
-    def stop(self):
-        self.stopped = True
-        for worker in self.workers:
-            worker.join()
 
 
 def free_port():

@@ -75,15 +75,14 @@ class Service:
         assert self.process.wait(PATIENCE) == 0, f"{self.name}: it did not end in order"
 
 
-class Load:
-    """Worker threads that send requests until they are stopped."""
+class Load(replicas.Workers):
+    """Requests until they are stopped, and what became of them."""
 
     def __init__(self, port, request, kinds):
-        self.port, self.request, self.stopped, self.changed = port, request, False, threading.Condition()
+        super().__init__()
+        self.port, self.request = port, request
         self.answered, self.lost, self.refused, self.damaged = collections.Counter(), collections.Counter(), [], []
-        self.workers = [threading.Thread(target=self.work, args=each) for each in enumerate(kinds)]
-        for worker in self.workers:
-            worker.start()
+        self.start(enumerate(kinds))
 
     def work(self, number, kind):
         connection, used, turn = None, 0, number
@@ -122,21 +121,11 @@ class Load:
                 connection.close()
                 connection = None
 
-    def note(self, change):
-        with self.changed:
-            change()
-            self.changed.notify_all()
-
     def served_by(self, port):
         """Waits for two responses from the process at this port."""
         with self.changed:
             enough = self.answered[port] + 2
             assert self.changed.wait_for(lambda: self.answered[port] >= enough, PATIENCE), f"no response from {port}; lost: {self.lost}"
-
-    def stop(self):
-        self.stopped = True
-        for worker in self.workers:
-            worker.join()
 
 
 def requests(name, port):

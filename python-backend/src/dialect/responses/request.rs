@@ -217,7 +217,7 @@ fn content<'a>(content: Option<Raw<'a>>) -> Result<MessageContent<'a>, Error> {
     Ok(parts)
 }
 
-/// The items of `input` that the gateway wrote as reasoning, by their place in the body.
+/// Whether an item of `input` is reasoning that the gateway wrote.
 pub(in crate::dialect) fn is_own_reasoning(item: &Fields<'_>) -> bool {
     item.inner("type") == "reasoning" && item.inner("encrypted_content").starts_with(MARK)
 }
