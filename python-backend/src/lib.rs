@@ -37,7 +37,7 @@ pub static SERVICE: Service<State> = Service {
     // Pages of any site may call it, because it uses no cookies. Bodies contain images. A long response that
     // is not streamed begins only when it is complete.
     defaults: &[("CORS_ORIGINS", "*"), ("MAX_BODY_BYTES", "26MiB"), ("REQUEST_TIMEOUT", "11min")],
-    sites: &space_kit::config::vars::CORS_ORIGINS,
+    sites: &space_kit::vars::CORS_ORIGINS,
     configure: config::configure,
     routes: routes::ROUTES,
     openapi: include_str!("../../specs/001-huggingface-backends/contracts/python-backend.json"),

@@ -38,8 +38,10 @@ class Subjects:
         return [name for name in self.commands if target in SUPPORTED.get(service(name), {"health"})]
 
     def env(self, name):
-        gateway = {"UPSTREAM_URL": f"http://{self.upstream}/v1", "LOG_LEVEL": "error"}
-        auth = {"DEV_SIGN_IN": "yes", "LOG_LEVEL": "error", "SIGN_IN_RATE": "1000000/s", "AUTH_URL": "http://127.0.0.1:{port}"}
+        # One address may have half of the connections, and all of the load comes from one.
+        common = {"LOG_LEVEL": "error", "MAX_CONNECTIONS": "32768"}
+        gateway = {**common, "UPSTREAM_URL": f"http://{self.upstream}/v1"}
+        auth = {**common, "DEV_SIGN_IN": "yes", "SIGN_IN_RATE": "1000000/s", "AUTH_URL": "http://127.0.0.1:{port}"}
         return {"python-backend": gateway, "fastapi": gateway, "nodejs-backend": auth,
                 "nginx": {"UPSTREAM": self.upstream}}.get(service(name), {})
 

@@ -34,7 +34,7 @@ static SERVICE: Service<State> = Service {
     about: "a service that the kit's tests talk to",
     vars: &[("probe", &[&GREETING])],
     defaults: &[("MAX_BODY_BYTES", "64KiB")],
-    sites: &space_kit::config::vars::CORS_ORIGINS,
+    sites: &space_kit::vars::CORS_ORIGINS,
     configure,
     routes: &[
         Route::get("/hello", |call| respond::json(&call.state.greeting.clone().into()).into()),

@@ -47,7 +47,7 @@ pub use settings::config::Config;
 pub use settings::cors::Cors;
 pub use settings::env::{Env, Var};
 pub use settings::memory_limit::memory_limit;
-pub use settings::{config, env, parse};
+pub use settings::{env, parse, vars};
 
 pub use bytes::Bytes;
 pub use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};

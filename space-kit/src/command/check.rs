@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use crate::service::description::Service;
-use crate::settings::config::{CONNECTION_BYTES, Config, vars};
+use crate::settings::config::{CONNECTION_BYTES, Config};
 use crate::settings::env::{Lookup, Var};
 use crate::settings::memory_limit::memory_limit;
 use crate::settings::suggest::is_slip_of;
+use crate::settings::vars;
 
 /// The text of `check` for a usable configuration, with the variables that look like misspelled ones.
 pub(super) fn valid<'a, S: Send + Sync>(

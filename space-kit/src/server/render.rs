@@ -121,7 +121,7 @@ mod tests {
         about: "",
         vars: &[],
         defaults: &[],
-        sites: &crate::settings::config::vars::CORS_ORIGINS,
+        sites: &crate::settings::vars::CORS_ORIGINS,
         configure: |_, _| Some(()),
         routes: &[],
         openapi: "{}",

@@ -7,9 +7,9 @@ use hyper::header::HeaderMap;
 use crate::service::error::Error;
 use crate::service::probes;
 use crate::service::route::Route;
-use crate::settings::config::vars::CORS_ORIGINS;
-use crate::settings::config::{self, Config};
+use crate::settings::config::Config;
 use crate::settings::env::{Defaults, Env, Groups, Var};
+use crate::settings::vars;
 
 /// A service: names, tables and functions. Its `main` needs only one constant of this type.
 pub struct Service<S: 'static> {
@@ -54,7 +54,7 @@ impl<S: Send + Sync + 'static> Service<S> {
     /// The kit's variables with this service's replacement for `CORS_ORIGINS`, in the order of `--help`.
     pub fn kit_vars(&self) -> impl Iterator<Item = &'static Var> + Clone + use<S> {
         let sites = self.sites;
-        let own = move |var: &'static Var| if var.name == CORS_ORIGINS.name { sites } else { var };
-        config::vars::ALL.iter().copied().map(own)
+        let own = move |var: &'static Var| if var.name == vars::CORS_ORIGINS.name { sites } else { var };
+        vars::ALL.iter().copied().map(own)
     }
 }

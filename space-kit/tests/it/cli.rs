@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use space_kit::config;
 use space_kit::testing::Process;
+use space_kit::vars;
 
 use crate::support::{command, start};
 
@@ -41,7 +41,7 @@ fn help_lists_every_variable_with_default_and_meaning() {
     for flag in ["--help", "-h"] {
         let (status, out, err) = run(&[flag], &[("PORT", "not a port")]);
         assert_eq!((status, err.as_str()), (Some(0), ""), "help needs no valid configuration");
-        for var in config::vars::ALL {
+        for var in vars::ALL {
             assert!(out.contains(&format!("\n  {}\n      {}\n", var.name, var.meaning)), "{}", var.name);
             assert!(out.contains(&format!("accepted: {}\n", var.accepts)), "{}", var.name);
         }

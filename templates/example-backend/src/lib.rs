@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use space_kit::{
     Body, Call, Config, Env, Error, HandlerResult, HeaderMap, HeaderValue, Reply, Route, Service, StatusCode,
-    config, parse, respond,
+    parse, respond, vars,
 };
 use subtle::ConstantTimeEq as _;
 
@@ -27,7 +27,7 @@ pub static SERVICE: Service<State> = Service {
     about: "a small backend for a Hugging Face Space",
     vars: &[("greetings", VARS)],
     defaults: &[("MAX_BODY_BYTES", "16KiB")],
-    sites: &config::vars::CORS_ORIGINS,
+    sites: &vars::CORS_ORIGINS,
     configure,
     routes: &[
         Route::get("/", |_| respond::json_text(r#"{"openapi":"/openapi.json","health":"/health"}"#).into()),
