@@ -94,3 +94,73 @@ impl Sessions<'_> {
         cookies.map(|(_, value)| value).filter(|value| !value.is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hash::RandomState;
+
+    use super::super::account::ProviderTokens;
+    use super::super::replay::ReplayCache;
+    use super::super::{Lifetime, Lifetimes};
+    use super::*;
+    use crate::crypto::keys::tests::keys;
+    use crate::web::cookie::CookieSettings;
+
+    /// The length of the longest cookie, its copies, and which of ID token, refresh token and access token are in it.
+    fn kept(cross_site: bool, access: usize, refresh: usize, id: usize) -> (usize, usize, [bool; 3]) {
+        let (keys, revoked) = (keys("A"), ReplayCache::new(60, RandomState::new()));
+        let lifetime = Lifetime { idle: 600, max: 2_592_000 };
+        let sessions = Sessions {
+            keys: &keys,
+            cookies: CookieSettings { secure: true, cross_site },
+            lifetimes: Lifetimes { cookie: lifetime, bearer: lifetime },
+            epoch: 0,
+            revoked: &revoked,
+        };
+        let text = |length: usize| "x".repeat(length);
+        let tokens = ProviderTokens {
+            access_token: text(access),
+            expires: Some(1_900_000_000),
+            scopes: "openid profile email inference-api".to_owned(),
+            refresh_token: Some(text(refresh)),
+            id_token: Some(text(id)),
+        };
+        let (session, user, provider) = (text(22), text(24), "huggingface".to_owned());
+        let (created, updated) = (1_800_000_000, 1_800_000_000);
+        let account = Account { session, subject: user.clone(), user, provider, created, updated, tokens };
+        let kept = sessions.set_account(&account, created, created, [1; SALT]);
+        let (_, rest) = kept.cookies[0].split_once('=').unwrap();
+        let sealed = keys.account.open(rest.split_once(';').unwrap().0);
+        let found = sealed.map(|unsealed| Account::decode(&unsealed.plain).unwrap().tokens);
+        let has = found.map_or([false; 3], |tokens| {
+            [tokens.id_token.is_some(), tokens.refresh_token.is_some(), tokens.access_token.len() == access]
+        });
+        assert_eq!(kept.left_out.is_none(), has[1] && has[2]);
+        (kept.cookies.iter().map(String::len).max().unwrap(), kept.cookies.len(), has)
+    }
+
+    #[test]
+    fn a_cookie_stays_within_the_limit_of_browsers_and_keeps_what_it_has_room_for() {
+        for cross_site in [false, true] {
+            for access in [40, 1200, 1500, 2600, 2700, 4000] {
+                for (refresh, id) in [(40, 300), (40, 900), (200, 1500), (1500, 900), (3000, 900)] {
+                    let (longest, copies, [_, has_refresh, has_access]) =
+                        kept(cross_site, access, refresh, id);
+                    assert!(longest <= 4096 && copies == usize::from(cross_site) + 1, "{longest}");
+                    let room = if cross_site { 1500 } else { 2700 };
+                    assert!(has_access || access > room, "{access}");
+                    assert!(has_refresh || access + refresh > room, "{access} and {refresh}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn with_short_tokens_a_cookie_has_at_most_1200_bytes() {
+        for id in (0..2000).step_by(20) {
+            let (longest, _, has) = kept(true, 60, 60, id);
+            assert!(longest <= 1200 && has[1] && has[2], "{longest} with an ID token of {id}");
+        }
+        assert!(kept(true, 60, 60, 400).2[0], "a short ID token is kept");
+    }
+}

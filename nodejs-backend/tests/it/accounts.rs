@@ -1,6 +1,8 @@
 //! The provider's account of a session with `KEEP_PROVIDER_TOKEN`. Tests that name a report of Better Auth
 //! (better-auth/better-auth#NUMBER) hold the service to what its stateless mode failed at.
 
+use std::sync::mpsc::channel;
+
 use serde_json::{Value, json};
 use space_kit::testing::{Process, Reply, read_reply, send};
 
@@ -270,17 +272,40 @@ fn an_account_survives_a_rotation_of_the_secret() {
     assert_eq!(token(&mut ann, &after), "the-access-token-1", "the old secret is no longer configured");
 }
 
-#[test]
-fn requests_that_arrive_together_share_one_refresh() {
-    let provider = short_lived();
-    let (service, ann) = signed_in(&provider);
-    let cookies: Vec<String> = ann.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let request = format!(
+/// A request for the access token.
+fn asking(browser: &Browser) -> String {
+    let cookies: Vec<String> =
+        browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!(
         "POST {GET} HTTP/1.1\r\nhost: localhost\r\norigin: {BASE}\r\ncontent-type: application/json\r\n\
          cookie: {}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{COOKIE}",
         cookies.join("; "),
         COOKIE.len()
-    );
+    )
+}
+
+#[test]
+fn new_tokens_are_not_lost_if_the_client_disconnects() {
+    let provider = short_lived();
+    let (service, mut ann) = signed_in(&provider);
+    let ((announce, arrived), (say, go)) = (channel(), channel());
+    let mut holding = gift(ended());
+    holding.held = Some(("/token", announce, go));
+    provider.deviate(holding);
+    let stream = send(service.address, asking(&ann));
+    arrived.recv().unwrap();
+    drop(stream);
+    assert!(service.log("\"status\":499").contains(GET));
+    say.send(()).unwrap();
+    assert_eq!(token(&mut ann, &service), "the-access-token-1");
+    assert_eq!(provider.count("/token"), 2, "one sign-in, one refresh");
+}
+
+#[test]
+fn requests_that_arrive_together_share_one_refresh() {
+    let provider = short_lived();
+    let (service, ann) = signed_in(&provider);
+    let request = asking(&ann);
     let sent: Vec<_> = (0..16).map(|_| send(service.address, &request)).collect();
     let all = sent.into_iter().map(|mut stream| read_reply(&mut stream, false));
     let all: Vec<Value> = all.map(|reply| reply.json()["accessToken"].clone()).collect();
@@ -381,6 +406,7 @@ fn no_token_appears_anywhere_but_in_the_answers_for_it() {
     let mut probed = Vec::new();
     for (method, path, body) in [
         ("GET", "/", ""),
+        ("GET", "/login/huggingface", ""),
         ("GET", "/openapi.json", ""),
         ("GET", "/metrics", ""),
         ("GET", "/health", ""),
@@ -396,7 +422,7 @@ fn no_token_appears_anywhere_but_in_the_answers_for_it() {
         ("POST", "/api/auth/sign-in/social", r#"{"provider":"huggingface"}"#),
         ("POST", "/api/auth/sign-out", "{}"),
     ] {
-        let headers = [("content-type", "application/json"), ("origin", BASE), ("accept", "*/*")];
+        let headers = [("content-type", "application/json"), ("origin", BASE), ("accept", "text/html, */*")];
         let reply = ann.send(&service, method, path, &headers, body);
         probed.push(format!("{method} {path}: {:?} {}", reply.headers, reply.text()));
     }

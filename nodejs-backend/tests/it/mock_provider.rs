@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,6 +31,8 @@ pub(crate) struct Deviation {
     pub(crate) responses: HashMap<&'static str, Vec<u8>>,
     /// Connections are kept alive; a request to this path closes its connection without a response.
     pub(crate) closes_at: Option<&'static str>,
+    /// The next request to this path is announced, and its response waits for a word.
+    pub(crate) held: Option<(&'static str, Sender<()>, Receiver<()>)>,
     /// A change to the text of ID tokens.
     pub(crate) text: Option<Box<dyn Fn(String) -> String + Send>>,
     /// The required client authentication.
@@ -150,15 +153,20 @@ fn serve_one(reader: &mut BufReader<TcpStream>, shared: &Mutex<Shared>) -> bool 
     reader.read_exact(&mut body).unwrap();
     let body = String::from_utf8(body).unwrap();
     let path = line.split(' ').nth(1).unwrap().to_owned();
-    let (response, closes_at) = {
+    let (response, closes_at, held) = {
         let mut shared = shared.lock().unwrap();
         shared.seen.push(format!("{} {body}", line.trim_end()));
         let response = match shared.deviation.responses.get(path.as_str()) {
             Some(response) => response.clone(),
             None => shared.respond(&path, &authorization, &body),
         };
-        (response, shared.deviation.closes_at)
+        let held = shared.deviation.held.take_if(|(held, ..)| *held == path);
+        (response, shared.deviation.closes_at, held)
     };
+    if let Some((_, arrived, go)) = held {
+        arrived.send(()).unwrap();
+        go.recv().unwrap();
+    }
     if closes_at == Some(path.as_str()) {
         return false;
     }
