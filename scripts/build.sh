@@ -22,12 +22,6 @@ has_debian() { bash scripts/setup.sh --check build >/dev/null 2>&1; }
 has_rustup() { [ -d "$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$target" ]; }
 
 args=(build --locked --release --target "$target")
-built=$CARGO_TARGET_DIR/$target/release
-if $example; then
-    args+=(-p space-kit --example probe) built+=/examples
-else
-    for name in "${backends[@]}"; do args+=(-p "$name"); done
-fi
 recipe=false
 if has_debian; then
     recipe=true
@@ -49,20 +43,36 @@ else
     exit 1
 fi
 
-# cargo does not know the files that only the linker reads: without its record of the last link it links anew.
-for name in "${backends[@]}"; do
-    [ ! -e "$built/$name" ] || [ -z "$(find link -newer "$built/$name" -print -quit)" ] ||
-        find "$CARGO_TARGET_DIR/$target/release/.fingerprint" \( -name "bin-$name" -o -name "example-$name" \) -delete
-done
+# A backend whose C is compiled in another way has link/NAME.toml, and its own folder of compiled dependencies.
+release() { # release NAME: where cargo puts what it compiles for it
+    if $recipe && [ -f "link/$1.toml" ]; then echo "$CARGO_TARGET_DIR/$1/$target/release"; else echo "$CARGO_TARGET_DIR/$target/release"; fi
+}
+output() { if $example; then echo "$(release "$1")/examples/$1"; else echo "$(release "$1")/$1"; fi; }
 
-started=$SECONDS
-"${cargo[@]}" "${args[@]}"
+started=$SECONDS together=()
+for name in "${backends[@]}"; do
+    built=$(release "$name")
+    file=$(output "$name")
+    # cargo does not know the files that only the linker reads: without its record of the last link it links anew.
+    [ ! -e "$file" ] || [ -z "$(find link -newer "$file" -print -quit)" ] ||
+        find "$built/.fingerprint" \( -name "bin-$name" -o -name "example-$name" \) -delete
+    if [ "$built" != "$CARGO_TARGET_DIR/$target/release" ]; then
+        CARGO_TARGET_DIR=$CARGO_TARGET_DIR/$name "${cargo[@]}" --config "link/$name.toml" "${args[@]}" -p "$name"
+    elif $example; then
+        together+=(-p space-kit --example "$name")
+    else
+        together+=(-p "$name")
+    fi
+done
+[ ${#together[@]} -eq 0 ] || "${cargo[@]}" "${args[@]}" "${together[@]}"
 
 # A binary is handed over only if it runs without anything beside it.
 reject() { rm -f "dist/$1"; echo "build: refused $1: $2" >&2; exit 1; }
 mkdir -p dist
 for name in "${backends[@]}"; do
-    cp "$built/$name" "dist/$name.new"
+    built=$(release "$name")
+    file=$(output "$name")
+    cp "$file" "dist/$name.new"
     touch --date="@${SOURCE_DATE_EPOCH:-0}" "dist/$name.new" # an image's layer records it: the same sources, the same layer
     mv -f "dist/$name.new" "dist/$name"
     headers=$(readelf --wide --program-headers "dist/$name")
@@ -73,7 +83,7 @@ for name in "${backends[@]}"; do
     grep -q NEEDED <<<"$dynamic" && reject "$name" "needs shared libraries: $(grep -o '\[.*\]' <<<"$dynamic" | xargs)"
     if $recipe; then
         # cargo links the file under another name, with its map beside it, and then gives it a second name.
-        linked=$(find "$CARGO_TARGET_DIR/$target/release" -maxdepth 2 -samefile "$built/$name" -name '*-????????????????')
+        linked=$(find "$built" -maxdepth 2 -samefile "$file" -name '*-????????????????')
         cp "$linked.map" "dist/$name.map"
         # link/order.py says no: it builds while start.ld is out of date.
         [ "${LINK_CHECK:-}" = no ] || bash link/check.sh "dist/$name" "dist/$name.map" ||

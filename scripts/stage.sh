@@ -22,11 +22,12 @@ add() {
         cp -R "$path" "$dir/$path"
     done
 }
-add Cargo.toml LICENSE-* link/size.toml link/*.s link/start.ld link/unwind link/check.sh scripts/setup.sh scripts/build.sh
+add Cargo.toml LICENSE-* link/size.toml link/*.s link/*.ld link/unwind link/check.sh scripts/setup.sh scripts/build.sh
 for crate in space-kit space-kit/heap "$name"; do
     add "$crate/Cargo.toml" "$crate/src"
     [ ! -f "$crate/build.rs" ] || add "$crate/build.rs"
 done
+[ ! -f "link/$name.toml" ] || add "link/$name.toml"
 add specs/*/contracts/"$name.json"
 cp "$name/README.md" "$dir/README.md"
 cat Dockerfile.base "$name/Dockerfile" >"$dir/Dockerfile"

@@ -158,7 +158,7 @@ supply_chain() {
 # A staged folder compiles and contains every file that the size recipe names. Images are built from such folders.
 staged_builds() (
     export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
-    cd "$1" && grep -o -E 'link/([a-z_]+\.(s|ld|sh)|unwind)' link/size.toml | xargs ls -d >/dev/null && cargo check --locked
+    cd "$1" && grep -o -E 'link/([a-z0-9_]+\.(s|ld|sh)|unwind)' link/size.toml | xargs ls -d >/dev/null && cargo check --locked
 )
 space_folders() { # the folder for a Space passes the check that runs before a deploy
     local name work

@@ -4,8 +4,8 @@ use space_kit::{Reply, Route, respond};
 
 use crate::State;
 use crate::api::{
-    callback, client_script, dev_sign_in, error_page, front, get_session, login, popup, sign_in, sign_out,
-    tokens,
+    accounts, callback, client_script, dev_sign_in, error_page, front, get_session, login, popup, sign_in,
+    sign_out, tokens,
 };
 
 pub(crate) const ROUTES: &[Route<State>] = &[
@@ -18,6 +18,9 @@ pub(crate) const ROUTES: &[Route<State>] = &[
     Route::get("/api/auth/oauth2/callback/{provider}", callback::oauth2),
     Route::get("/api/auth/oauth-popup/start", popup::start),
     Route::get("/api/auth/get-session", |call| Reply::Now(get_session::get(&call))),
+    Route::get("/api/auth/list-accounts", |call| Reply::Now(accounts::list(&call))),
+    Route::post("/api/auth/get-access-token", accounts::access_token),
+    Route::post("/api/auth/refresh-token", accounts::refresh),
     Route::post("/api/auth/sign-out", sign_out::post),
     Route::get("/api/auth/token", |call| Reply::Now(tokens::get(&call))),
     Route::get("/api/auth/jwks", |call| tokens::keys(&call).into()),

@@ -12,6 +12,7 @@ use crate::oidc::Provider;
 use crate::session::Lifetimes;
 use crate::session::allow::AllowList;
 use crate::session::cookie::Sessions;
+use crate::session::refreshes::Refreshes;
 use crate::session::replay::ReplayCache;
 use crate::web::cookie::CookieSettings;
 use crate::web::trusted_origins::TrustedOrigins;
@@ -36,6 +37,10 @@ pub struct State {
     pub(crate) limiter: Limiter<RandomState>,
     pub(crate) random: SystemRandom,
     pub(crate) frame_ancestors: String,
+    /// `KEEP_PROVIDER_TOKEN`.
+    pub(crate) keep_token: bool,
+    /// Refreshes of the provider's tokens.
+    pub(crate) refreshes: Refreshes,
     /// Whether `DEV_SIGN_IN` is on.
     pub(crate) dev: bool,
 }

@@ -7,11 +7,12 @@ use space_kit::{Call, Error, HandlerResult, Method, Reply, RequestError, StatusC
 
 use super::request::{Now, now};
 use super::start_flow::redirect_uri;
-use super::{dev_sign_in, error_page, failure, popup, request};
+use super::{accounts, dev_sign_in, error_page, failure, popup, request};
 use crate::State;
 use crate::flow::{self, CallbackPath, Flow};
 use crate::oidc::{Provider, ProviderError};
 use crate::session::Session;
+use crate::session::account::{Account, ProviderTokens};
 use crate::session::user::User;
 use crate::web::callback_url;
 use crate::web::cookie;
@@ -76,16 +77,27 @@ async fn finish(call: Call<State>, callback_path: CallbackPath) -> HandlerResult
     if flow.request.opener.as_ref().is_some_and(|opener| !state.trusted.contains(&opener.origin)) {
         return redirect(&error_page::address("invalid_origin"), cleared);
     }
-    let user = user(state, provider, &flow, &params, now).await.and_then(|user| {
-        match state.allow.allows(&user, provider.is_main()) {
-            true => Ok(user),
+    let found = user(state, provider, &flow, &params, now).await.and_then(|found| {
+        match state.allow.allows(&found.0, provider.is_main()) {
+            true => Ok(found),
             false => Err(sign_in_error("not_allowed", "SIGN_IN_ALLOW has no rule for the user")),
         }
     });
-    match user {
-        Ok(user) => succeed(state, &flow, user, now.unix, cleared),
+    match found {
+        Ok((user, tokens)) => {
+            let session = URL_SAFE_NO_PAD.encode(state.random::<16>()?);
+            let mut cookies = cleared;
+            if let Some((subject, tokens)) = tokens.filter(|_| state.keep_token) {
+                let (user, provider) = (user.id.clone(), provider.name().to_owned());
+                let (created, session) = (now.unix, session.clone());
+                let updated = created;
+                let account = Account { session, user, provider, subject, created, updated, tokens };
+                cookies.extend(accounts::keep(&running, &account, created, &id, now.unix)?);
+            }
+            succeed(state, &flow, session, user, now.unix, cookies)
+        }
         Err(SignInError { code, description, cause }) => {
-            failure::log_failure(&running.kit.log, &id, &code, &cause);
+            failure::log_failure(&running.kit.log, "sign-in failed", &id, &code, &cause);
             fail(state, &flow, &code, &description, cleared)
         }
     }
@@ -132,14 +144,14 @@ fn sign_in_error(code: &str, cause: &str) -> SignInError {
     SignInError { code: code.to_owned(), description: String::new(), cause: cause.to_owned() }
 }
 
-/// The user of an authorization response. Its issuer is checked before anything else.
+/// The user of an authorization response, with the provider's `sub` and tokens. Its issuer is checked before anything else.
 async fn user(
     state: &State,
     provider: &Provider,
     flow: &Flow,
     params: &Params,
     now: Now,
-) -> Result<User, SignInError> {
+) -> Result<(User, Option<(String, ProviderTokens)>), SignInError> {
     let code = || match params.non_empty("code") {
         Some(code) if code.len() <= MAX_CODE => Ok(code),
         Some(_) => Err(sign_in_error("invalid_code", "the code is longer than 4096 bytes")),
@@ -155,21 +167,30 @@ async fn user(
     }
     match provider {
         Provider::Dev { .. } => dev_sign_in::user(state, code()?, &flow.state)
+            .map(|user| (user, None))
             .ok_or_else(|| sign_in_error("invalid_code", "the code is not from the local sign-in page")),
         Provider::OpenId(client) => {
             let redirect_uri = redirect_uri(state, &flow.request);
-            Ok(client.user(flow, code()?, &redirect_uri, now.instant, now.unix).await?)
+            let found = client.user(flow, code()?, &redirect_uri, now.instant, now.unix).await?;
+            let (user, subject, tokens) = found;
+            Ok((user, Some((subject, tokens))))
         }
     }
 }
 
 /// Signs the visitor in and returns to the page that started the sign-in.
-fn succeed(state: &State, flow: &Flow, user: User, now: u64, cleared: Vec<String>) -> HandlerResult {
-    let id = URL_SAFE_NO_PAD.encode(state.random::<16>()?);
+fn succeed(
+    state: &State,
+    flow: &Flow,
+    id: String,
+    user: User,
+    now: u64,
+    cookies: Vec<String>,
+) -> HandlerResult {
     let session = |lifetime| Session::begin(id.clone(), user.clone(), now, lifetime, state.epoch);
     let sessions = state.sessions();
     let set = sessions.set(&session(state.lifetimes.cookie), now, state.random()?)?;
-    let cookies = cleared.into_iter().chain(set);
+    let cookies = cookies.into_iter().chain(set);
     let address = callback_url::trusted(&flow.request.callback_url, &state.trusted);
     let address = address.as_deref();
     match &flow.request.opener {

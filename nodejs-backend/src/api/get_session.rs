@@ -19,7 +19,8 @@ pub(crate) fn get(call: &Call<State>) -> HandlerResult {
     let (state, headers, now) = (&call.state, &call.head.headers, request::now().unix);
     let sessions = state.sessions();
     let Some(found) = sessions.find(headers, now) else {
-        let cleared = if sessions.has_cookie(headers) { sessions.clear() } else { Vec::new() };
+        let mut cleared = if sessions.has_cookie(headers) { sessions.clear() } else { Vec::new() };
+        cleared.extend(sessions.clear_account_of(headers));
         return with_cookies(no_store(respond::json_text("null")), cleared);
     };
     let FoundSession { session, credential, current } = found;
@@ -31,17 +32,21 @@ pub(crate) fn get(call: &Call<State>) -> HandlerResult {
     let session = renewed.as_ref().unwrap_or(&session);
     let mut response = no_store(respond::json(&session.json()));
     response.headers_mut().insert(SET_AUTH_JWT, header(&tokens::issue(state, session, now)?)?);
-    match (&renewed, credential) {
-        (None, _) => Ok(response),
-        (Some(renewed), Credential::Cookie) => {
-            with_cookies(response, sessions.set(renewed, now, state.random()?)?)
-        }
-        (Some(renewed), Credential::Bearer) => {
+    let Some(renewed) = &renewed else { return Ok(response) };
+    let mut cookies = Vec::new();
+    match credential {
+        Credential::Cookie => cookies = sessions.set(renewed, now, state.random()?)?,
+        Credential::Bearer => {
             let token = sessions.bearer_token(renewed, state.random()?)?;
             response.headers_mut().insert(SET_AUTH_TOKEN, header(&token)?);
-            Ok(response)
         }
     }
+    // A session that outlives a removed secret keeps its account.
+    if let Some(found) = sessions.account(headers, renewed).filter(|found| !found.current) {
+        let kept = sessions.set_account(&found.account, renewed.signed_in, now, state.random()?);
+        cookies.extend(kept.cookies);
+    }
+    with_cookies(response, cookies)
 }
 
 fn header(text: &str) -> Result<HeaderValue, Error> {

@@ -42,7 +42,7 @@ async fn start(call: Call<State>) -> HandlerResult {
         // A visitor follows the link, so the error is a page instead of JSON.
         Err(error) => {
             let cause = error.cause.as_deref().unwrap_or(&error.message);
-            failure::log_failure(&running.kit.log, &id, error.code, cause);
+            failure::log_failure(&running.kit.log, "sign-in failed", &id, error.code, cause);
             if error.status == StatusCode::BAD_REQUEST {
                 return Err(error); // its message names the parameter that is too long
             }

@@ -1,5 +1,6 @@
 //! The endpoints, one file each, and the steps that they share.
 
+pub(crate) mod accounts;
 pub(crate) mod callback;
 pub(crate) mod client_script;
 pub(crate) mod dev_sign_in;

@@ -95,7 +95,7 @@ async fn start_popup(call: Call<State>) -> HandlerResult {
         Err(error) if error.status == StatusCode::INTERNAL_SERVER_ERROR => Err(error),
         Err(error) => {
             let cause = error.cause.as_deref().unwrap_or(&error.message);
-            failure::log_failure(&running.kit.log, &id, error.code, cause);
+            failure::log_failure(&running.kit.log, "sign-in failed", &id, error.code, cause);
             let message = message(&opener, Err((error.code, &error.message)), "");
             let data = json!({"origin": opener.origin, "message": message});
             page(state, FIRST, &data, FAILED, "", [])

@@ -22,5 +22,6 @@ async fn sign_out(call: Call<State>) -> HandlerResult {
             state.revoked_sessions.insert(&found.session.id, now);
         }
     }
-    with_cookies(no_store(respond::json_text(r#"{"success":true}"#)), sessions.clear())
+    let cookies = sessions.clear().into_iter().chain(sessions.clear_account_of(&head.headers));
+    with_cookies(no_store(respond::json_text(r#"{"success":true}"#)), cookies)
 }

@@ -18,7 +18,8 @@ pub(crate) fn get(call: &Call<State>) -> HandlerResult {
     Ok(no_store(respond::json(&json!({"token": issue(state, &found.session, now)?}))))
 }
 
-fn unauthorized() -> Error {
+/// 401 for a request without a session.
+pub(super) fn unauthorized() -> Error {
     Error::new(StatusCode::UNAUTHORIZED, "unauthorized", "the request has no valid session: sign in first")
 }
 

@@ -21,6 +21,7 @@ use crate::flow;
 use crate::oidc::Provider;
 use crate::oidc::settings::ProviderSettings;
 use crate::session::allow::AllowList;
+use crate::session::refreshes::Refreshes;
 use crate::session::replay::{CAPACITY, ReplayCache};
 use crate::session::{Lifetime, Lifetimes};
 use crate::web::cookie::CookieSettings;
@@ -35,6 +36,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let own = origins::further_hosts(env);
     let allow = env.read(&vars::SIGN_IN_ALLOW, AllowList::parse);
     let lifetimes = lifetimes(env);
+    let keep_token = env.read(&vars::KEEP_PROVIDER_TOKEN, yes_or_no);
     let epoch = env.read(&vars::SESSION_EPOCH, |text| text.parse::<u64>().ok());
     let rate = env.read(&vars::SIGN_IN_RATE, Rate::parse);
     let frame_ancestors = env.read(&vars::FRAME_ANCESTORS, parse_sources);
@@ -92,6 +94,8 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         random: SystemRandom::new(),
         frame_ancestors,
         providers,
+        keep_token: keep_token?,
+        refreshes: Refreshes::default(),
         dev,
     })
 }

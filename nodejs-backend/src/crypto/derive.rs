@@ -12,6 +12,8 @@ pub(crate) enum Purpose {
     Bearer,
     /// The cookie of a sign-in in progress.
     Flow,
+    /// The cookie with the provider's tokens.
+    Account,
     /// The made-up user of local development, between its page and the callback.
     DevUser,
 }
@@ -23,6 +25,7 @@ impl Purpose {
             Purpose::Session => b"session/v1",
             Purpose::Bearer => b"bearer/v1",
             Purpose::Flow => b"flow/v1",
+            Purpose::Account => b"account/v1",
             Purpose::DevUser => b"dev-user/v1",
         }
     }

@@ -21,6 +21,7 @@ pub(crate) struct Keys {
     pub(crate) session: Sealer,
     pub(crate) bearer: Sealer,
     pub(crate) flow: Sealer,
+    pub(crate) account: Sealer,
     pub(crate) dev_user: Sealer,
     /// The first key signs; all are published.
     pub(crate) signers: Deferred<Vec<Signer>>,
@@ -38,6 +39,7 @@ impl Keys {
                 session: sealer(Purpose::Session),
                 bearer: sealer(Purpose::Bearer),
                 flow: sealer(Purpose::Flow),
+                account: sealer(Purpose::Account),
                 dev_user: sealer(Purpose::DevUser),
                 signers: LazyLock::new(Box::new(move || {
                     roots.iter().filter_map(|root| Signer::from_seed(&expand(root, SIGNING)?)).collect()
@@ -73,7 +75,7 @@ pub(crate) mod tests {
     #[test]
     fn a_value_opens_only_with_the_key_of_its_purpose() {
         let keys = keys("A");
-        let all = [&keys.session, &keys.bearer, &keys.flow, &keys.dev_user];
+        let all = [&keys.session, &keys.bearer, &keys.flow, &keys.account, &keys.dev_user];
         for (at, sealer) in all.iter().enumerate() {
             let sealed = sealer.seal(b"text", [7; 16]).unwrap();
             for (other, opener) in all.iter().enumerate() {

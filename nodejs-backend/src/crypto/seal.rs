@@ -21,6 +21,11 @@ const KEY: usize = 32;
 /// The longest sealed value that is opened, in bytes: no cookie holds more.
 const MAX_TEXT: usize = 4096;
 
+/// The length of a sealed value, in bytes, by that of its plain text.
+pub(crate) fn sealed_len(plain: usize) -> usize {
+    plain.saturating_add(HEAD + 16).saturating_mul(4).div_ceil(3)
+}
+
 /// Seals and opens values of one purpose.
 pub(crate) struct Sealer {
     purpose: Purpose,
@@ -145,6 +150,7 @@ mod tests {
             let keys = keys("BA");
             let sealer = &keys.flow;
             let sealed = sealer.seal(&plain, salt).unwrap();
+            prop_assert_eq!(sealed.len(), sealed_len(plain.len()));
             prop_assert_eq!(sealer.open(&sealed), Some(Unsealed { plain, current: true }));
         }
 

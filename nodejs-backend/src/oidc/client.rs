@@ -14,6 +14,7 @@ use super::error::{ProviderError, unavailable, untrusted};
 use super::settings::ProviderSettings;
 use super::{id_token, token_exchange, userinfo};
 use crate::flow::Flow;
+use crate::session::account::ProviderTokens;
 use crate::session::user::{User, id_at};
 
 /// When to try again after unusable metadata.
@@ -82,7 +83,7 @@ impl Client {
         }
     }
 
-    /// Exchanges a code for the user. `now` is the monotonic time, `unix_now` the Unix time in seconds.
+    /// Exchanges a code for the user, its `sub` and the provider's tokens. `now` is the monotonic time, `unix_now` the Unix time in seconds.
     ///
     /// # Errors
     ///
@@ -94,19 +95,39 @@ impl Client {
         redirect_uri: &str,
         now: Instant,
         unix_now: u64,
-    ) -> Result<User, ProviderError> {
+    ) -> Result<(User, String, ProviderTokens), ProviderError> {
         let (settings, pool) = (&self.settings, &self.pool);
         let endpoints = self.endpoints(now).await.map_err(discovery_failed)?;
         let endpoint = &endpoints.token;
+        let verifier = &flow.verifier;
         let tokens =
-            token_exchange::exchange(pool, settings, endpoint, code, &flow.verifier, redirect_uri).await?;
-        let id_token = &tokens.id_token;
+            token_exchange::exchange(pool, settings, endpoint, code, verifier, redirect_uri, unix_now)
+                .await?;
+        let id_token = tokens.id_token.as_deref();
+        let id_token = id_token.ok_or_else(|| untrusted("the token response has no id_token"))?;
         let mut claims = id_token::verify(&self.keys, settings, id_token, &flow.nonce, now, unix_now).await?;
         if let Some(endpoint) = &endpoints.userinfo {
             let more = userinfo::fetch(pool, endpoint, &tokens.access_token).await?;
             claims = userinfo::merge(claims, more)?;
         }
-        self.identify(&claims).ok_or_else(|| untrusted("the claims have no usable sub"))
+        let user = self.identify(&claims).ok_or_else(|| untrusted("the claims have no usable sub"))?;
+        let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok((user, subject, tokens))
+    }
+
+    /// Refreshes tokens. `now` is the monotonic time, `unix_now` the Unix time in seconds.
+    ///
+    /// # Errors
+    ///
+    /// `CodeRejected` if the provider rejects the refresh token, else `Untrusted` or `Unavailable`.
+    pub(crate) async fn refresh(
+        &self,
+        tokens: &ProviderTokens,
+        now: Instant,
+        unix_now: u64,
+    ) -> Result<ProviderTokens, ProviderError> {
+        let endpoint = self.endpoints(now).await.map_err(discovery_failed)?.token;
+        token_exchange::refresh(&self.pool, &self.settings, &endpoint, tokens, unix_now).await
     }
 
     async fn endpoints(&self, now: Instant) -> Result<Endpoints, IssuerError> {

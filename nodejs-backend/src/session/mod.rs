@@ -1,7 +1,10 @@
 //! A session: its content, its lifetime and its JSON.
 
+pub(crate) mod account;
+pub(crate) mod account_cookie;
 pub(crate) mod allow;
 pub(crate) mod cookie;
+pub(crate) mod refreshes;
 pub(crate) mod replay;
 pub(crate) mod user;
 

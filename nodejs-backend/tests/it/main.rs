@@ -1,6 +1,7 @@
 //! Tests of the service as a process, over real sockets, with a mock provider that can deviate from the standard.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod accounts;
 mod browser;
 mod callback;
 mod configuration;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,6 +14,8 @@ use sha2::{Digest, Sha256};
 use space_kit::jwt::testing::Signer;
 
 pub(crate) const CLIENT_ID: &str = "the+client/1";
+/// What all refresh tokens begin with.
+pub(crate) const REFRESH_TOKEN: &str = "the-refresh-token-";
 pub(crate) const CLIENT_SECRET: &str = "s3cret/with+odd=characters-and-0123456789";
 
 /// A change to a document before it is sent.
@@ -21,13 +24,15 @@ pub(crate) type Change = Box<dyn Fn(&mut Value) + Send>;
 /// How a provider deviates from the standard.
 #[derive(Default)]
 pub(crate) struct Deviation {
-    /// Changes by name of the document: metadata, jwks, header, claims, token, userinfo.
+    /// Changes by name of the document: metadata, jwks, header, claims, token, refresh, userinfo.
     pub(crate) documents: HashMap<&'static str, Change>,
     /// Complete responses by path. An empty one means that no response is ever sent. After a head without a body, the
     /// body follows one byte at a time.
     pub(crate) responses: HashMap<&'static str, Vec<u8>>,
     /// Connections are kept alive; a request to this path closes its connection without a response.
     pub(crate) closes_at: Option<&'static str>,
+    /// The next request to this path is announced, and its response waits for a word.
+    pub(crate) held: Option<(&'static str, Sender<()>, Receiver<()>)>,
     /// A change to the text of ID tokens.
     pub(crate) text: Option<Box<dyn Fn(String) -> String + Send>>,
     /// The required client authentication.
@@ -55,6 +60,8 @@ struct Shared {
     deviation: Deviation,
     signer: Signer,
     codes: HashMap<String, HashMap<String, String>>,
+    /// Refresh tokens that were exchanged for another one.
+    used: Vec<String>,
     /// Method, path and body of every request.
     seen: Vec<String>,
 }
@@ -86,6 +93,7 @@ impl MockProvider {
             deviation,
             signer: Signer::rsa(),
             codes: HashMap::new(),
+            used: vec![],
             seen: vec![],
         };
         let shared = Arc::new(Mutex::new(shared));
@@ -145,15 +153,20 @@ fn serve_one(reader: &mut BufReader<TcpStream>, shared: &Mutex<Shared>) -> bool 
     reader.read_exact(&mut body).unwrap();
     let body = String::from_utf8(body).unwrap();
     let path = line.split(' ').nth(1).unwrap().to_owned();
-    let (response, closes_at) = {
+    let (response, closes_at, held) = {
         let mut shared = shared.lock().unwrap();
         shared.seen.push(format!("{} {body}", line.trim_end()));
         let response = match shared.deviation.responses.get(path.as_str()) {
             Some(response) => response.clone(),
             None => shared.respond(&path, &authorization, &body),
         };
-        (response, shared.deviation.closes_at)
+        let held = shared.deviation.held.take_if(|(held, ..)| *held == path);
+        (response, shared.deviation.closes_at, held)
     };
+    if let Some((_, arrived, go)) = held {
+        arrived.send(()).unwrap();
+        go.recv().unwrap();
+    }
     if closes_at == Some(path.as_str()) {
         return false;
     }
@@ -219,6 +232,9 @@ impl Shared {
         };
         let proven = proven
             && (matches!(self.deviation.client, ClientAuth::Basic) || sent("client_id") == Some(CLIENT_ID));
+        if sent("grant_type") == Some("refresh_token") && proven {
+            return self.refresh(sent("refresh_token").unwrap_or_default());
+        }
         let valid = asked.as_ref().is_some_and(|asked| {
             proven
                 && asked["code_challenge_method"] == "S256"
@@ -251,6 +267,25 @@ impl Shared {
             "token",
             json!({"access_token": "the-access-token", "token_type": "bearer", "expires_in": 60, "id_token": token}),
         )
+    }
+
+    /// A new access token, and a new refresh token that replaces the one that was sent.
+    fn refresh(&mut self, sent: &str) -> Vec<u8> {
+        if !sent.starts_with(REFRESH_TOKEN) || self.used.iter().any(|used| used == sent) {
+            return http("400 Bad Request", &json!({"error": "invalid_grant", "error_description": sent}));
+        }
+        let number = self.seen.iter().filter(|seen| seen.contains("grant_type=refresh_token")).count();
+        let mut document = json!({
+            "access_token": format!("the-access-token-{number}"), "token_type": "Bearer", "expires_in": 3600,
+            "refresh_token": format!("{REFRESH_TOKEN}{number}"),
+        });
+        if let Some(change) = self.deviation.documents.get("refresh") {
+            change(&mut document);
+        }
+        if document["refresh_token"].is_string() {
+            self.used.push(sent.to_owned());
+        }
+        http("200 OK", &document)
     }
 
     fn document(&self, name: &str, mut document: Value) -> Vec<u8> {

@@ -9,20 +9,22 @@ import { client } from "./service.mjs"
 
 const ann = { sub: "65f0c0ffee", name: "Ann Example", preferred_username: "ann", picture: "https://cdn.example/ann.png", email: "ann@mail.example", email_verified: true }
 
-/** `redirectUris` are the registered redirect URIs. With `tls` the provider speaks https, as localhost. */
-export async function certified(redirectUris, tls) {
+/** `redirectUris` are the registered redirect URIs. With `tls` the provider speaks https, as localhost. `more` are further
+    settings of it. */
+export async function certified(redirectUris, tls, more = {}) {
   const server = tls ? https.createServer(tls) : http.createServer()
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
   const issuer = `${tls ? "https://localhost" : "http://127.0.0.1"}:${server.address().port}`
   const provider = new Provider(issuer, {
-    clients: [{ client_id: client.id, client_secret: client.secret, redirect_uris: redirectUris }],
+    clients: [{ client_id: client.id, client_secret: client.secret, redirect_uris: redirectUris, grant_types: ["authorization_code", "refresh_token"] }],
     pkce: { required: () => true },
     features: { devInteractions: { enabled: Boolean(tls) } },
     ...(!tls && { interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` } }),
     claims: { openid: ["sub"], profile: ["name", "preferred_username", "picture"], email: ["email", "email_verified"] },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ ...ann, sub: id }) }),
     cookies: { keys: ["only for tests"] },
+    ...more,
   })
   const answer = provider.callback()
   server.on("request", async (request, response) => {
