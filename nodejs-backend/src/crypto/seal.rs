@@ -3,6 +3,7 @@
 //! A sealed value is the base64url encoding of: a version byte, a 4-byte key id, 16 bytes of salt, and the output of
 //! AES-256-GCM with its tag. HKDF derives key and nonce from the salt, so that no pair of them repeats, however many
 //! values are sealed. The authenticated data is the purpose and everything before the ciphertext.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,7 +23,7 @@ const MAX_TEXT: usize = 4096;
 
 /// The length of a sealed value, in bytes, by that of its plain text.
 pub(crate) fn sealed_len(plain: usize) -> usize {
-    (HEAD + plain + 16).saturating_mul(4).div_ceil(3)
+    plain.saturating_add(HEAD + 16).saturating_mul(4).div_ceil(3)
 }
 
 /// Seals and opens values of one purpose.
@@ -59,7 +60,7 @@ impl Sealer {
     /// is longer than AES-GCM allows.
     pub(crate) fn seal(&self, plain: &[u8], salt: [u8; SALT]) -> Option<String> {
         let key = self.keys.first()?;
-        let mut sealed = Vec::with_capacity(HEAD + plain.len() + 16);
+        let mut sealed = Vec::with_capacity(plain.len().saturating_add(HEAD + 16));
         sealed.push(VERSION);
         sealed.extend_from_slice(&key.id);
         sealed.extend_from_slice(&salt);

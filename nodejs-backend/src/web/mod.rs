@@ -1,4 +1,5 @@
 //! Browsers and HTTP: origins, cookies, queries, navigation and redirects.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 pub(crate) mod callback_url;
 pub(crate) mod cookie;

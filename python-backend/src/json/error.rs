@@ -23,9 +23,9 @@ pub(crate) enum Problem {
 impl ScanError {
     pub(crate) fn new(text: &[u8], at: usize, problem: Problem) -> ScanError {
         let before = text.get(..at).unwrap_or(text);
-        let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+        let line = before.iter().filter(|&&b| b == b'\n').count().saturating_add(1);
         let in_line = before.rsplit(|&b| b == b'\n').next().unwrap_or_default();
-        let column = in_line.iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
+        let column = in_line.iter().filter(|&&b| b & 0xC0 != 0x80).count().saturating_add(1);
         ScanError { problem, line, column }
     }
 

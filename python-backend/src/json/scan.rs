@@ -210,7 +210,7 @@ fn walk_object(
         let start = scan.at;
         scan.value(OBJECT)?;
         let value = start..scan.at;
-        (extent.count, extent.insert_at) = (extent.count + 1, value.end);
+        (extent.count, extent.insert_at) = (extent.count.wrapping_add(1), value.end);
         if let Some(at) = position(text, &key, wanted, duplicates)? {
             let slot =
                 found.get_mut(at).filter(|slot| slot.is_none() || duplicates == DuplicateKey::TakeLast);

@@ -64,7 +64,7 @@ impl Splice {
 
     /// The text with all edits.
     pub(crate) fn apply(self, text: &Bytes) -> Pieces {
-        let mut pieces = Vec::with_capacity(2 * self.edits.len() + 1);
+        let mut pieces = Vec::with_capacity(self.edits.len().saturating_mul(2).saturating_add(1));
         let mut done = 0;
         for (place, with) in self.edits {
             let fits = place.start >= done && place.end <= text.len();

@@ -94,7 +94,7 @@ impl<'a> Scan<'a> {
         if open.leading_zeros() == 0 {
             return self.fail("expected at most 127 levels of nesting");
         }
-        self.at += 1;
+        self.advance(1);
         self.space();
         Ok(open << 1 | kind & 1)
     }
@@ -109,10 +109,10 @@ impl<'a> Scan<'a> {
     pub(crate) fn string(&mut self) -> Result<(), ScanError> {
         self.take(b'"', "expected a string in double quotes")?;
         loop {
-            self.at += plain(self.text.get(self.at..).unwrap_or_default());
+            self.advance(plain(self.rest()));
             match self.peek() {
                 Some(b'"') => {
-                    self.at += 1;
+                    self.advance(1);
                     return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
@@ -123,18 +123,18 @@ impl<'a> Scan<'a> {
     }
 
     fn escape(&mut self) -> Result<(), ScanError> {
-        match self.text.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+        match self.rest().get(1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.advance(2),
             Some(b'u') => match self.unit() {
                 Some(0xD800..=0xDBFF) => {
-                    self.at += 6;
+                    self.advance(6);
                     if !matches!(self.unit(), Some(0xDC00..=0xDFFF)) {
                         return self.fail("expected the second half of a surrogate pair");
                     }
-                    self.at += 6;
+                    self.advance(6);
                 }
                 Some(0xDC00..=0xDFFF) => return self.fail("expected the first half of a surrogate pair"),
-                Some(_) => self.at += 6,
+                Some(_) => self.advance(6),
                 None => return self.fail("expected four hexadecimal digits"),
             },
             _ => return self.fail("expected a valid escape"),
@@ -144,7 +144,7 @@ impl<'a> Scan<'a> {
 
     /// The code unit in `\uXXXX`.
     fn unit(&self) -> Option<u32> {
-        let digits = self.text.get(self.at..self.at + 6)?.strip_prefix(b"\\u")?;
+        let digits = self.rest().get(..6)?.strip_prefix(b"\\u")?;
         digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
     }
 
@@ -173,7 +173,7 @@ impl<'a> Scan<'a> {
 
     fn digits(&mut self) -> Result<(), ScanError> {
         let count = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
-        self.at += count;
+        self.advance(count);
         if count > 0 { Ok(()) } else { self.fail("expected a digit") }
     }
 
@@ -181,7 +181,7 @@ impl<'a> Scan<'a> {
         let rest = self.rest();
         let literals: [&[u8]; 3] = [b"true", b"false", b"null"];
         match literals.iter().find(|literal| rest.starts_with(literal)) {
-            Some(literal) => self.at += literal.len(),
+            Some(literal) => self.advance(literal.len()),
             None => return self.fail("expected a value"),
         }
         Ok(())
@@ -195,8 +195,14 @@ impl<'a> Scan<'a> {
     #[inline(always)] // called for every byte; as function calls they make the binary 4 KB larger
     pub(crate) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
-            self.at += 1;
+            self.advance(1);
         }
+    }
+
+    /// Moves on. Positions are within the text, so they never wrap.
+    #[inline(always)]
+    fn advance(&mut self, bytes: usize) {
+        self.at = self.at.wrapping_add(bytes);
     }
 
     #[inline(always)]
@@ -207,7 +213,7 @@ impl<'a> Scan<'a> {
     #[inline(always)]
     pub(crate) fn skip(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
+        self.advance(usize::from(found));
         found
     }
 
@@ -235,16 +241,17 @@ impl<'a> Scan<'a> {
 fn plain(text: &[u8]) -> usize {
     const EACH: u64 = u64::MAX / 0xFF;
     // The high bit of each byte that is below `limit` (at most 0x80). It is wrong only above a byte that is.
-    let below = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word & (EACH << 7);
+    let below = |word: u64, limit: u64| word.wrapping_sub(EACH.wrapping_mul(limit)) & !word & (EACH << 7);
     let (words, rest) = text.as_chunks::<8>();
     for (count, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let (quote, slash) = (word ^ (EACH * u64::from(b'"')), word ^ (EACH * u64::from(b'\\')));
+        let (quote, slash) = (word ^ const { EACH * b'"' as u64 }, word ^ const { EACH * b'\\' as u64 });
         let stops = below(word, 0x20) | below(quote, 1) | below(slash, 1);
         if stops != 0 {
-            return count * 8 + stops.trailing_zeros() as usize / 8;
+            return count.wrapping_mul(8).wrapping_add(stops.trailing_zeros() as usize / 8);
         }
     }
     let stop = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
-    text.len() - rest.len() + rest.iter().position(stop).unwrap_or(rest.len())
+    let skipped = text.len().wrapping_sub(rest.len());
+    skipped.wrapping_add(rest.iter().position(stop).unwrap_or(rest.len()))
 }

@@ -175,9 +175,10 @@ fn options(text: &[u8], place: &Span) -> Result<Members<1>, Error> {
 
 /// The number of prompts: texts or token lists in a list. A single list of tokens is one prompt.
 fn prompts(text: &[u8], place: &Span) -> usize {
-    let mut count = 0;
+    let mut count = 0_usize;
     let mut each = |item: Span| {
-        count += usize::from(slice(text, &item).first().is_some_and(|b| matches!(b, b'"' | b'[')))
+        let is_prompt = slice(text, &item).first().is_some_and(|b| matches!(b, b'"' | b'['));
+        count = count.wrapping_add(usize::from(is_prompt));
     };
     _ = json::items_in(text, place, &mut each);
     count.max(1)

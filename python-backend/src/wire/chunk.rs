@@ -44,10 +44,10 @@ pub(crate) fn inspect(data: &[u8], choices: &mut Choices) -> Result<Chunk, ScanE
     let list = member(data, &top, "choices");
     chunk.choices_empty = list.is_none_or(|(_, raw)| !filled(raw));
     if let Some((place, _)) = list.filter(|(_, raw)| raw.starts_with(b"[")) {
-        let (mut failure, mut at) = (None, 0);
+        let (mut failure, mut at) = (None, 0_u64);
         json::items_in(data, place, &mut |item| {
             failure = failure.take().or(choice(data, &item, at, choices, &mut chunk).err());
-            at += 1;
+            at = at.wrapping_add(1);
         })?;
         failure.map_or(Ok(()), Err)?;
     }

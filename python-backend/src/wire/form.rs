@@ -44,9 +44,10 @@ impl Form {
             {
                 return Err(invalid("model", "the form has more than one model"));
             }
-            let after = at + delimiter.len();
-            match text.get(after..after + 2) {
-                Some(b"\r\n") => start = Some(after + 2),
+            let after = at.saturating_add(delimiter.len());
+            let content = after.saturating_add(2);
+            match text.get(after..content) {
+                Some(b"\r\n") => start = Some(content),
                 Some(b"--") if places.next().is_none() => break,
                 _ => return Err(unreadable("a boundary")),
             }
@@ -102,15 +103,14 @@ fn boundary(content_type: &str) -> Option<&str> {
 
 /// The places of the delimiter, in order.
 fn places(text: &[u8], delimiter: &[u8]) -> impl Iterator<Item = usize> {
-    let mut from = 0;
+    let mut from = 0_usize;
     std::iter::from_fn(move || {
         loop {
             // A delimiter begins with a dash: most bytes of a file are skipped by this search.
-            from += text.get(from..)?.iter().position(|b| *b == b'-')?;
-            let at = from;
-            from += 1;
+            let at = from.saturating_add(text.get(from..)?.iter().position(|b| *b == b'-')?);
+            from = at.saturating_add(1);
             if text.get(at..)?.starts_with(delimiter) {
-                from = at + delimiter.len();
+                from = at.saturating_add(delimiter.len());
                 return Some(at);
             }
         }
@@ -139,7 +139,7 @@ fn model_in(text: &[u8], part: &Span) -> Result<Option<Span>, Error> {
     match name {
         None => Err(unreadable("a part's name")),
         Some("model") if is_encoded => Err(unreadable("the encoded model")),
-        Some("model") => Ok(Some(part.start + end + 4..part.end)),
+        Some("model") => Ok(Some(part.start.saturating_add(end).saturating_add(4)..part.end)),
         Some(_) => Ok(None),
     }
 }

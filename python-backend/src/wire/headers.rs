@@ -149,7 +149,7 @@ static TO_UPSTREAM: List = List::new(REQUEST, REQUEST_PREFIXES);
 static TO_CLIENT: List = List::new(RESPONSE, RESPONSE_PREFIXES);
 
 impl List {
-    #[allow(clippy::indexing_slicing)] // a wrong index fails the compilation; `get` is not const
+    #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a fault fails the compilation; `get` is not const
     const fn new(names: &'static [&'static str], prefixes: &'static [&'static str]) -> List {
         let (mut name_bits, mut prefix_bits, mut at) = (0, 0, 0);
         while at < names.len() {
@@ -176,7 +176,7 @@ impl List {
 /// One of 128 bits, by the length and the last character.
 const fn name_bit(name: &[u8]) -> u128 {
     match name {
-        [.., last] => 1 << ((name.len() as u32 * 5 + *last as u32) % 128),
+        [.., last] => 1 << ((name.len() as u32).wrapping_mul(5).wrapping_add(*last as u32) % 128),
         [] => 0,
     }
 }

@@ -1,4 +1,5 @@
 //! What goes over the wire, in both directions: request bodies, events of a stream, headers.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 pub(crate) mod affinity;
 pub(crate) mod azure_path;

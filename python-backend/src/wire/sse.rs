@@ -119,9 +119,10 @@ impl Scanner {
             }
             let end = bytes.iter().position(|b| matches!(b, b'\n' | b'\r'));
             let (part, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or_default();
-            self.since_event += part.len() + usize::from(end.is_some());
-            let held = self.data.as_ref().map_or(0, Vec::len) + self.line.len();
-            if held + part.len() > self.limit || self.since_event > LONGEST_PAUSE {
+            let taken = part.len().saturating_add(usize::from(end.is_some()));
+            self.since_event = self.since_event.saturating_add(taken);
+            let held = self.event_bytes().saturating_add(part.len());
+            if held > self.limit || self.since_event > LONGEST_PAUSE {
                 self.failed = true;
                 break;
             }
@@ -144,7 +145,12 @@ impl Scanner {
     /// The bytes that are held.
     pub(crate) fn held(&self) -> usize {
         let events: usize = self.events.iter().map(|event| event.data.len()).sum();
-        self.data.as_ref().map_or(0, Vec::len) + self.line.len() + events
+        self.event_bytes().saturating_add(events)
+    }
+
+    /// The bytes of the event that is not complete.
+    fn event_bytes(&self) -> usize {
+        self.data.as_ref().map_or(0, Vec::len).saturating_add(self.line.len())
     }
 
     /// The next complete event.

@@ -2,6 +2,7 @@
 //! more than the RFC and does not tell: a line that ends with LF only, a fragment or raw bytes in a target, trailers. A
 //! proxy in front may read such a message differently, and then one client's request gets another client's response. So
 //! the first of these ends the connection with an error.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 /// What a message does that is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl Framing {
                 }
             };
             let part = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
-            *left -= part as u64;
+            *left = left.saturating_sub(part as u64);
             let is_over = *left == 0;
             bytes = bytes.get(part..).unwrap_or_default();
             if is_over {
@@ -108,7 +109,7 @@ impl Framing {
             self.line.extend_from_slice(bytes); // hyper stops reading at a longer head or extension
             return Ok(&[]);
         };
-        let (line, rest) = bytes.split_at_checked(end + 1).unwrap_or_default();
+        let (line, rest) = bytes.split_at_checked(end.saturating_add(1)).unwrap_or_default();
         if self.line.is_empty() {
             self.take(line)?;
         } else {
@@ -184,9 +185,9 @@ impl Framing {
         // The CRLF after the chunk is counted with it.
         let whole = size.and_then(|size| size.checked_add(2)).ok_or(None)?;
         self.place = if whole == 2 { Place::Last } else { Place::Chunk(whole) };
-        self.chunks += 1;
+        self.chunks = self.chunks.saturating_add(1);
         self.bytes = self.bytes.saturating_add(whole);
-        if self.chunks > CHUNKS + self.bytes / CHUNK {
+        if self.chunks > CHUNKS.saturating_add(self.bytes / CHUNK) {
             return Err(Some(Violation::SmallChunks));
         }
         Ok(())
@@ -194,7 +195,7 @@ impl Framing {
 
     fn ended(&mut self) {
         self.place = Place::Start;
-        self.message += 1;
+        self.message = self.message.wrapping_add(1);
     }
 }
 
@@ -210,14 +211,14 @@ fn line_feed(bytes: &[u8]) -> Option<usize> {
     let (eights, rest) = bytes.as_chunks();
     for (at, eight) in eights.iter().enumerate() {
         // A byte is zero here where it was a LF; the lowest one that borrows its highest bit is the first.
-        let zero = u64::from_le_bytes(*eight) ^ (ONES * u64::from(b'\n'));
+        let zero = u64::from_le_bytes(*eight) ^ const { ONES * b'\n' as u64 };
         let borrowed = zero.wrapping_sub(ONES) & !zero & (ONES << 7);
         if borrowed != 0 {
-            return Some(at * 8 + borrowed.trailing_zeros() as usize / 8);
+            return Some(at.wrapping_mul(8).wrapping_add(borrowed.trailing_zeros() as usize / 8));
         }
     }
     let at = rest.iter().position(|byte| *byte == b'\n')?;
-    Some(bytes.len() - rest.len() + at)
+    Some(bytes.len().wrapping_sub(rest.len()).wrapping_add(at))
 }
 
 #[cfg(test)]

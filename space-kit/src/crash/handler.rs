@@ -19,7 +19,8 @@ const SIGNALS: [(c_int, Cause); 5] = [
     (libc::SIGABRT, Cause::Abrt),
 ];
 
-/// Catches the signals of faults from now on, on this thread and on those that call [`use_own_stack`].
+/// Catches the signals of faults from now on, on this thread and on those that call [`use_own_stack`]. Restarts must be
+/// prepared: a handler that returns repeats the fault.
 #[allow(unsafe_code)]
 pub(crate) fn catch_signals() {
     use_own_stack();

@@ -3,7 +3,7 @@
 //!
 //! After a fault the process can trust neither its heap nor its locks. So everything that runs then (`handler`,
 //! `restart`, `line`) allocates nothing, takes no lock and waits for nothing. What it needs is prepared before
-//! (`restart::install`) or kept in plain atomics (`connections`).
+//! (`restart::prepare`) or kept in plain atomics (`connections`).
 
 pub(crate) mod connections;
 pub(crate) mod descriptors;

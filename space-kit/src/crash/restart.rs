@@ -63,11 +63,11 @@ pub(crate) unsafe fn set_origin(args: *const *const c_char, env: *const *const c
     ENV.store(env.cast_mut(), Relaxed);
 }
 
-/// Prepares restarts. From now on [`restart`] works.
+/// Prepares restarts, and returns whether [`restart`] works from now on.
 #[allow(unsafe_code)]
-pub(crate) fn prepare(preparation: Preparation, listener: RawFd) {
+pub(crate) fn prepare(preparation: Preparation, listener: RawFd) -> bool {
     if ARGS.load(Relaxed).is_null() {
-        return; // nothing to execute again: this is not a program of `program!`
+        return false; // nothing to execute again: this is not a program of `program!`
     }
     let pid = std::process::id();
     let record: &'static mut [u8] = vec![0; RECORD.len() + TEXT + 1].leak();
@@ -93,6 +93,7 @@ pub(crate) fn prepare(preparation: Preparation, listener: RawFd) {
     let prepared = Prepared { format, burst, restarts, pid, path, env, record, response };
     LISTENING.store(listener, SeqCst);
     PREPARED.store(Box::into_raw(Box::new(prepared)), SeqCst);
+    true
 }
 
 /// The service listens no more, so that a crash ends the process.

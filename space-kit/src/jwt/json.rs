@@ -11,13 +11,13 @@ pub fn object(text: &[u8]) -> Option<Map<String, Value>> {
 
 /// The number of members in a valid text: each has one colon outside of strings.
 fn written(text: &[u8]) -> usize {
-    let (mut colons, mut quoted, mut escaped) = (0, false, false);
+    let (mut colons, mut quoted, mut escaped) = (0_usize, false, false);
     for byte in text {
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
             b'"' => quoted = !quoted,
-            b':' if !quoted => colons += 1,
+            b':' if !quoted => colons = colons.saturating_add(1),
             _ => {}
         }
     }
@@ -26,7 +26,7 @@ fn written(text: &[u8]) -> usize {
 
 /// The number of members that the parser kept; it keeps one per name.
 fn kept(members: &Map<String, Value>) -> usize {
-    members.len() + members.values().map(inside).sum::<usize>()
+    members.len().saturating_add(members.values().map(inside).sum())
 }
 
 /// The parser's depth limit bounds the recursion.

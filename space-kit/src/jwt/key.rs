@@ -104,7 +104,9 @@ fn number(text: &str) -> Option<Vec<u8>> {
 
 /// The bits of a number without leading zero bytes.
 fn bits(number: &[u8]) -> usize {
-    number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
+    number
+        .first()
+        .map_or(0, |first| number.len().saturating_mul(8).saturating_sub(first.leading_zeros() as usize))
 }
 
 #[cfg(test)]

@@ -12,16 +12,16 @@ use crate::server::shutdown::Signals;
 pub(crate) fn prepare<S: Send + Sync + 'static>(server: &Server<S>, listener: RawFd) {
     let kit = server.kit();
     let config = &kit.config;
-    if config.crash_restart {
-        restart::prepare(
-            Preparation {
-                format: kit.log.format(),
-                burst: config.crash_burst,
-                restarts: config.restarts,
-                response: server.panic_response(),
-            },
-            listener,
-        );
+    if !config.crash_restart {
+        return;
+    }
+    let preparation = Preparation {
+        format: kit.log.format(),
+        burst: config.crash_burst,
+        restarts: config.restarts,
+        response: server.panic_response(),
+    };
+    if restart::prepare(preparation, listener) {
         handler::catch_signals();
     }
 }

@@ -1,4 +1,5 @@
 //! Where a request comes from: the client's address, and the request id.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -78,7 +79,7 @@ impl RequestIds {
 
 /// The digit of a number up to 15.
 fn hexadecimal(number: u8) -> u8 {
-    if number < 10 { b'0' + number } else { b'a' - 10 + number }
+    (if number < 10 { b'0' } else { b'a' - 10 }).wrapping_add(number)
 }
 
 #[cfg(test)]

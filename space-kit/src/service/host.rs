@@ -1,4 +1,5 @@
 //! The `Host` header: whether it is valid, and whether it is one of the names under which the service may be called.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use hyper::header::HeaderValue;
 

@@ -1,4 +1,5 @@
 //! A route's path pattern: literal segments, `{name}` for one segment, `{*name}` for the rest of the path.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 /// The segment of `path` at `{name}` in `pattern`, or the rest of the path at `{*name}`, still percent-encoded.
 pub(crate) fn param<'p>(pattern: &str, path: &'p str, name: &str) -> Option<&'p str> {
@@ -6,7 +7,7 @@ pub(crate) fn param<'p>(pattern: &str, path: &'p str, name: &str) -> Option<&'p 
         .split('/')
         .position(|segment| placeholder(segment).and_then(|p| p.strip_prefix('*')) == Some(name));
     if let Some(at) = at {
-        return path.splitn(at + 1, '/').nth(at);
+        return path.splitn(at.saturating_add(1), '/').nth(at);
     }
     let mut pairs = pattern.split('/').zip(path.split('/'));
     pairs.find(|(pattern, _)| placeholder(pattern) == Some(name)).map(|(_, segment)| segment)

@@ -1,4 +1,5 @@
 //! Rules of the web that the kit and its services share, one implementation of each.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 mod constant_time;
 #[cfg(any(feature = "outgoing", feature = "testing"))] // with them base64 is linked

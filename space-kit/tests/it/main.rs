@@ -11,6 +11,7 @@ mod exhaustion;
 mod handover;
 mod health;
 mod hosts;
+mod library;
 mod limits;
 mod logs;
 mod malformed;
