@@ -47,6 +47,6 @@ pub static SERVICE: Service<State> = Service {
     metrics: state::render_metrics,
     expose: "x-request-id, x-error-message, retry-after, retry-after-ms, x-ratelimit-limit-requests, \
              x-ratelimit-remaining-requests, x-ratelimit-reset-requests, ratelimit, ratelimit-policy, \
-             x-upstream-request-id, x-dropped-tools",
+             x-upstream-request-id, request-id, x-dropped-tools",
     budgets: |state| state.limits.budgets(),
 };

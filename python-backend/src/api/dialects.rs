@@ -7,7 +7,6 @@ use hyper::http::request::Parts;
 use serde_json::json;
 use space_kit::{Call, HandlerResult, respond};
 
-use super::inference::MAX_DEMO_BYTES;
 use crate::access::not_configured;
 use crate::catalogue::{DEMO_MODEL, model_not_found};
 use crate::demo;
@@ -18,6 +17,10 @@ use crate::usage::UsageRecord;
 use crate::wire::azure_path;
 use crate::wire::chat_body::ChatBody;
 use crate::wire::dialect::Dialect;
+
+/// The longest body that is read while access is not configured. An agent's first request has 40 to 80 KB. What is longer
+/// than 64 KiB shares the memory of long bodies, of which no caller can take all.
+const MAX_DEMO_BYTES: usize = 256 * 1024;
 
 /// The API of a request; `Other` unless it creates a response or a message.
 pub(super) fn of(head: &Parts) -> Dialect {

@@ -26,7 +26,7 @@ static CLIENT_TIMEOUTS: [HeaderName; 2] =
     [HeaderName::from_static("x-stainless-read-timeout"), HeaderName::from_static("x-stainless-timeout")];
 
 /// The longest body that is read while access is not configured.
-pub(super) const MAX_DEMO_BYTES: usize = 64 * 1024;
+const MAX_DEMO_BYTES: usize = 64 * 1024;
 
 /// The three kinds of inference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,12 +2,19 @@
 
 use serde_json::json;
 use space_kit::respond::to_json;
-use space_kit::{Error, StatusCode};
+use space_kit::{Error, HeaderMap, StatusCode};
 
 /// The JSON of an error, for a body or an event of a stream.
 pub(crate) fn body(error: &Error) -> String {
     let kind = kind(error.status);
     to_json(&json!({"type": "error", "error": {"type": kind, "message": error.message}}))
+}
+
+/// Repeats the request's id under the name that Anthropic's clients show, unless the upstream gave its own.
+pub(super) fn name_request(headers: &mut HeaderMap) {
+    if let Some(id) = headers.get("x-request-id").cloned() {
+        headers.entry("request-id").or_insert(id);
+    }
 }
 
 /// Anthropic's `type` for a status.

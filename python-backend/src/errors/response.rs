@@ -9,7 +9,10 @@ pub(crate) fn render(error: &Error, path: &str, headers: &mut HeaderMap) -> Byte
     let body = openai::render(error, headers);
     let below = path.strip_prefix("/v1/messages");
     match below.is_some_and(|below| below.is_empty() || below.starts_with('/')) {
-        true => anthropic::body(error).into(),
+        true => {
+            anthropic::name_request(headers);
+            anthropic::body(error).into()
+        }
         false => body,
     }
 }

@@ -10,7 +10,7 @@ const HTML: &str = include_str!("page.html");
 /// The page may run only its own style and script (by their hashes) and connect only to this service. The Hub
 /// may frame it, because the Hub shows a Space in an iframe.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-JuFznXI/99ip3q9q8ve4EZ/sm0ccSqfit8krEZV8sSU='; \
-                      script-src 'sha256-w5XTKiPGToJ3DMrFVyXLHwVvPU6i9FVQc69nfZPWNIg='; base-uri 'none'; form-action 'none'; \
+                      script-src 'sha256-WCShnwKoPkp1196jnAxTxNeIqvqDU65q4AGH2bCVmsw='; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self' https://huggingface.co";
 
 pub(crate) fn front(call: &Call<State>) -> Response<Body> {

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 import unittest
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HERE = pathlib.Path(__file__).parent
@@ -40,9 +41,9 @@ class ChatOnly(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, cuts=0):
+    def __init__(self, cuts=0, refuses=False):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.cuts, self.paths = cuts, []
+        self.cuts, self.refuses, self.paths = cuts, refuses, []
         threading.Thread(target=self.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
 
@@ -58,6 +59,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.paths.append(self.path)
         if self.path != "/v1/chat/completions":
             return self.reply(404, {"detail": "Not Found"})
+        if self.server.refuses:
+            return self.reply(503, {"detail": "Overloaded"})
         results = [message["content"] for message in body["messages"] if message["role"] == "tool"]
         if results:
             delta, reason = {"content": "The tool said: " + results[-1]}, "stop"
@@ -142,11 +145,45 @@ class Agents(unittest.TestCase):
         upstream = ChatOnly(cuts)
         self.addCleanup(upstream.server_close)
         self.addCleanup(upstream.shutdown)
-        said = agent(self.gateway(UPSTREAM_URL=upstream.url), "some/model", "What is the answer?")
+        url = self.gateway(UPSTREAM_URL=upstream.url)
+        said = agent(url, "some/model", "What is the answer?")
+        self.assertTrue(self.translates(url))
         self.assertIn("The tool said:", said)
         self.assertIn("the-answer-is-42", said)
         self.assertEqual(upstream.cuts, 0)
         self.assertLessEqual(sum(path != "/v1/chat/completions" for path in upstream.paths), 2, upstream.paths)
+
+    def translates(self, url):
+        """Whether the gateway has answered with a translated response."""
+        with urllib.request.urlopen(url + "/metrics") as metrics:
+            return b"\ngateway_translated_total{" in metrics.read()
+
+    def check_native(self, agent, tool, before=()):
+        """The second gateway's demo model speaks both APIs. The alias sends its name through the first."""
+        upstreams = [*(upstream.url for upstream in before), self.gateway() + "/v1"]
+        url = self.gateway(UPSTREAM_URL=",".join(upstreams), MODEL_ALIASES="far=demo")
+        self.assertIn("the-answer-is-42", agent(url, "far", f"/call {tool} {json.dumps(TOOLS[tool])}"))
+        self.assertFalse(self.translates(url))
+        for upstream in before:
+            self.assertIn("/v1/chat/completions", upstream.paths)
+
+    def check_failover(self, agent, tool):
+        upstream = ChatOnly(refuses=True)
+        self.addCleanup(upstream.server_close)
+        self.addCleanup(upstream.shutdown)
+        self.check_native(agent, tool, [upstream])
+
+    def test_codex_over_a_native_upstream(self):
+        self.check_native(self.codex, "exec_command")
+
+    def test_claude_code_over_a_native_upstream(self):
+        self.check_native(self.claude, "Bash")
+
+    def test_codex_over_a_chat_only_upstream_that_fails_over_to_a_native_one(self):
+        self.check_failover(self.codex, "exec_command")
+
+    def test_claude_code_over_a_chat_only_upstream_that_fails_over_to_a_native_one(self):
+        self.check_failover(self.claude, "Bash")
 
     def test_codex_over_a_chat_only_upstream(self):
         self.check_loop(self.codex)

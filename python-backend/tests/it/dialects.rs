@@ -189,7 +189,9 @@ fn the_services_own_errors_on_messages_have_anthropics_form_too() {
     let service = before(&fake, &[key, ("MAX_BODY_BYTES", "1KiB"), ("RATE_LIMIT", "2/h")]);
     let ask = |body: &str, key: &str| service.request("POST", "/v1/messages", &[("x-api-key", key)], body);
     let good = "0123456789abcdefghij";
-    assert_eq!(anthropic_error(&ask("{}", "wrong")).1, "authentication_error");
+    let reply = ask("{}", "wrong");
+    assert_eq!(anthropic_error(&reply).1, "authentication_error");
+    assert_eq!(reply.header("request-id"), reply.header("x-request-id"));
     assert_eq!(anthropic_error(&ask(&"x".repeat(2000), good)).1, "request_too_large");
     assert_eq!(anthropic_error(&ask("{]", good)).1, "invalid_request_error");
     assert_eq!(ask("{}", good).status, 200);
@@ -198,6 +200,7 @@ fn the_services_own_errors_on_messages_have_anthropics_form_too() {
     assert_eq!((reply.status, reply.json()["type"].clone()), (405, "error".into()));
     let reply = service.request("POST", "/v1/chat/completions", &[], "{}");
     assert_eq!(reply.json()["error"]["type"], "authentication_error", "OpenAI's form elsewhere");
+    assert_eq!(reply.header("request-id"), "");
 }
 
 #[test]

@@ -112,6 +112,31 @@ fn without_an_access_rule_no_long_body_is_read() {
     assert_eq!(error_of(&read_reply(&mut chunked, false)), (413, "request_too_large".to_owned()));
 }
 
+#[test]
+fn without_an_access_rule_an_agents_request_reaches_the_demo_model_and_long_ones_leave_room() {
+    let fake = Fake::json(completion("hello"));
+    let of_agent = json!({"model": "demo", "max_tokens": 9, "system": "x".repeat(80_000), "input": "hi",
+        "messages": [{"role": "user", "content": "hi"}]})
+    .to_string();
+    for path in ["/v1/responses", "/v1/messages"] {
+        let service = before(
+            &fake,
+            &[("UPSTREAM_API_KEYS", "sk-upstream"), ("BODY_MEMORY", "2000000"), ("MAX_BODY_BYTES", "800000")],
+        );
+        let announced = |length: usize, sent: &str| {
+            let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n");
+            send(service.address, head + sent)
+        };
+        assert_eq!(service.request("POST", path, &[], &of_agent).status, 200);
+        let reply = read_reply(&mut announced(256 * 1024 + 1, ""), false);
+        assert_eq!(reply.status, 401);
+        let slow: Vec<_> = (0..16).map(|_| announced(256 * 1024, &" ".repeat(250_000))).collect();
+        service.log("\"status\":429"); // the caller's share is in use
+        assert_eq!(chat(&service, &question(json!({"model": "demo"}))).status, 200);
+        drop(slow);
+    }
+}
+
 /// A line of the process's status, in KiB.
 fn memory(service: &Process, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.id())).unwrap();

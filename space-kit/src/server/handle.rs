@@ -193,7 +193,7 @@ fn finish<S: Send + Sync + 'static>(
 ) -> Response<Tracked<S>> {
     let mut response = answer.unwrap_or_else(|mut error| {
         track.cause = track.cause.take().or_else(|| error.cause.take());
-        track.server.error_response(&error, track.uri.path())
+        track.server.error_response(&error, track.uri.path(), track.id.clone())
     });
     if response.status().canonical_reason().is_none() {
         response.extensions_mut().insert(ReasonPhrase::from_static(b"")); // hyper would write <none>

@@ -14,7 +14,7 @@ use crate::observe::metrics::Metrics;
 use crate::observe::readiness::Readiness;
 use crate::server::peers::Peers;
 use crate::service::body::Body;
-use crate::service::client::RequestIds;
+use crate::service::client::{RequestIds, X_REQUEST_ID};
 use crate::service::description::Service;
 use crate::service::error::{Error, RequestError};
 use crate::service::respond;
@@ -53,14 +53,14 @@ impl<S: Send + Sync + 'static> Server<S> {
         Arc::new(Server { service, running: Arc::new(Running { state, kit }), peers: Peers::default() })
     }
 
-    /// The response for an error. Its cause is not sent.
-    pub(crate) fn error_response(&self, error: &Error, path: &str) -> Response<Body> {
-        self.render(error, path).map(Body::from)
+    /// The response for an error of the request with this id. Its cause is not sent.
+    pub(crate) fn error_response(&self, error: &Error, path: &str, id: HeaderValue) -> Response<Body> {
+        self.render(error, path, Some(id)).map(Body::from)
     }
 
     /// The response to a connection that has no request yet, as bytes (RFC 9112 section 4).
     pub(crate) fn wire_error(&self, error: &Error, id: HeaderValue) -> (StatusCode, Vec<u8>) {
-        let response = self.render(error, "");
+        let response = self.render(error, "", None);
         let date = http_date(SystemTime::now());
         let mut wire = head(&response);
         for part in
@@ -74,13 +74,13 @@ impl<S: Send + Sync + 'static> Server<S> {
     /// The response to a request that panicked, for a connection that is closed behind it. Without a date: it is made
     /// long before it is sent.
     pub(crate) fn panic_response(&self) -> ErrorResponse {
-        let response = self.render(&RequestError::Panic.into(), "");
+        let response = self.render(&RequestError::Panic.into(), "", None);
         let mut before = head(&response);
         before.extend_from_slice(b"connection: close\r\nx-request-id: ");
         ErrorResponse { before, body: response.into_body() }
     }
 
-    fn render(&self, error: &Error, path: &str) -> Response<Bytes> {
+    fn render(&self, error: &Error, path: &str, id: Option<HeaderValue>) -> Response<Bytes> {
         let instead = self.service.statuses.iter().find(|(from, _)| *from == error.status);
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = instead.map_or(error.status, |(_, to)| *to);
@@ -89,6 +89,9 @@ impl<S: Send + Sync + 'static> Server<S> {
         headers.insert(CACHE_CONTROL, respond::NO_STORE);
         for (name, value) in &error.headers {
             headers.append(name, value.clone());
+        }
+        if let Some(id) = id {
+            headers.insert(X_REQUEST_ID, id);
         }
         let body = (self.service.render)(error, path, headers);
         *response.body_mut() = body;
@@ -140,10 +143,19 @@ mod tests {
         let unset = |_: &str| None;
         let config = Config::read(&mut Env::new(&unset, &[])).unwrap();
         let server = Server::new(&SERVICE, (), config);
-        let answer = server.error_response(&RequestError::TooManyConnections(1).into(), "/");
+        let answer = server.error_response(
+            &RequestError::TooManyConnections(1).into(),
+            "/",
+            HeaderValue::from_static("an-id"),
+        );
         assert_eq!(answer.status(), 429);
         assert_eq!(answer.headers()["x-code"], "too_many_connections");
-        assert_eq!(server.error_response(&RequestError::NotFound.into(), "/").status(), 404);
+        assert_eq!(
+            server
+                .error_response(&RequestError::NotFound.into(), "/", HeaderValue::from_static("an-id"))
+                .status(),
+            404
+        );
 
         let id = HeaderValue::from_static("an-id");
         let (status, wire) = server.wire_error(&RequestError::TooManyConnections(1).into(), id);

@@ -35,7 +35,7 @@ pub struct Service<S: 'static> {
     /// Statuses that this service replaces: each pair is the kit's status and the service's.
     pub statuses: &'static [(StatusCode, StatusCode)],
     /// Returns the JSON body of an error for the path of its request, which is empty if there is none, and adds
-    /// headers that belong to it.
+    /// headers that belong to it. They hold `x-request-id` already if there is a request.
     pub render: fn(&Error, &str, &mut HeaderMap) -> Bytes,
     /// Appends the service's own metrics in the Prometheus text format (version 0.0.4).
     pub metrics: fn(&S, &mut String),
