@@ -13,6 +13,7 @@ use crate::flow::{self, CallbackPath, Flow};
 use crate::oidc::{Provider, ProviderError};
 use crate::session::Session;
 use crate::session::account::{Account, ProviderTokens};
+use crate::session::replay::Inserted;
 use crate::session::user::User;
 use crate::web::callback_url;
 use crate::web::cookie;
@@ -70,7 +71,8 @@ async fn finish(call: Call<State>, callback_path: CallbackPath) -> HandlerResult
     let (Some(flow), Some(provider)) = (flow, state.provider(&provider)) else {
         return redirect(&error_page::address("state_mismatch"), cleared);
     };
-    if !state.used_states.insert(&flow.state, now.unix) {
+    let end = now.unix.saturating_add(flow::LIFETIME);
+    if state.used_states.insert(&flow.state, end, now.unix) == Inserted::Known {
         return repeated(state, &flow, &head.headers, now.unix, cleared);
     }
     // The operator may have removed the site from TRUSTED_ORIGINS since the flow started.

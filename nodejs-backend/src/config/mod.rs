@@ -17,12 +17,11 @@ use space_kit::{Config, Env, Log, Survivors, parse};
 
 use crate::State;
 use crate::crypto::keys::Keys;
-use crate::flow;
 use crate::oidc::Provider;
 use crate::oidc::settings::ProviderSettings;
 use crate::session::allow::AllowList;
 use crate::session::refreshes::Refreshes;
-use crate::session::replay::{CAPACITY, ReplayCache};
+use crate::session::replay::{ReplayCache, SIGN_OUTS, STATE_RECORDS, STATES};
 use crate::session::{Lifetime, Lifetimes};
 use crate::web::cookie::CookieSettings;
 use crate::web::trusted_origins::TrustedOrigins;
@@ -81,13 +80,8 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
             cross_site: secure && (kit.on_space || env.is_set(vars::SPACE_HOST.name)),
         },
         keys: Keys::derive(secrets),
-        revoked_sessions: ReplayCache::new(
-            lifetimes.cookie.idle.max(lifetimes.bearer.idle),
-            RandomState::new(),
-        )
-        .surviving(survivors.clone(), 0),
-        used_states: ReplayCache::new(flow::LIFETIME, RandomState::new())
-            .surviving(survivors, CAPACITY as u64),
+        revoked_sessions: ReplayCache::new(SIGN_OUTS, RandomState::new()).surviving(survivors.clone(), 0),
+        used_states: ReplayCache::new(STATES, RandomState::new()).surviving(survivors, STATE_RECORDS),
         lifetimes,
         epoch,
         limiter: Limiter::new(rate, Instant::now(), RandomState::new()).charging(kit.restarts.client()),

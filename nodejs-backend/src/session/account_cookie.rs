@@ -108,7 +108,7 @@ mod tests {
 
     /// The length of the longest cookie, its copies, and which of ID token, refresh token and access token are in it.
     fn kept(cross_site: bool, access: usize, refresh: usize, id: usize) -> (usize, usize, [bool; 3]) {
-        let (keys, revoked) = (keys("A"), ReplayCache::new(60, RandomState::new()));
+        let (keys, revoked) = (keys("A"), ReplayCache::new(1, RandomState::new()));
         let lifetime = Lifetime { idle: 600, max: 2_592_000 };
         let sessions = Sessions {
             keys: &keys,

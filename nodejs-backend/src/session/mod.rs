@@ -32,6 +32,17 @@ pub(crate) struct Lifetimes {
     pub(crate) bearer: Lifetime,
 }
 
+impl Lifetimes {
+    /// When the last copy of a session ends that was made until `now`, in whichever form.
+    pub(crate) fn end_of_copies(&self, session: &Session, now: u64) -> u64 {
+        let end = |lifetime: Lifetime| {
+            let idle = now.saturating_add(lifetime.idle);
+            idle.min(session.signed_in.saturating_add(lifetime.max))
+        };
+        end(self.cookie).max(end(self.bearer))
+    }
+}
+
 /// A session. All times are Unix times in seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
@@ -52,8 +63,7 @@ impl Session {
         Session { id, user, signed_in: now, renewed: now, expires, epoch }
     }
 
-    /// When the session ends, even if the configured lifetime has become shorter since the last renewal. The revocation
-    /// of a session is remembered until then.
+    /// When the session ends, even if the configured lifetime has become shorter since the last renewal.
     pub(crate) fn end(&self, lifetime: Lifetime) -> u64 {
         let idle = self.renewed.saturating_add(lifetime.idle);
         self.expires.min(idle).min(self.signed_in.saturating_add(lifetime.max))

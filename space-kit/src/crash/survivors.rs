@@ -15,6 +15,8 @@ static FILE: AtomicI32 = AtomicI32::new(-1);
 
 /// Bytes of a record: its end, the value's length, the value, a checksum. A value of more than 47 does not survive.
 const RECORD: usize = 64;
+/// Bytes that are read at once.
+const PAGE: usize = 4096;
 
 /// The file. It is made with the first value, so that no start-up waits for it. On a kernel that refuses it, values
 /// do not survive.
@@ -46,13 +48,23 @@ impl Survivors {
     /// The values of these records that are whole, each with its record and its end.
     pub fn load(&self, records: std::ops::Range<u64>) -> Vec<(u64, Vec<u8>, u64)> {
         let Some(Some(file)) = self.0.get() else { return Vec::new() };
-        let read = |record: u64| {
-            let mut bytes = [0; RECORD];
-            file.read_exact_at(&mut bytes, record * RECORD as u64).ok()?;
-            let (value, end) = decode(&bytes)?;
-            Some((record, value.to_vec(), end))
-        };
-        records.filter_map(read).collect()
+        let (mut found, mut page) = (Vec::new(), [0; PAGE]);
+        let mut at = records.start * RECORD as u64;
+        while let Some(data) = data_from(file, at).filter(|&data| data < records.end * RECORD as u64) {
+            at = data - data % PAGE as u64;
+            let read = file.read_at(&mut page, at).unwrap_or_default();
+            let (whole, _) = page.get(..read).unwrap_or_default().as_chunks();
+            for (record, bytes) in (at / RECORD as u64..).zip(whole) {
+                if let Some((value, end)) = decode(bytes).filter(|_| records.contains(&record)) {
+                    found.push((record, value.to_vec(), end));
+                }
+            }
+            if read < PAGE {
+                break;
+            }
+            at += PAGE as u64;
+        }
+        found
     }
 }
 
@@ -86,6 +98,19 @@ fn decode(bytes: &[u8; RECORD]) -> Option<(&[u8], u64)> {
 fn sum(bytes: &[u8]) -> u64 {
     let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+/// Where the next data of the file is, from an offset on (lseek(2)): pages that were never written are skipped. `None`
+/// if there is none. A kernel that cannot tell says that the offset itself is data.
+#[allow(unsafe_code)]
+fn data_from(file: &File, at: u64) -> Option<u64> {
+    let offset = libc::off_t::try_from(at).ok()?;
+    // SAFETY: numbers are passed, and the descriptor is open as long as `file` is.
+    let found = unsafe { libc::lseek(file.as_raw_fd(), offset, libc::SEEK_DATA) };
+    match u64::try_from(found) {
+        Ok(found) => Some(found),
+        Err(_) => (io::Error::last_os_error().raw_os_error() != Some(libc::ENXIO)).then_some(at),
+    }
 }
 
 #[allow(unsafe_code)]
