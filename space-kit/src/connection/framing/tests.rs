@@ -155,3 +155,16 @@ proptest! {
         prop_assert_eq!(line_feed(&bytes), bytes.iter().position(|byte| *byte == b'\n'));
     }
 }
+
+/// Fails when hyper is repaired. `Violation::Trailers` and SECURITY.md may then be reconsidered.
+#[test]
+fn hyper_still_drops_a_request_behind_a_body_that_ends_in_a_bare_line_feed() {
+    let get = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    let post = |end: &str| {
+        format!(
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n{end}{get}{get}"
+        )
+    };
+    assert_eq!(served(post("0\r\n\r\n").as_bytes()), 3);
+    assert_eq!(served(post("0\r\n\n").as_bytes()), 2);
+}
