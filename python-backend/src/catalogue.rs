@@ -6,6 +6,8 @@ use space_kit::{Error, StatusCode};
 
 use crate::errors::openai::invalid;
 
+/// Why nothing but the demo model is available.
+const NO_UPSTREAM: &str = "; neither HF_TOKEN nor UPSTREAM_URL is set";
 /// The id of the built-in demo model.
 pub(crate) const DEMO_MODEL: &str = "demo";
 
@@ -22,6 +24,7 @@ pub(crate) struct Catalogue {
     knows_pins: bool,
     /// The demo model is in lists.
     lists_demo: bool,
+    has_upstream: bool,
 }
 
 /// Why a catalogue cannot be used.
@@ -57,7 +60,8 @@ impl Catalogue {
     ) -> Result<Catalogue, CatalogueError> {
         let is_demo = |name: &String| name == DEMO_MODEL;
         let lists_demo = default.iter().chain(&allowed).any(is_demo);
-        let catalogue = Catalogue { allowed, aliases, default, knows_pins: true, lists_demo };
+        let catalogue =
+            Catalogue { allowed, aliases, default, knows_pins: true, lists_demo, has_upstream: true };
         let duplicate = |(at, (alias, _)): &(usize, &(String, String))| {
             catalogue.aliases.iter().position(|(first, _)| first == alias) != Some(*at)
         };
@@ -84,7 +88,7 @@ impl Catalogue {
             return Ok(name.to_owned());
         }
         if !self.allows(name) {
-            return Err(model_not_found(name, &self.names()));
+            return Err(self.not_found(name));
         }
         Ok(self.target(name).unwrap_or(name).to_owned())
     }
@@ -133,9 +137,9 @@ impl Catalogue {
         name == DEMO_MODEL || self.is_alias(name) || self.is_limited() && self.allows(name)
     }
 
-    /// Adds the demo model to lists: nothing else is served.
-    pub(crate) fn list_demo(&mut self) {
-        self.lists_demo = true;
+    /// Notes that there is no upstream: only the demo model is served, and lists have it.
+    pub(crate) fn serve_only_demo(&mut self) {
+        (self.lists_demo, self.has_upstream) = (true, false);
     }
 
     /// Whether lists end with the demo model.
@@ -153,12 +157,23 @@ impl Catalogue {
     pub(crate) fn names(&self) -> Vec<&str> {
         self.own_names().chain(self.lists_demo().then_some(DEMO_MODEL)).collect()
     }
+
+    /// The error for a model that is not available, with the reason if no upstream is configured.
+    pub(crate) fn not_found(&self, name: &str) -> Error {
+        let reason = if self.has_upstream { "" } else { NO_UPSTREAM };
+        not_available(name, &self.names(), reason)
+    }
 }
 
 /// The error for a model that is not available.
 pub(crate) fn model_not_found(name: &str, available: &[&str]) -> Error {
+    not_available(name, available, "")
+}
+
+fn not_available(name: &str, available: &[&str], reason: &str) -> Error {
     let shown: String = name.chars().take(100).collect();
-    let message = format!("the model {shown:?} is not available here; available: {}", available.join(", "));
+    let available = available.join(", ");
+    let message = format!("the model {shown:?} is not available here; available: {available}{reason}");
     Error::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
 }
 
@@ -175,6 +190,7 @@ mod tests {
                 .into(),
             default: Some("fast".to_owned()),
             lists_demo: true,
+            has_upstream: true,
         }
     }
 

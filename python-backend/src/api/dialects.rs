@@ -8,7 +8,7 @@ use serde_json::json;
 use space_kit::{Call, HandlerResult, respond};
 
 use crate::access::not_configured;
-use crate::catalogue::{DEMO_MODEL, model_not_found};
+use crate::catalogue::DEMO_MODEL;
 use crate::demo;
 use crate::dialect::{ResponseContext, Translation};
 use crate::request::{Admitted, admission, body};
@@ -107,7 +107,7 @@ pub(super) async fn demo_model(call: &mut Call<State>, admitted: &Admitted) -> H
     let catalogue = &call.state.catalogue;
     let body = ChatBody::read(text)?;
     let model = catalogue.resolve(body.model.as_deref())?;
-    Err(model_not_found(&model, &catalogue.names()))
+    Err(catalogue.not_found(&model))
 }
 
 /// Responds as the demo model.

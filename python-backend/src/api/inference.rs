@@ -9,7 +9,7 @@ use space_kit::header::HeaderName;
 use space_kit::{Call, HandlerResult};
 
 use crate::access::not_configured;
-use crate::catalogue::{DEMO_MODEL, model_not_found};
+use crate::catalogue::DEMO_MODEL;
 use crate::demo;
 use crate::request::{Admitted, Exchange, admission, body, model_rules};
 use crate::response::{stream, whole};
@@ -99,7 +99,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
     let Some(group) = kind.group(state).filter(|_| !is_demo) else {
         return match kind {
             Inference::Chat if model == DEMO_MODEL => demo_model(&call, admitted, &text),
-            Inference::Chat => Err(model_not_found(&model, &state.catalogue.names())),
+            Inference::Chat => Err(state.catalogue.not_found(&model)),
             Inference::Completion => Err(demo::only_chats("; for completions set COMPLETIONS_URL")),
             Inference::Embedding => Err(demo::only_chats("; for embeddings set EMBEDDINGS_URL")),
         };

@@ -5,7 +5,7 @@ use hyper::Method;
 use space_kit::{Body, Call, Error, HandlerResult, Response, StatusCode, respond};
 
 use super::passthrough;
-use crate::catalogue::{DEMO_MODEL, model_not_found};
+use crate::catalogue::DEMO_MODEL;
 use crate::errors::upstream::bad_gateway;
 use crate::json::{self, Span, quoted};
 use crate::limits::{HoldError, Reservation};
@@ -168,7 +168,7 @@ pub(crate) async fn retrieve(call: Call<State>) -> HandlerResult {
     admitted.with_rate_headers(match is_known {
         true if is_anthropic(&call) => Ok(json_response(anthropic_entry(&name))),
         true => Ok(json_response(entry(&name))),
-        false => Err(model_not_found(&name, &state.catalogue.names())),
+        false => Err(state.catalogue.not_found(&name)),
     })
 }
 

@@ -18,6 +18,9 @@ use crate::state::State;
 use crate::usage::UsageTotals;
 use crate::wire::headers::may_be_forwarded;
 
+const ONLY_DEMO: &str = "HF_TOKEN is not set, so only the demo model answers: add it under Settings > Variables and \
+                         secrets, or set UPSTREAM_URL";
+
 /// The state of the service; `None` means that `env` has the problems, all of them.
 pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let clock = Clock::system();
@@ -37,7 +40,10 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         catalogue.forbid_pins();
     }
     if upstreams.main().is_none() {
-        catalogue.list_demo();
+        catalogue.serve_only_demo();
+        if kit.on_space {
+            Log::new(kit.log_level, kit.log_format).warn(ONLY_DEMO, &[]);
+        }
     }
     if let Some(warning) = access.warning() {
         Log::new(kit.log_level, kit.log_format).warn(warning, &[]);

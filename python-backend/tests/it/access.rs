@@ -132,19 +132,36 @@ fn a_user_of_nodejs_backends_dev_sign_in_is_accepted() {
     assert_eq!(ask(&service, ("authorization", &token)).status, 200);
 }
 
-#[test]
-fn an_upstream_token_without_a_rule_is_warned_about() {
-    let program = env!("CARGO_BIN_EXE_python-backend");
-    let mut check = Process::command(program, &[("HF_TOKEN", "hf_secret")]);
+/// What `check` logs.
+fn log_of_check(set: &[(&str, &str)]) -> String {
+    let mut check = Process::command(env!("CARGO_BIN_EXE_python-backend"), set);
     check.arg("check");
     let output = Process::run(check);
     let log = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{log}");
+    log
+}
+
+#[test]
+fn an_upstream_token_without_a_rule_is_warned_about() {
+    let log = log_of_check(&[("HF_TOKEN", "hf_secret")]);
+    assert!(log.contains("access is not configured, so only the demo model is served: set ACCESS"), "{log}");
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[test]
+fn a_space_without_a_token_is_told_where_to_add_it() {
+    let log = log_of_check(&[("SPACE_ID", "me/app")]);
     assert!(
-        output.status.success()
-            && log.contains("access is not configured, so only the demo model is served: set ACCESS"),
+        log.contains("HF_TOKEN is not set, so only the demo model answers: add it under Settings"),
         "{log}"
     );
-    assert!(!log.contains("secret"), "{log}");
+    let served: [&[(&str, &str)]; 2] =
+        [&[], &[("SPACE_ID", "me/app"), ("UPSTREAM_URL", "http://127.0.0.1:9/v1")]];
+    for set in served {
+        let log = log_of_check(set);
+        assert!(!log.contains("only the demo model answers"), "{log}");
+    }
 }
 
 #[test]

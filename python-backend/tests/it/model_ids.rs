@@ -71,7 +71,14 @@ fn the_demo_model_is_listed_only_if_nothing_else_is_served_or_by_choice() {
     let body = r#"{"model":"org/other","messages":[]}"#;
     let reply = limited.request("POST", "/v1/chat/completions", &[], body);
     assert!(reply.text().contains("available: org/big\""), "{}", reply.text());
-    assert_eq!(ids(&crate::start(&[]).get("/v1/models")), ["demo"]);
+    let nothing_else = crate::start(&[]);
+    assert_eq!(ids(&nothing_else.get("/v1/models")), ["demo"]);
+    let reply = nothing_else.request("POST", "/v1/chat/completions", &[], body);
+    assert!(
+        reply.text().contains("available: demo; neither HF_TOKEN nor UPSTREAM_URL is set\""),
+        "{}",
+        reply.text()
+    );
     assert_eq!(limited.get("/v1/models/demo").status, 200, "it still answers to its name");
 }
 
