@@ -2,6 +2,7 @@
 //! in the memory of this process and survives its crashes. A new process begins with none, and replicas do not share it.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use space_kit::Survivors;
@@ -21,8 +22,9 @@ pub(crate) struct ReplayCache<S> {
     hasher: S,
     /// How many buckets there are.
     size: usize,
-    /// Hash and end (Unix time in seconds) of each value. The buckets are allocated when they are needed.
-    buckets: Mutex<Vec<Vec<(u64, u64)>>>,
+    /// Hash and end (Unix time in seconds) of each value, one bucket after the other. They are allocated with the first
+    /// value, as zeros: values that have ended.
+    entries: Mutex<Vec<(u64, u64)>>,
     /// Where the values are kept for the time after a crash, and their first record.
     records: Option<(Arc<Survivors>, u64)>,
 }
@@ -40,7 +42,7 @@ impl<S: BuildHasher> ReplayCache<S> {
     /// An empty set with this many buckets. The key of `hasher` must be random, as that of `RandomState` is, so that no
     /// client can choose values with equal hashes.
     pub(crate) fn new(size: usize, hasher: S) -> ReplayCache<S> {
-        ReplayCache { hasher, size, buckets: Mutex::default(), records: None }
+        ReplayCache { hasher, size, entries: Mutex::default(), records: None }
     }
 
     /// Keeps the values in the records from `first` on too, and begins with those that a crash left there.
@@ -48,11 +50,7 @@ impl<S: BuildHasher> ReplayCache<S> {
         for (record, value, end) in survivors.load(first..first + (self.size * WAYS) as u64) {
             let Ok(place) = usize::try_from(record - first) else { continue };
             let hash = self.hasher.hash_one(as_text(&value));
-            if let Some(bucket) = self.lock_allocated().get_mut(place / WAYS) {
-                // A record that is not whole leaves a gap: a value that has ended.
-                bucket.resize(bucket.len().max(place % WAYS + 1), (0, 0));
-                bucket.get_mut(place % WAYS).into_iter().for_each(|entry| *entry = (hash, end));
-            }
+            self.lock_allocated().get_mut(place).into_iter().for_each(|entry| *entry = (hash, end));
         }
         self.records = Some((survivors, first));
         self
@@ -60,53 +58,53 @@ impl<S: BuildHasher> ReplayCache<S> {
 
     /// Remembers a value from `now` until `end` (Unix times in seconds).
     pub(crate) fn insert(&self, value: &str, end: u64, now: u64) -> Inserted {
-        let (hash, number) = (self.hasher.hash_one(value), self.bucket(value));
-        let mut buckets = self.lock_allocated();
-        let Some(bucket) = buckets.get_mut(number) else { return Inserted::Known };
-        if is_in(bucket, hash, now) {
-            return Inserted::Known;
-        }
-        let first = bucket.iter().enumerate().min_by_key(|(_, (_, end))| *end);
-        let (place, displacing) = match first {
-            Some((place, (_, ended))) if *ended <= now || bucket.len() >= WAYS => (place, *ended > now),
-            _ => (bucket.len(), false),
-        };
-        match bucket.get_mut(place) {
-            Some(entry) => *entry = (hash, end),
-            None => bucket.push((hash, end)),
+        let (hash, bucket) = (self.hasher.hash_one(value), self.bucket(value));
+        let mut entries = self.lock_allocated();
+        let bucket = entries.get_mut(bucket.clone()).unwrap_or_default().iter_mut().zip(bucket);
+        let (mut first, mut place) = (None::<&mut (u64, u64)>, 0);
+        for (entry, at) in bucket {
+            if entry.0 == hash && now < entry.1 {
+                return Inserted::Known;
+            }
+            if first.as_ref().is_none_or(|first| entry.1 < first.1) {
+                (first, place) = (Some(entry), at);
+            }
         }
         if let Some((survivors, first)) = &self.records {
-            survivors.keep(first + (number * WAYS + place) as u64, value.as_bytes(), end);
+            survivors.keep(first + place as u64, value.as_bytes(), end);
         }
-        if displacing { Inserted::Displacing } else { Inserted::New }
+        match first.map(|first| std::mem::replace(first, (hash, end))) {
+            Some((_, ended)) if now < ended => Inserted::Displacing,
+            _ => Inserted::New,
+        }
     }
 
     /// Whether a value is remembered at `now`.
     pub(crate) fn contains(&self, value: &str, now: u64) -> bool {
-        let buckets = self.lock();
-        let bucket = buckets.get(self.bucket(value)).filter(|bucket| !bucket.is_empty());
-        bucket.is_some_and(|bucket| is_in(bucket, self.hasher.hash_one(value), now))
+        let entries = self.lock();
+        let Some(bucket) = entries.get(self.bucket(value)) else { return false };
+        let hash = self.hasher.hash_one(value);
+        bucket.iter().any(|(used, end)| *used == hash && now < *end)
     }
 
-    /// The bucket of a value. It is the same after a crash, unlike the hash.
-    fn bucket(&self, value: &str) -> usize {
+    /// The places of the values that share a bucket with this one. They are the same after a crash, unlike the hash.
+    fn bucket(&self, value: &str) -> Range<usize> {
         let step = |sum: usize, byte: u8| sum.wrapping_mul(31).wrapping_add(byte.into());
-        value.bytes().fold(0, step) % self.size
+        let first = value.bytes().fold(0, step) % self.size * WAYS;
+        first..first + WAYS
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Vec<(u64, u64)>>> {
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_allocated(&self) -> MutexGuard<'_, Vec<Vec<(u64, u64)>>> {
-        let mut buckets = self.lock();
-        buckets.resize_with(self.size, Vec::new);
-        buckets
+    fn lock_allocated(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
+        let mut entries = self.lock();
+        if entries.is_empty() {
+            *entries = vec![(0, 0); self.size * WAYS];
+        }
+        entries
     }
-}
-
-fn is_in(bucket: &[(u64, u64)], hash: u64, now: u64) -> bool {
-    bucket.iter().any(|(used, end)| *used == hash && now < *end)
 }
 
 /// A value as it was inserted. Text and bytes have different hashes.
@@ -166,14 +164,15 @@ mod tests {
     }
 
     #[test]
-    fn a_full_set_takes_one_kibibyte_a_bucket() {
+    fn a_set_takes_one_kibibyte_a_bucket_and_nothing_before_its_first_value() {
         let cache = cache(4);
+        assert!(!cache.contains("a", 100) && cache.lock().capacity() == 0);
         for number in 0..1000 {
             cache.insert(&id(number), 1000, 100);
         }
-        for bucket in cache.lock().iter() {
-            assert!(bucket.len() == WAYS && bucket.capacity() * size_of_val(&bucket[0]) == 1024);
-        }
+        let entries = cache.lock();
+        assert_eq!(entries.capacity() * size_of_val(&entries[0]), 4 * 1024);
+        assert!(entries.iter().all(|(_, end)| *end == 1000), "the set is full");
     }
 
     #[test]
