@@ -47,11 +47,11 @@ impl<S: BuildHasher> ReplayCache<S> {
 
     /// Keeps the values in the records from `first` on too, and begins with those that a crash left there.
     pub(crate) fn surviving(mut self, survivors: Arc<Survivors>, first: u64) -> ReplayCache<S> {
-        for (record, value, end) in survivors.load(first..first + (self.size * WAYS) as u64) {
-            let Ok(place) = usize::try_from(record - first) else { continue };
-            let hash = self.hasher.hash_one(as_text(&value));
+        survivors.load(first..first + (self.size * WAYS) as u64, |record, value, end| {
+            let place = usize::try_from(record - first).unwrap_or(usize::MAX);
+            let hash = self.hasher.hash_one(as_text(value));
             self.lock_allocated().get_mut(place).into_iter().for_each(|entry| *entry = (hash, end));
-        }
+        });
         self.records = Some((survivors, first));
         self
     }

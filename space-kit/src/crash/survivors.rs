@@ -45,10 +45,10 @@ impl Survivors {
         _ = file.write_all_at(&bytes, record * RECORD as u64);
     }
 
-    /// The values of these records that are whole, each with its record and its end.
-    pub fn load(&self, records: std::ops::Range<u64>) -> Vec<(u64, Vec<u8>, u64)> {
-        let Some(Some(file)) = self.0.get() else { return Vec::new() };
-        let (mut found, mut page) = (Vec::new(), [0; PAGE]);
+    /// Calls `each` with the values of these records that are whole: record, value and end.
+    pub fn load(&self, records: std::ops::Range<u64>, mut each: impl FnMut(u64, &[u8], u64)) {
+        let Some(Some(file)) = self.0.get() else { return };
+        let mut page = [0; PAGE];
         let mut at = records.start * RECORD as u64;
         while let Some(data) = data_from(file, at).filter(|&data| data < records.end * RECORD as u64) {
             at = data - data % PAGE as u64;
@@ -56,7 +56,7 @@ impl Survivors {
             let (whole, _) = page.get(..read).unwrap_or_default().as_chunks();
             for (record, bytes) in (at / RECORD as u64..).zip(whole) {
                 if let Some((value, end)) = decode(bytes).filter(|_| records.contains(&record)) {
-                    found.push((record, value.to_vec(), end));
+                    each(record, value, end);
                 }
             }
             if read < PAGE {
@@ -64,7 +64,6 @@ impl Survivors {
             }
             at += PAGE as u64;
         }
-        found
     }
 }
 
@@ -147,9 +146,12 @@ mod tests {
         survivors.keep(0, b"first", 10);
         survivors.keep(2, &[b'x'; RECORD - 17], 20);
         survivors.keep(3, &[b'x'; RECORD - 16], 30);
-        let whole =
-            |survivors: &Survivors| survivors.load(0..5).iter().map(|(at, ..)| *at).collect::<Vec<_>>();
-        assert_eq!(survivors.load(0..5).first(), Some(&(0, b"first".to_vec(), 10)));
+        let whole = |survivors: &Survivors| {
+            let mut whole = Vec::new();
+            survivors.load(0..5, |record, _, _| whole.push(record));
+            whole
+        };
+        survivors.load(0..1, |record, value, end| assert_eq!((record, value, end), (0, &b"first"[..], 10)));
         assert_eq!(whole(&survivors), [0, 2], "an empty record and one that is too long are none");
         let file = survivors.0.get().unwrap().as_ref().unwrap();
         for at in 0..RECORD as u64 {
