@@ -1,7 +1,7 @@
 //! The secrets that all keys are derived from.
 
 use ring::rand::{SecureRandom, SystemRandom};
-use space_kit::{Env, Log};
+use space_kit::Env;
 
 use super::vars;
 use crate::crypto::secret::Secret;
@@ -44,13 +44,13 @@ pub(super) fn or_default(
     configured: Option<Vec<Secret>>,
     settings: &[ProviderSettings],
     dev: bool,
-    log: &Log,
+    env: &mut Env<'_>,
 ) -> Option<Vec<Secret>> {
     let secrets = match configured {
         Some(secrets) => secrets,
         None if dev => vec![random_secret()?],
         None => {
-            log.info("AUTH_SECRET is unset: keys are derived from OAUTH_CLIENT_SECRET", &[]);
+            env.notice("AUTH_SECRET is unset: keys are derived from OAUTH_CLIENT_SECRET");
             vec![client_secret(settings).and_then(Secret::from_client_secret)?]
         }
     };
