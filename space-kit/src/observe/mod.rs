@@ -2,4 +2,5 @@
 
 pub(crate) mod log;
 pub mod metrics;
+pub(crate) mod process;
 pub(crate) mod readiness;

@@ -15,6 +15,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
 use crate::connection::state::ConnectionState;
+use crate::observe::process;
 use crate::observe::readiness::Status;
 use crate::server::render::Server;
 use crate::server::track::{Track, Tracked};
@@ -149,6 +150,7 @@ fn metrics<S: Send + Sync>(server: &Server<S>) -> Response<Body> {
         kit.clock.started_at,
         kit.config.restarts.by_cause().map(|(cause, count)| (cause.name(), count)),
     );
+    process::render(&mut text);
     (server.service.metrics)(&server.running.state, &mut text);
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     respond::with(StatusCode::OK, content_type, text)
