@@ -24,7 +24,7 @@ pub(crate) const ROUTES: &[Route<State>] = &[
     Route::post("/api/auth/get-access-token", accounts::access_token),
     Route::post("/api/auth/refresh-token", accounts::refresh),
     Route::post("/api/auth/sign-out", sign_out::post),
-    Route::get("/api/auth/token", |call| Reply::Now(tokens::get(&call))),
+    Route::get("/api/auth/token", tokens::get),
     Route::get("/api/auth/jwks", |call| tokens::keys(&call).into()),
     Route::get("/api/auth/ok", |_| respond::json_text(r#"{"ok":true}"#).into()),
     Route::get("/api/auth/error", error_page::get),

@@ -10,6 +10,7 @@ use crate::State;
 use crate::flow::CallbackPath;
 use crate::oidc::Provider;
 use crate::oidc::settings::DOCUMENT;
+use crate::state::KeepToken;
 
 pub(crate) fn get(call: &Call<State>) -> HandlerResult {
     let (state, base) = (&call.state, call.state.trusted.base());
@@ -28,7 +29,7 @@ pub(crate) fn get(call: &Call<State>) -> HandlerResult {
         "client_name": base.trim_start_matches("https://"),
         "client_uri": base,
         "redirect_uris": [redirect_uri(CallbackPath::Social), redirect_uri(CallbackPath::OAuth2)],
-        "grant_types": grants.get(..1 + usize::from(state.keep_token)),
+        "grant_types": grants.get(..1 + usize::from(state.keep_token != KeepToken::No)),
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
         "scope": settings.scopes,

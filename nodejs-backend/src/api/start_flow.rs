@@ -5,12 +5,12 @@ use space_kit::{Error, StatusCode};
 
 use super::request::Now;
 use crate::State;
-use crate::crypto::seal::SALT;
 use crate::error::internal;
 use crate::flow::{self, CallbackPath, Flow, FlowRequest, eviction};
 use crate::oidc::{Provider, SignInOptions};
 use crate::web::callback_url::{self, MAX_BYTES};
 use crate::web::{cookie, query};
+use space_kit::seal::SALT;
 
 /// A flow that has started.
 pub(super) struct StartedFlow {

@@ -23,6 +23,7 @@ use crate::session::allow::AllowList;
 use crate::session::refreshes::Refreshes;
 use crate::session::replay::{ReplayCache, SIGN_OUTS, STATE_RECORDS, STATES};
 use crate::session::{Lifetime, Lifetimes};
+use crate::state::KeepToken;
 use crate::web::cookie::CookieSettings;
 use crate::web::trusted_origins::TrustedOrigins;
 
@@ -36,7 +37,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let own = origins::further_hosts(env);
     let allow = env.read(&vars::SIGN_IN_ALLOW, AllowList::parse);
     let lifetimes = lifetimes(env);
-    let keep_token = env.read(&vars::KEEP_PROVIDER_TOKEN, yes_or_no);
+    let keep_token = env.read(&vars::KEEP_PROVIDER_TOKEN, keep_token);
     let epoch = env.read(&vars::SESSION_EPOCH, |text| text.parse::<u64>().ok());
     let rate = env.read(&vars::SIGN_IN_RATE, Rate::parse);
     let frame_ancestors = env.read(&vars::FRAME_ANCESTORS, parse_sources);
@@ -58,6 +59,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     // Without a provider, a missing secret is not a second problem.
     let required = dev == Some(false) && settings.as_ref().is_some_and(|settings| !settings.is_empty());
     let secrets = secrets::read(env, settings.as_deref().unwrap_or_default(), required);
+    let gateway = secrets::gateway(env, keep_token, secrets.as_ref());
     let (dev, settings, base, lifetimes, pool) = (dev?, settings?, base?, lifetimes?, pool?);
     let (secrets, sites, epoch, rate) = (secrets?, sites?, epoch?, rate?);
     let frame_ancestors = frame_ancestors?;
@@ -90,6 +92,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         frame_ancestors,
         providers,
         keep_token: keep_token?,
+        gateway: gateway?,
         refreshes: Refreshes::default(),
         dev,
     })
@@ -154,6 +157,13 @@ fn yes_or_no(text: &str) -> Option<bool> {
         "yes" | "true" | "1" => Some(true),
         "no" | "false" | "0" => Some(false),
         _ => None,
+    }
+}
+
+fn keep_token(text: &str) -> Option<KeepToken> {
+    match text {
+        "gateway" => Some(KeepToken::Gateway),
+        text => Some(if yes_or_no(text)? { KeepToken::Pages } else { KeepToken::No }),
     }
 }
 

@@ -3,11 +3,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
+use space_kit::seal::GatewaySecret;
 use space_kit::{Env, Log};
 
 use super::vars;
 use crate::crypto::secret::Secret;
 use crate::oidc::settings::ProviderSettings;
+use crate::state::KeepToken;
 
 /// The configured secrets, the current one first. `Some(None)` if there are none and they are not `required`, or if the
 /// main provider's client secret can replace them.
@@ -42,6 +44,31 @@ pub(super) fn read(
         }
         (None, list) => Some(list),
     }
+}
+
+/// The secret that a gateway has too. It needs a token to seal, and gives the gateway none of the service's own keys.
+pub(super) fn gateway(
+    env: &mut Env<'_>,
+    keep_token: Option<KeepToken>,
+    own: Option<&Option<Vec<Secret>>>,
+) -> Option<Option<GatewaySecret>> {
+    let secret = env.optional(&vars::GATEWAY_SECRET, GatewaySecret::parse)?;
+    let is_own =
+        |secret: &GatewaySecret| own.into_iter().flatten().flatten().any(|own| secret.is_same(own.bytes()));
+    let problem = match (&secret, keep_token) {
+        (Some(_), Some(KeepToken::No)) => {
+            "is set, but there is nothing to seal: set KEEP_PROVIDER_TOKEN=gateway or unset this"
+        }
+        (Some(secret), _) if is_own(secret) => {
+            "is the same as AUTH_SECRET, so the gateway could sign anyone in: set another one"
+        }
+        (None, Some(KeepToken::Gateway)) => {
+            "is required with KEEP_PROVIDER_TOKEN=gateway; generate one with: openssl rand -base64 32"
+        }
+        _ => return Some(secret),
+    };
+    env.problem(&vars::GATEWAY_SECRET, problem.to_owned());
+    None
 }
 
 /// The secrets to use: the `configured` ones; else random bytes for local development, or the client secret.

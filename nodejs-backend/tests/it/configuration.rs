@@ -3,6 +3,7 @@
 use space_kit::testing::Process;
 
 use crate::browser::SECRET;
+use crate::gateway::GATEWAY;
 
 /// The exit status and output of `check` in this environment.
 fn check(env: &[(&str, &str)]) -> (Option<i32>, String) {
@@ -55,6 +56,10 @@ fn every_problem_names_what_is_accepted_and_repeats_no_secret() {
         (("TRUSTED_ORIGINS", "https://site.example/"), "without a path or trailing slash"),
         (("TRUSTED_ORIGINS", "https://site.example:0443"), "TRUSTED_ORIGINS"),
         (("TRUSTED_ORIGINS", "http://[0:0::1]:3000"), "TRUSTED_ORIGINS"),
+        (("KEEP_PROVIDER_TOKEN", "maybe"), "KEEP_PROVIDER_TOKEN"),
+        (("KEEP_PROVIDER_TOKEN", "gateway"), "GATEWAY_SECRET: is required with KEEP_PROVIDER_TOKEN=gateway"),
+        (("GATEWAY_SECRET", "hunter2hunter2hunter2hunter2hunter2"), "GATEWAY_SECRET: the value given"),
+        (("GATEWAY_SECRET", GATEWAY), "GATEWAY_SECRET: is set, but there is nothing to seal"),
         (("SESSION_IDLE", "7"), "SESSION_IDLE"),
         (("SESSION_EPOCH", "now"), "SESSION_EPOCH"),
         (("SIGN_IN_RATE", "many"), "COUNT/UNIT"),
@@ -67,8 +72,12 @@ fn every_problem_names_what_is_accepted_and_repeats_no_secret() {
         let (status, told) = check(&kept);
         assert_eq!(status, Some(64), "{more:?}: {told}");
         assert!(told.contains(wanted), "{more:?}: {told}");
-        assert!(!told.contains("hunter2") && !told.contains(SECRET), "{told}");
+        assert!(![SECRET, GATEWAY, "hunter2"].iter().any(|secret| told.contains(secret)), "{told}");
     }
+    let both = [usual.as_slice(), &[("KEEP_PROVIDER_TOKEN", "yes"), ("GATEWAY_SECRET", SECRET)]].concat();
+    let (status, told) = check(&both);
+    assert!(status == Some(64) && told.contains("GATEWAY_SECRET: is the same as AUTH_SECRET"), "{told}");
+    assert!(!told.contains(SECRET), "{told}");
 }
 
 #[test]

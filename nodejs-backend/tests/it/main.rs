@@ -9,6 +9,7 @@ mod configuration;
 mod cross_site;
 mod dev_sign_in;
 mod documents;
+mod gateway;
 mod mock_provider;
 mod navigation;
 mod popup;
