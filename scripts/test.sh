@@ -100,11 +100,13 @@ gateway_js() { # the packages include Node.js 22
             --test-timeout=120000 ./*.test.mjs)
 }
 gateway_pages() { # uv installs these 200 packages in a fifth of pip's time; the JavaScript packages are gateway_js's
-    local clients=python-backend/tests/clients uv index
+    local clients=python-backend/tests/clients uv index name
     uv=$(scripts/venv.sh uv "$clients/uv.txt") || return 1
     index=$(pip config get global.index-url 2>/dev/null) && export UV_DEFAULT_INDEX=$index # uv does not read pip's settings
-    "${uv%python}uv" venv --quiet --allow-existing --no-python-downloads .cache/venv-pages &&
-        "${uv%python}uv" pip sync --quiet --cache-dir .cache/uv --python .cache/venv-pages "$clients/pages-requirements.txt" || return 1
+    for name in pages aider; do
+        "${uv%python}uv" venv --quiet --allow-existing --no-python-downloads ".cache/venv-$name" &&
+            "${uv%python}uv" pip sync --quiet --cache-dir .cache/uv --python ".cache/venv-$name" "$clients/$name-requirements.txt" || return 1
+    done
     PYTHON_BACKEND=$PWD/dist/python-backend .cache/venv-pages/bin/python "$clients/test_pages.py"
 }
 

@@ -15,6 +15,8 @@ mod observe;
 #[cfg(feature = "outgoing")]
 pub mod outgoing;
 pub mod rate_limit;
+#[cfg(feature = "outgoing")]
+pub mod seal;
 mod server;
 mod service;
 mod settings;

@@ -23,30 +23,35 @@ use crate::session::allow::AllowList;
 use crate::session::refreshes::Refreshes;
 use crate::session::replay::{ReplayCache, SIGN_OUTS, STATE_RECORDS, STATES};
 use crate::session::{Lifetime, Lifetimes};
+use crate::state::KeepToken;
 use crate::web::cookie::CookieSettings;
 use crate::web::trusted_origins::TrustedOrigins;
 
 /// The state of the service. `None` if a variable is invalid; `env` then has all problems.
 pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let dev = env.read(&vars::DEV_SIGN_IN, yes_or_no);
-    let settings = providers::read(env);
     let base = origins::base(env, kit, dev != Some(false));
+    let on_space = kit.on_space || env.is_set(vars::SPACE_HOST.name);
+    let settings = providers::read(env, base.as_ref(), on_space, dev != Some(false));
     let sites = origins::sites(env, &kit.cors);
     let own = origins::further_hosts(env);
     let allow = env.read(&vars::SIGN_IN_ALLOW, AllowList::parse);
     let lifetimes = lifetimes(env);
-    let keep_token = env.read(&vars::KEEP_PROVIDER_TOKEN, yes_or_no);
+    let keep_token = env.read(&vars::KEEP_PROVIDER_TOKEN, keep_token);
     let epoch = env.read(&vars::SESSION_EPOCH, |text| text.parse::<u64>().ok());
     let rate = env.read(&vars::SIGN_IN_RATE, Rate::parse);
     let frame_ancestors = env.read(&vars::FRAME_ANCESTORS, parse_sources);
     let pool = Connector::configure(env).map(Pool::new);
     let has_provider = match (dev, &settings) {
-        (Some(true), Some(settings)) => check_dev(env, kit, settings, base.as_ref()),
+        (Some(true), Some(settings)) => check_dev(env, on_space, settings, base.as_ref()),
         (Some(false), Some(settings)) if settings.is_empty() => {
-            let message = "is required. A Space with hf_oauth: true sets it. Elsewhere set it together with \
-                           OAUTH_CLIENT_SECRET (and OPENID_PROVIDER_URL), or set PROVIDERS, or set DEV_SIGN_IN=yes to \
-                           try the service locally";
-            env.problem(&vars::OAUTH_CLIENT_ID, message.to_owned());
+            let message = format!(
+                "is required. A Space with hf_oauth: true sets it. Elsewhere set it together with OAUTH_CLIENT_SECRET \
+                 (and OPENID_PROVIDER_URL), or set PROVIDERS, or set DEV_SIGN_IN=yes to try the service locally. Hugging \
+                 Face needs none, {}",
+                providers::FETCHED
+            );
+            env.problem(&vars::OAUTH_CLIENT_ID, message);
             None
         }
         _ => Some(()),
@@ -54,6 +59,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     // Without a provider, a missing secret is not a second problem.
     let required = dev == Some(false) && settings.as_ref().is_some_and(|settings| !settings.is_empty());
     let secrets = secrets::read(env, settings.as_deref().unwrap_or_default(), required);
+    let gateway = secrets::gateway(env, keep_token, secrets.as_ref());
     let (dev, settings, base, lifetimes, pool) = (dev?, settings?, base?, lifetimes?, pool?);
     let (secrets, sites, epoch, rate) = (secrets?, sites?, epoch?, rate?);
     let frame_ancestors = frame_ancestors?;
@@ -74,10 +80,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         issuer: if dev { format!("dev:{base}") } else { base.to_string() },
         trusted: TrustedOrigins::new(&base, sites).with_own(own?),
         allow: allow?,
-        cookies: CookieSettings {
-            secure,
-            cross_site: secure && (kit.on_space || env.is_set(vars::SPACE_HOST.name)),
-        },
+        cookies: CookieSettings { secure, cross_site: secure && on_space },
         keys: Keys::derive(secrets),
         revoked_sessions: ReplayCache::new(SIGN_OUTS, RandomState::new()).surviving(survivors.clone(), 0),
         used_states: ReplayCache::new(STATES, RandomState::new()).surviving(survivors, STATE_RECORDS),
@@ -88,6 +91,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         frame_ancestors,
         providers,
         keep_token: keep_token?,
+        gateway: gateway?,
         refreshes: Refreshes::default(),
         dev,
     })
@@ -106,16 +110,13 @@ fn lifetimes(env: &mut Env<'_>) -> Option<Lifetimes> {
 /// Rejects `DEV_SIGN_IN` wherever its made-up users could reach anyone but the developer.
 fn check_dev(
     env: &mut Env<'_>,
-    kit: &Config,
+    on_space: bool,
     settings: &[ProviderSettings],
     base: Option<&Origin>,
 ) -> Option<()> {
     let mut accepted = Some(());
     for (is_problem, message) in [
-        (
-            kit.on_space || env.is_set(vars::SPACE_HOST.name),
-            "yes is not accepted on a Space, because anyone could sign in as any user",
-        ),
+        (on_space, "yes is not accepted on a Space, because anyone could sign in as any user"),
         (
             !settings.is_empty(),
             "yes is not accepted together with a provider: unset OAUTH_CLIENT_ID and PROVIDERS, or unset this",
@@ -152,6 +153,13 @@ fn yes_or_no(text: &str) -> Option<bool> {
         "yes" | "true" | "1" => Some(true),
         "no" | "false" | "0" => Some(false),
         _ => None,
+    }
+}
+
+fn keep_token(text: &str) -> Option<KeepToken> {
+    match text {
+        "gateway" => Some(KeepToken::Gateway),
+        text => Some(if yes_or_no(text)? { KeepToken::Pages } else { KeepToken::No }),
     }
 }
 

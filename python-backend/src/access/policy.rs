@@ -8,6 +8,7 @@ use space_kit::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use space_kit::jwks::{FetchDocument, IssuerError, KeySource, Location, VerifyError};
 use space_kit::jwt::{Expected, Token, TokenError};
 use space_kit::rate_limit::{Bucket, Limiter, Rate, Verdict};
+use space_kit::web::Origin;
 use space_kit::{Error, StatusCode};
 
 use super::allow::AllowList;
@@ -24,6 +25,9 @@ pub(crate) enum AccessRule {
     /// At least one of these is on.
     Allow { open: bool, keys: Option<ApiKeys>, tokens: Option<TokenRule> },
 }
+
+/// The prefix of the issuer of nodejs-backend's `DEV_SIGN_IN`.
+pub(crate) const DEV: &str = "dev:";
 
 /// Which tokens are valid, and which of their holders are allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +59,16 @@ impl Access {
             _ => None,
         };
         Access { rule, issuer_keys, failures }
+    }
+
+    /// The origin of the nodejs-backend whose tokens are accepted. It is their issuer and their audience.
+    pub(crate) fn sign_in(&self) -> Option<&str> {
+        let AccessRule::Allow { tokens: Some(TokenRule { expected, .. }), .. } = &self.rule else {
+            return None;
+        };
+        let origin = expected.audience.as_str();
+        let same = expected.issuer.strip_prefix(DEV).unwrap_or(&expected.issuer) == origin;
+        (same && Origin::parse(origin).is_some_and(|parsed| parsed.to_string() == origin)).then_some(origin)
     }
 
     /// Whether the operator set a rule. Without one, only the demo model is served, to everyone.

@@ -12,13 +12,10 @@ use super::vars::{
     ACCESS, API_KEYS, JWT_ALLOW, JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, OAUTH_CLIENT_ID,
     OPENID_PROVIDER_URL, RATE_LIMIT,
 };
-use crate::access::{AccessRule, AllowList, ApiKeys, TokenRule};
+use crate::access::{AccessRule, AllowList, ApiKeys, DEV, TokenRule};
 
 /// The default of `RATE_LIMIT` when anyone may spend the operator's credits.
 const OPEN_RATE: Rate = Rate::a_minute(20);
-
-/// The prefix of the issuer of nodejs-backend's `DEV_SIGN_IN`.
-const DEV: &str = "dev:";
 
 /// The settings of access.
 #[derive(Debug, PartialEq, Eq)]

@@ -28,7 +28,7 @@ VENVS = Path(sys.prefix).parent
 NODE_MODULES = CLIENTS / "node_modules"
 KEY, HF_TOKEN = "a-key-of-enough-length", "hf_ForTheSpace"
 MACHINE, PUBLIC, PRIVATE = SECTIONS = ("On your machine", "A public Space", "A private Space")
-NOT_RUN = {"aider", "librechat", "litellm", "llm", "open-webui"}
+NOT_RUN = {"librechat", "open-webui"}
 # Pages whose client needs an environment of its own. The others share venv-pages.
 VENV_OF = {"README": "venv-gateway", "openai-python": "venv-gateway", "huggingface-hub": "venv-gateway", "aider": "venv-aider"}
 COMMANDS = {"python": ("py", "python"), "js": ("mjs", "node"), "sh": ("sh", "bash", "-e", "-o", "pipefail")}

@@ -100,6 +100,8 @@ impl Config {
         if listen_fds && ready_fd? == Some(FIRST_FD) {
             env.problem(&vars::READY_FD, format!("{FIRST_FD} is the socket of LISTEN_FDS"));
         }
+        let mut restarts = restarts?.unwrap_or_default();
+        restarts.is_socket_given |= listen_fds && restarts.count() == 0; // a restarted process hands its own to itself
         Some(Config {
             listen: SocketAddr::new(host?, port?),
             log_level: log_level?,
@@ -116,7 +118,7 @@ impl Config {
             metrics_token: metrics_token?,
             crash_restart: crash_restart?,
             crash_burst: crash_burst?,
-            restarts: restarts?.unwrap_or_default(),
+            restarts,
             listen_fds,
             ready_fd: ready_fd?,
             on_space,
