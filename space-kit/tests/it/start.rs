@@ -71,12 +71,16 @@ fn names_that_look_like_ours_are_reported_with_ours_and_without_values() {
     let set =
         [("SALUTATION", "secret"), ("MY_METRICS_TOKEN", "secret"), ("HOTS", "secret"), ("OTHER", "secret")];
     let process = start(&set);
-    let told = process.log_until("MY_METRICS_TOKEN is unknown; did you mean METRICS_TOKEN?").concat();
-    assert!(told.contains("SALUTATION is unknown; did you mean GREETING?"), "{told}");
     process.get("/hello");
-    let rest = told + &process.log("/hello");
-    assert!(!rest.contains("secret") && !rest.contains("OTHER"), "{rest}");
-    assert!(!rest.contains("HOTS"), "HOST itself is set: {rest}");
+    let told = process.log_until("/hello").concat();
+    for line in [
+        "SALUTATION is unknown; did you mean GREETING?",
+        "MY_METRICS_TOKEN is unknown; did you mean METRICS_TOKEN?",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    assert!(!told.contains("secret") && !told.contains("OTHER"), "{told}");
+    assert!(!told.contains("HOTS"), "HOST itself is set: {told}");
 }
 
 #[test]
