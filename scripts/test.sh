@@ -258,13 +258,19 @@ if scripts/setup.sh --check build >/dev/null; then
     else
         skip "system calls and page faults of a start" "$counted"
     fi
+    [ "${CI:-}" != true ] || check "setup for operations" scripts/setup.sh operations
+    if checked=$(scripts/test-operations.py --check); then
+        check "metrics, alert rules and dashboard" leaves_nothing scripts/test-operations.py
+    else
+        skip "metrics, alert rules and dashboard" "$checked"
+    fi
     if scripts/setup.sh --check measure >/dev/null; then
         check "load: sessions and streams, once" scripts/measure-load.sh --quick --only session,streams --peers none
     else
         skip "load" "$(scripts/setup.sh --check measure)"
     fi
 else
-    skip "static binaries, the heap on musl, the kit against the static binary, size gate, dependency list, reproducible, real clients, replicas, crashes, peers, start, load" "$(scripts/setup.sh --check build)"
+    skip "static binaries, the heap on musl, the kit against the static binary, size gate, dependency list, reproducible, real clients, replicas, crashes, peers, start, metrics and alert rules, load" "$(scripts/setup.sh --check build)"
 fi
 
 if reason=$(scripts/engine.sh 2>&1); then

@@ -36,5 +36,8 @@ pub static SERVICE: Service<State> = Service {
     render: error::render,
     metrics: |_, _| {},
     expose: "set-auth-jwt, set-auth-token, x-request-id, x-retry-after",
+    degraded: |_| Vec::new(),
+    other_names: "ALLOWED_ORIGINS=TRUSTED_ORIGINS CORS_ORIGINS=TRUSTED_ORIGINS GITHUB_CLIENT_ID=PROVIDERS \
+                  GOOGLE_CLIENT_ID=PROVIDERS CLIENT_ID=OAUTH_CLIENT_ID CLIENT_SECRET=OAUTH_CLIENT_SECRET",
     budgets: |_| Vec::new(),
 };

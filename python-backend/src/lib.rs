@@ -48,5 +48,10 @@ pub static SERVICE: Service<State> = Service {
     expose: "x-request-id, x-error-message, retry-after, retry-after-ms, x-ratelimit-limit-requests, \
              x-ratelimit-remaining-requests, x-ratelimit-reset-requests, ratelimit, ratelimit-policy, \
              x-upstream-request-id, request-id, x-dropped-tools",
+    degraded: state::degraded,
+    other_names: "HUGGING_FACE_HUB_TOKEN=HF_TOKEN HUGGINGFACE_TOKEN=HF_TOKEN HUGGINGFACEHUB_API_TOKEN=HF_TOKEN \
+                  HF_API_TOKEN=HF_TOKEN HF_API_KEY=HF_TOKEN OPENAI_API_KEY=UPSTREAM_API_KEYS \
+                  OPENAI_BASE_URL=UPSTREAM_URL OPENAI_API_BASE=UPSTREAM_URL LITELLM_MASTER_KEY=API_KEYS \
+                  ALLOWED_ORIGINS=CORS_ORIGINS",
     budgets: |state| state.limits.budgets(),
 };

@@ -65,6 +65,8 @@ static SERVICE: Service<State> = Service {
     },
     metrics: |_, out| out.push_str("# TYPE probe_own_total counter\nprobe_own_total 1\n"),
     expose: "x-request-id",
+    degraded: |state| if state.greeting == "weak" { vec!["one reason", "another"] } else { Vec::new() },
+    other_names: "SALUTATION=GREETING",
     budgets: |_| Vec::new(),
 };
 

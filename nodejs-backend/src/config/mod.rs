@@ -13,7 +13,7 @@ use ring::rand::SystemRandom;
 use space_kit::outgoing::{Connector, Pool};
 use space_kit::rate_limit::{Limiter, Rate};
 use space_kit::web::Origin;
-use space_kit::{Config, Env, Log, Survivors, parse};
+use space_kit::{Config, Env, Survivors, parse};
 
 use crate::State;
 use crate::crypto::keys::Keys;
@@ -64,10 +64,9 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let (secrets, sites, epoch, rate) = (secrets?, sites?, epoch?, rate?);
     let frame_ancestors = frame_ancestors?;
     has_provider?;
-    let log = Log::new(kit.log_level, kit.log_format);
-    let secrets = secrets::or_default(secrets, &settings, dev, &log)?;
+    let secrets = secrets::or_default(secrets, &settings, dev, env)?;
     if dev {
-        warn_of_dev(&log, kit);
+        notice_dev(env, kit);
     }
     let secure = base.tls;
     let providers = match settings.is_empty() {
@@ -135,7 +134,7 @@ fn check_dev(
     accepted
 }
 
-fn warn_of_dev(log: &Log, kit: &Config) {
+fn notice_dev(env: &mut Env<'_>, kit: &Config) {
     let host = kit.listen.ip();
     let reachable = match host.is_loopback() || kit.listen_fds {
         true => String::new(),
@@ -144,12 +143,9 @@ fn warn_of_dev(log: &Log, kit: &Config) {
              container that is published only on 127.0.0.1."
         ),
     };
-    log.warn(
-        &format!(
-            "DEV_SIGN_IN is on: anyone can sign in as any user. Use it for local development only.{reachable}"
-        ),
-        &[],
-    );
+    env.notice(format!(
+        "DEV_SIGN_IN is on: anyone can sign in as any user. Use it for local development only.{reachable}"
+    ));
 }
 
 fn yes_or_no(text: &str) -> Option<bool> {

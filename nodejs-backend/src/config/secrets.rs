@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
+use space_kit::Env;
 use space_kit::seal::GatewaySecret;
-use space_kit::{Env, Log};
 
 use super::vars;
 use crate::crypto::secret::Secret;
@@ -76,14 +76,14 @@ pub(super) fn or_default(
     configured: Option<Vec<Secret>>,
     settings: &[ProviderSettings],
     dev: bool,
-    log: &Log,
+    env: &mut Env<'_>,
 ) -> Option<Vec<Secret>> {
     let secrets = match configured {
         Some(secrets) => secrets,
         // It lasts as long as the process.
         None if dev => vec![Secret::parse(&random_text()?)?],
         None => {
-            log.info("AUTH_SECRET is unset: keys are derived from OAUTH_CLIENT_SECRET", &[]);
+            env.notice("AUTH_SECRET is unset: keys are derived from OAUTH_CLIENT_SECRET");
             vec![client_secret(settings).and_then(Secret::from_client_secret)?]
         }
     };

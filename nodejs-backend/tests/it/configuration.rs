@@ -107,6 +107,33 @@ fn dev_sign_in_is_accepted_only_on_this_machine() {
 }
 
 #[test]
+fn names_of_better_auth_and_next_auth_are_reported_with_ours() {
+    let (status, told) = check(&[
+        ("DEV_SIGN_IN", "yes"),
+        ("BETTER_AUTH_SECRET", "x"),
+        ("NEXTAUTH_URL", "x"),
+        ("GITHUB_CLIENT_ID", "x"),
+        ("ALLOWED_ORIGINS", "x"),
+    ]);
+    assert_eq!(status, Some(0), "{told}");
+    for line in [
+        "BETTER_AUTH_SECRET is unknown; did you mean AUTH_SECRET?",
+        "NEXTAUTH_URL is unknown; did you mean AUTH_URL?",
+        "GITHUB_CLIENT_ID is unknown; did you mean PROVIDERS?",
+        "ALLOWED_ORIGINS is unknown; did you mean TRUSTED_ORIGINS?",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+}
+
+#[test]
+fn a_problem_hides_no_setting_from_the_other_messages() {
+    let (status, told) = check(&[("DEV_SIGN_IN", "yes"), ("HOST", "127.0.0.1"), ("IDLE_TIMEOUT", "soon")]);
+    assert_eq!(status, Some(64));
+    assert!(told.contains("IDLE_TIMEOUT") && !told.contains("0.0.0.0"), "{told}");
+}
+
+#[test]
 fn all_problems_are_reported_together() {
     let (status, told) = check(&[
         ("DEV_SIGN_IN", "maybe"),

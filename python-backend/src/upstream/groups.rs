@@ -57,6 +57,23 @@ impl Upstreams {
         self.completions.as_ref().or(self.main())
     }
 
+    fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        [&self.main, &self.embeddings, &self.completions]
+            .into_iter()
+            .flatten()
+            .flat_map(|group| group.endpoints())
+    }
+
+    /// Whether Hugging Face is an upstream and gets no key.
+    pub(crate) fn lacks_token(&self) -> bool {
+        self.endpoints().any(|one| one.upstream.is_hugging_face() && one.upstream.key.is_none())
+    }
+
+    /// Whether some upstream's circuit breaker is open.
+    pub(crate) fn has_failing(&self) -> bool {
+        self.endpoints().any(|one| one.breaker.is_open())
+    }
+
     /// Appends what is known of each upstream, in the Prometheus text format.
     pub(crate) fn render(&self, out: &mut String) {
         type Append = fn(&Endpoint, &str, &str, &mut String);
@@ -100,14 +117,12 @@ impl Upstreams {
             ),
         ];
         let mut endpoints: Vec<(String, &Endpoint)> = Vec::new();
-        for group in [&self.main, &self.embeddings, &self.completions].into_iter().flatten() {
-            for endpoint in group.endpoints() {
-                // One address may be there twice, with another key or for another API.
-                let same = |(_, other): &&(String, &Endpoint)| other.address_hash == endpoint.address_hash;
-                let copy = endpoints.iter().filter(same).count() + 1;
-                let copy = if copy > 1 { format!("#{copy}") } else { String::new() };
-                endpoints.push((format!("{:?}{copy}", endpoint.upstream), endpoint));
-            }
+        for endpoint in self.endpoints() {
+            // One address may be there twice, with another key or for another API.
+            let same = |(_, other): &&(String, &Endpoint)| other.address_hash == endpoint.address_hash;
+            let copy = endpoints.iter().filter(same).count() + 1;
+            let copy = if copy > 1 { format!("#{copy}") } else { String::new() };
+            endpoints.push((format!("{:?}{copy}", endpoint.upstream), endpoint));
         }
         for (name, kind, help, append) in families {
             family(out, name, kind, help);

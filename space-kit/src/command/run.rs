@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::command::check;
 use crate::command::cli::{self, Command};
 use crate::command::healthcheck;
+use crate::command::told::Told;
 use crate::crash::handler;
 use crate::crash::restart;
 use crate::observe::log::Value;
@@ -43,7 +44,7 @@ pub fn main<S: Send + Sync + 'static>(
     process: &[(&OsStr, &OsStr)],
 ) -> u8 {
     match configure(service, args.map(OsStr::to_owned), process) {
-        Ok(server) => run(&server),
+        Ok((server, told)) => run(&server, &told),
         Err(status) => status,
     }
 }
@@ -51,11 +52,11 @@ pub fn main<S: Send + Sync + 'static>(
 /// Configures the server, or returns the exit status if the arguments ask for something else or are not usable. Not
 /// inlined, so that the server does not run on top of the two pages of stack that this needs.
 #[inline(never)]
-fn configure<S: Send + Sync + 'static>(
+fn configure<'a, S: Send + Sync + 'static>(
     service: &'static Service<S>,
     args: impl Iterator<Item = OsString>,
-    process: &[(&OsStr, &OsStr)],
-) -> Result<Arc<Server<S>>, u8> {
+    process: &'a [(&'a OsStr, &'a OsStr)],
+) -> Result<(Arc<Server<S>>, Told<'a>), u8> {
     let invocation = cli::parse(args).map_err(|error| unusable(service.name, &[error.to_string()]))?;
     match invocation.command {
         Command::Help => {
@@ -90,22 +91,27 @@ fn configure<S: Send + Sync + 'static>(
         }
     };
     let explanation = env.take_explanation();
+    let notices = env.take_notices();
     let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
     match (config, state) {
         (Some(config), Some(state)) if problems.is_empty() && invocation.command == Command::Check => {
-            let set =
-                process.iter().filter_map(|(name, _)| name.to_str()).chain(file.keys().map(String::as_str));
             let limits = check::limits(service, &config, &state, &lookup);
-            Err(print(&(check::valid(service, set) + &explanation + &limits)))
+            let mut text = format!("{}: the configuration is valid\n", service.name);
+            for line in (Told { notices, process, file }).lines(service, &state) {
+                text.extend(["  ", &*line, "\n"]);
+            }
+            Err(print(&(text + &explanation + &limits)))
         }
-        (Some(config), Some(state)) if problems.is_empty() => Ok(Server::new(service, state, config)),
+        (Some(config), Some(state)) if problems.is_empty() => {
+            Ok((Server::new(service, state, config), Told { notices, process, file }))
+        }
         _ => Err(unusable(service.name, &problems)),
     }
 }
 
 /// Runs a configured service until a signal ends it, and returns the exit status.
-fn run<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> u8 {
-    match live(server) {
+fn run<S: Send + Sync + 'static>(server: &Arc<Server<S>>, told: &Told<'_>) -> u8 {
+    match live(server, told) {
         Ok(()) => SUCCESS,
         Err(error) => {
             server.kit().log.error("cannot serve", &[("cause", Value::Show(&error))]);
@@ -115,7 +121,7 @@ fn run<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> u8 {
 }
 
 /// The life of a configured service, from start to end.
-fn live<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> Result<(), RunError> {
+fn live<S: Send + Sync + 'static>(server: &Arc<Server<S>>, told: &Told<'_>) -> Result<(), RunError> {
     let config = &server.kit().config;
     handler::catch_panics(server.kit().log.format());
     let mut handed = Handed::take(config)?; // before anything else is opened
@@ -133,7 +139,7 @@ fn live<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> Result<(), RunErro
         }
         let drain = Drain::new();
         let accepting = task::spawn(accept(server.clone(), listener, drain.guard()));
-        announce(server, address).await;
+        announce(server, address, told).await;
         if first {
             restarts::prepare(server, descriptor); // after the first responses
         }
@@ -175,9 +181,13 @@ fn bind<S>(server: &Server<S>, handed: &mut Handed) -> Result<TcpListener, RunEr
     Ok(listener)
 }
 
-/// Logs that the service listens. This and the work that start-up does not need wait until the clients that waited for
+/// Logs that the service listens, and what the operator should know. This and the work that start-up does not need wait until the clients that waited for
 /// the start are served: after one turn of the runtime they are accepted, after two they are served.
-async fn announce<S: Send + Sync + 'static>(server: &Server<S>, address: io::Result<SocketAddr>) {
+async fn announce<S: Send + Sync + 'static>(
+    server: &Server<S>,
+    address: io::Result<SocketAddr>,
+    told: &Told<'_>,
+) {
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
     space_heap::claim();
@@ -192,6 +202,9 @@ async fn announce<S: Send + Sync + 'static>(server: &Server<S>, address: io::Res
             ("restarts", Value::Int(kit.config.restarts.count())),
         ],
     );
+    for line in told.lines(server.service, &server.running.state) {
+        kit.log.warn(&line, &[]);
+    }
     task::spawn(trim::run());
 }
 

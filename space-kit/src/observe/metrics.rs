@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 
+use crate::observe::stderr;
 use crate::web::unix_seconds;
 
 /// Upper bounds of a histogram: seconds as text, and microseconds. A whole response of a model may take ten minutes.
@@ -169,6 +170,11 @@ impl Metrics {
         }
     }
 
+    /// The pattern of a row, or "unmatched".
+    pub(crate) fn route(&self, route: Option<usize>) -> &'static str {
+        self.rows.get(route.unwrap_or(self.rows.len() - 1)).map_or("", |row| row.path)
+    }
+
     /// Counts a finished request under its row, or under "unmatched".
     pub(crate) fn finished(&self, route: Option<usize>, status: StatusCode, took: Duration) {
         let at = route.unwrap_or(self.rows.len() - 1);
@@ -207,6 +213,8 @@ impl Metrics {
         for (name, help, count) in totals {
             single(out, name, "counter", help, count.get());
         }
+        let lost = "Log lines that standard error did not take";
+        single(out, "space_log_lines_dropped_total", "counter", lost, stderr::dropped());
         family(out, "space_restarts_total", "counter", "Restarts of this process after a crash");
         for (cause, count) in restarts {
             _ = writeln!(out, r#"space_restarts_total{{cause="{cause}"}} {count}"#);

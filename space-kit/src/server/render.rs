@@ -135,6 +135,8 @@ mod tests {
         },
         metrics: |_, _| {},
         expose: "",
+        degraded: |_| Vec::new(),
+        other_names: "",
         budgets: |_| Vec::new(),
     };
 

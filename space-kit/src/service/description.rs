@@ -41,6 +41,11 @@ pub struct Service<S: 'static> {
     pub metrics: fn(&S, &mut String),
     /// The response headers that pages on other sites may read, separated by commas.
     pub expose: &'static str,
+    /// Why the service does less than it could, for `/health`, the log and `check`: constant texts without quotes, which
+    /// everyone may read.
+    pub degraded: fn(&S) -> Vec<&'static str>,
+    /// Variables of other programs and what they are called here, for suggestions: `THEIRS=OURS`, separated by spaces.
+    pub other_names: &'static str,
     /// What requests may hold together, for `check`: a variable's name and its bytes.
     pub budgets: fn(&S) -> Vec<(&'static str, usize)>,
 }

@@ -26,6 +26,8 @@ static SERVICE: Service<()> = Service {
     render: |_, _, _| Bytes::new(),
     metrics: |_, _| {},
     expose: "",
+    degraded: |()| Vec::new(),
+    other_names: "",
     budgets: |()| Vec::new(),
 };
 

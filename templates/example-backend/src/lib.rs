@@ -39,6 +39,8 @@ pub static SERVICE: Service<State> = Service {
     render,
     metrics: |_, _| {},
     expose: "x-request-id",
+    degraded: |_| Vec::new(),
+    other_names: "",
     budgets: |_| Vec::new(),
 };
 
