@@ -1,5 +1,7 @@
 //! `GET /`: a playground for browsers, links for programs.
 
+pub(crate) mod clients;
+
 use serde_json::json;
 use space_kit::{Body, Call, Response, respond};
 
@@ -10,7 +12,7 @@ const HTML: &str = include_str!("page.html");
 /// The page may run only its own style and script (by their hashes) and connect only to this service. The Hub
 /// may frame it, because the Hub shows a Space in an iframe.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-JuFznXI/99ip3q9q8ve4EZ/sm0ccSqfit8krEZV8sSU='; \
-                      script-src 'sha256-WCShnwKoPkp1196jnAxTxNeIqvqDU65q4AGH2bCVmsw='; base-uri 'none'; form-action 'none'; \
+                      script-src 'sha256-nimKr2xjNgyJvDmZiddmBQzu83fWnLQJe1/+zWrhA4s='; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self' https://huggingface.co";
 
 pub(crate) fn front(call: &Call<State>) -> Response<Body> {
