@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::hash::RandomState;
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use space_kit::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use space_kit::jwks::{FetchDocument, IssuerError, KeySource, Location, VerifyError};
 use space_kit::jwt::{Expected, Token, TokenError};
 use space_kit::rate_limit::{Bucket, Limiter, Rate, Verdict};
+use space_kit::seal::GatewaySecret;
 use space_kit::web::Origin;
 use space_kit::{Error, StatusCode};
 
@@ -15,6 +18,7 @@ use super::allow::AllowList;
 use super::caller::{Caller, CallerKind};
 use super::credentials::Credentials;
 use super::keys::ApiKeys;
+use super::payer::{FoundToken, OwnTokens, Payer};
 use crate::clock::Now;
 
 /// The operator's rule.
@@ -22,7 +26,7 @@ use crate::clock::Now;
 pub(crate) enum AccessRule {
     /// No rule is set, but there is an upstream token to protect. Only the demo model is served.
     NotConfigured,
-    /// At least one of these is on.
+    /// At least one of these is on, or callers bring their own Hugging Face tokens.
     Allow { open: bool, keys: Option<ApiKeys>, tokens: Option<TokenRule> },
 }
 
@@ -41,11 +45,14 @@ pub(crate) struct TokenRule {
 pub(crate) const FAILURES: Rate = Rate::a_minute(60);
 
 /// The access rule, with the issuer's keys for checking tokens.
-#[derive(Debug)]
 pub(crate) struct Access {
     rule: AccessRule,
     issuer_keys: Option<KeySource>,
-    failures: Limiter<RandomState>,
+    /// What the holders of tokens pay with, if they do.
+    gateway: Option<GatewaySecret>,
+    /// Whether callers may bring their own Hugging Face tokens.
+    takes_own: bool,
+    own: Arc<OwnTokens>,
 }
 
 impl Access {
@@ -58,7 +65,13 @@ impl Access {
             }
             _ => None,
         };
-        Access { rule, issuer_keys, failures }
+        Access { rule, issuer_keys, gateway: None, takes_own: false, own: Arc::new(OwnTokens::new(failures)) }
+    }
+
+    /// Which callers pay: the holders of tokens, with the access token that is sealed in them, and callers with their own
+    /// Hugging Face token.
+    pub(crate) fn paid_by_callers(self, gateway: Option<GatewaySecret>, takes_own: bool) -> Access {
+        Access { gateway, takes_own, ..self }
     }
 
     /// The origin of the nodejs-backend whose tokens are accepted. It is their issuer and their audience.
@@ -97,13 +110,22 @@ impl Access {
         let mut first_error = None;
         for offered in credentials.offered() {
             if let Some(label) = keys.as_ref().and_then(|keys| keys.label(offered)) {
-                return Ok(Caller { label: label.to_owned(), kind: CallerKind::Key });
+                return Ok(Caller { label: label.to_owned(), kind: CallerKind::Key, payer: Payer::Operator });
+            }
+            let found = if self.takes_own { self.own.find(offered, client, now.instant) } else { None };
+            if let Some(FoundToken { token, label, is_accepted: true }) = found {
+                return Ok(Caller { label, kind: CallerKind::HubToken, payer: Payer::Caller(token) });
             }
             // Whoever has a key is not held up by others at the same address.
-            let before = self.failures.peek(Bucket::address(client), now.instant);
+            let before = self.own.failures.peek(Bucket::address(client), now.instant);
             if !before.admitted {
                 first_error = Some(too_many_failures(&before));
                 break;
+            }
+            if let Some(FoundToken { token, label, .. }) = found {
+                // Only Hugging Face can say whether it is valid.
+                self.own.failures.take(Bucket::address(client), now.instant);
+                return Ok(Caller { label, kind: CallerKind::UnknownHubToken, payer: Payer::Caller(token) });
             }
             let after_label = || keys.as_ref()?.label(offered.split_once(':')?.1);
             let outcome = match (tokens, &self.issuer_keys) {
@@ -111,7 +133,7 @@ impl Access {
                     Err(unauthorized("send only the key: the part after the label and the colon in API_KEYS"))
                 }
                 (Some(rule), Some(source)) if Token::is_like(offered) => {
-                    check(offered, rule, source, now).await
+                    self.check(offered, rule, source, now).await
                 }
                 (Some(_), _) => {
                     Err(unauthorized("the credential is neither a known API key nor a token (JWT)"))
@@ -122,7 +144,7 @@ impl Access {
                 Ok(caller) => return Ok(caller),
                 Err(error) => {
                     if error.status == StatusCode::UNAUTHORIZED {
-                        self.failures.take(Bucket::address(client), now.instant);
+                        self.own.failures.take(Bucket::address(client), now.instant);
                     }
                     _ = first_error.get_or_insert(error);
                 }
@@ -134,21 +156,40 @@ impl Access {
         }
         Err(first_error.unwrap_or_else(|| unauthorized(credentials.error().message())))
     }
-}
 
-async fn check(text: &str, rule: &TokenRule, source: &KeySource, now: Now) -> Result<Caller, Error> {
-    let token = Token::parse(text).map_err(invalid)?;
-    let verified = source.verify(&token, now.instant).await.map_err(|error| match error {
-        VerifyError::Token(error) => invalid(error),
-        VerifyError::Issuer(error) => unavailable(&error),
-    })?;
-    let holder = verified.holder(&rule.expected, now.unix).map_err(invalid)?;
-    if rule.allow.allows(&holder) {
-        return Ok(Caller { label: holder.subject.to_owned(), kind: CallerKind::Token });
+    async fn check(
+        &self,
+        text: &str,
+        rule: &TokenRule,
+        source: &KeySource,
+        now: Now,
+    ) -> Result<Caller, Error> {
+        let token = Token::parse(text).map_err(invalid)?;
+        let verified = source.verify(&token, now.instant).await.map_err(|error| match error {
+            VerifyError::Token(error) => invalid(error),
+            VerifyError::Issuer(error) => unavailable(&error),
+        })?;
+        let holder = verified.holder(&rule.expected, now.unix).map_err(invalid)?;
+        if rule.allow.allows(&holder) {
+            let (label, kind) = (holder.subject.to_owned(), CallerKind::Token);
+            return Ok(Caller { label, kind, payer: self.payer(holder.claims()) });
+        }
+        let message = "the token is valid, but its holder is not allowed to use this service";
+        Err(Error::new(StatusCode::FORBIDDEN, "access_denied", message)
+            .cause(format_args!("JWT_ALLOW does not name sub:{}", holder.subject)))
     }
-    let message = "the token is valid, but its holder is not allowed to use this service";
-    Err(Error::new(StatusCode::FORBIDDEN, "access_denied", message)
-        .cause(format_args!("JWT_ALLOW does not name sub:{}", holder.subject)))
+
+    /// Who pays for the holder of a token with these claims.
+    fn payer(&self, claims: &Map<String, Value>) -> Payer {
+        let Some(gateway) = &self.gateway else { return Payer::Operator };
+        match gateway.open(claims) {
+            Some(token) => Payer::sealed(&token),
+            None if claims.contains_key(GatewaySecret::CLAIM) => Payer::Missing(
+                "the sealed access token does not open: GATEWAY_SECRET must be the same in nodejs-backend",
+            ),
+            None => Payer::Missing("the token has no sealed access token"),
+        }
+    }
 }
 
 fn invalid(error: TokenError) -> Error {

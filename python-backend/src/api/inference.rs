@@ -104,6 +104,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
             Inference::Embedding => Err(demo::only_chats("; for embeddings set EMBEDDINGS_URL")),
         };
     };
+    let payer = admitted.caller.payer.token(&call.head.headers)?;
     let slot = state.limits.slots.acquire().await?;
     let streamed = body.stream && kind != Inference::Embedding;
     let renamed = Some(model.as_str()).filter(|name| body.model.as_deref() != Some(name));
@@ -126,6 +127,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         deadline: state.clock.instant() + patience(&call, group, streamed),
         translation: None,
         held: state.limits.answers.reserve(admitted.id),
+        payer,
     };
     let usage =
         UsageRecord::new(state.usage.clone(), running.kit.log, call.id, &admitted.caller.label, requested);

@@ -40,7 +40,7 @@ async fn available(call: &Call<State>, admitted: &Admitted) -> Result<Bytes, Err
         let _slot = state.limits.slots.acquire().await?;
         let mut failed = None;
         let mut answered = false;
-        let answers = group.send_to_each(&mut request(call, group, held.another())).await;
+        let answers = group.send_to_each(&mut request(call, admitted, group, held.another())).await;
         for (at, answer) in answers.into_iter().enumerate() {
             match answer.and_then(|answer| list.add_all(group, at, answer)) {
                 Ok(()) => answered = true,
@@ -127,7 +127,12 @@ fn items(list: &[u8]) -> Option<Vec<(String, String)>> {
     Some(found)
 }
 
-fn request(call: &Call<State>, group: &UpstreamGroup, held: Reservation) -> UpstreamRequest {
+fn request(
+    call: &Call<State>,
+    admitted: &Admitted,
+    group: &UpstreamGroup,
+    held: Reservation,
+) -> UpstreamRequest {
     UpstreamRequest {
         method: Method::GET,
         path: "/models".to_owned(),
@@ -142,6 +147,8 @@ fn request(call: &Call<State>, group: &UpstreamGroup, held: Reservation) -> Upst
         model: String::new(),
         deadline: call.state.clock.instant() + group.timeouts().total,
         held,
+        // A list costs nothing.
+        payer: admitted.caller.payer.token(&call.head.headers).unwrap_or_default(),
         translation: None,
     }
 }

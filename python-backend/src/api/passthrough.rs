@@ -80,6 +80,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let streamed = streams && dialect != Dialect::Other;
     let translation = dialects::translation(call, dialect, &body, &asked, streamed);
     let body = if translation.is_some() { without_own_reasoning(dialect, body) } else { body };
+    let payer = admitted.caller.payer.token(&call.head.headers)?;
     let slot = state.limits.slots.acquire().await?;
     let mut headers = headers::to_upstream(&call.head.headers, &state.forwarded);
     if body.is_empty() {
@@ -106,6 +107,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
         deadline: state.clock.instant() + group.timeouts().total,
         translation,
         held: state.limits.answers.reserve(admitted.id),
+        payer,
     };
     let model = if asked.is_empty() { "unknown" } else { asked.as_str() };
     let caller = &admitted.caller.label;

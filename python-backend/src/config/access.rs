@@ -54,7 +54,7 @@ pub(super) fn read(env: &mut Env<'_>, has_upstream_token: bool) -> Option<Access
         rate => Rate::parse(rate).map(Some),
     });
     let (Some(given), Some(keys), Some(jwt), Some(rate)) = (modes, keys, jwt, rate) else { return None };
-    let modes = given.unwrap_or(Modes { open: false, keys: keys.is_some(), jwt: jwt.is_set() });
+    let modes = given.unwrap_or(Modes { keys: keys.is_some(), jwt: jwt.is_set(), ..Modes::default() });
     let unconfigured = modes == Modes::default();
     let unused = |name: &str| {
         format!("is set, but ACCESS does not include {name}: add {name} to ACCESS or unset this")
@@ -97,6 +97,7 @@ struct Modes {
     open: bool,
     keys: bool,
     jwt: bool,
+    hf_token: bool,
 }
 
 /// Why `ACCESS` cannot be used.
@@ -126,6 +127,7 @@ impl Modes {
                 "open" => ("open", &mut modes.open),
                 "keys" => ("keys", &mut modes.keys),
                 "jwt" => ("jwt", &mut modes.jwt),
+                "hf_token" => ("hf_token", &mut modes.hf_token),
                 _ => return Err(ModesError::Unknown { text: text.to_owned() }),
             };
             if std::mem::replace(mode, true) {

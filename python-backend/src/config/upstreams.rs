@@ -16,8 +16,9 @@ use crate::upstream::{GroupSettings, ModelPatterns, Timeouts, Upstream, Upstream
 
 const ROUTER: &str = "https://router.huggingface.co/v1";
 
-/// Reads the variables; `None` means that `env` has the problems.
-pub(super) fn read(env: &mut Env<'_>, clock: Clock) -> Option<Upstreams> {
+/// Reads the variables; `None` means that `env` has the problems. If callers pay, the router is an upstream without a
+/// token too.
+pub(super) fn read(env: &mut Env<'_>, clock: Clock, callers_pay: bool) -> Option<Upstreams> {
     let pool = Connector::configure(env).map(Pool::new);
     let token = env.optional(&HF_TOKEN, key);
     let bill_to = env.optional(&HF_BILL_TO, |text| HeaderValue::try_from(text).ok());
@@ -34,7 +35,7 @@ pub(super) fn read(env: &mut Env<'_>, clock: Clock) -> Option<Upstreams> {
     each(env, &UPSTREAM_MODELS, &UPSTREAM_URL, &mut main, ModelPatterns::parse, |one, models| {
         one.models = models
     })?;
-    if main.is_empty() && known.is_some() {
+    if main.is_empty() && (known.is_some() || callers_pay) {
         main.extend(Upstream::parse(ROUTER).map(|router| with_token(router, known)));
     }
     set_apis(env, &mut main)?;
@@ -197,7 +198,7 @@ mod tests {
         let lookup =
             |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
         let mut env = Env::new(&lookup, &[]);
-        let upstreams = read(&mut env, Clock::system());
+        let upstreams = read(&mut env, Clock::system(), false);
         let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
         assert_eq!(upstreams.is_some(), problems.is_empty(), "{problems:?}");
         upstreams.ok_or(problems.concat())

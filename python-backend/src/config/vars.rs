@@ -51,8 +51,12 @@ space_kit::vars! {
 space_kit::vars! {
     pub(super) ACCESS_VARS;
     pub(super) ACCESS = "keys and/or jwt if API_KEYS or JWT_* are set; otherwise closed when an upstream token is set, else open",
-        "open, keys or jwt, or several separated by commas",
-        "who may use /v1: everyone (open), callers with one of API_KEYS (keys), callers with a token that JWT_* allow (jwt)";
+        "open, keys, jwt or hf_token, or several separated by commas",
+        "who may use /v1: everyone (open), callers with one of API_KEYS (keys), callers with a token that JWT_* allow (jwt), callers with a Hugging Face token of their own, which pays for them (hf_token)";
+    pub(super) PAYER = "owner", "owner or caller",
+        "who pays Hugging Face: the owner of HF_TOKEN, or each caller, with the access token that nodejs-backend sealed into the caller's token or with a token of their own";
+    pub(super) GATEWAY_SECRET (secret) = "", "at least 32 bytes with 16 different characters, as nodejs-backend has it",
+        "secret shared with nodejs-backend: opens the access tokens that it seals";
     pub(super) API_KEYS (secret) = "",
         "label:key entries separated by commas; a label is 1 to 32 of A-Z a-z 0-9 . _ -, a key 20 or more visible ASCII characters",
         "keys that callers send in Authorization: Bearer, x-api-key or api-key; logs and metrics show the label";

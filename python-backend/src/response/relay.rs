@@ -10,6 +10,7 @@ use space_kit::{BoxError, Error, Sender, task};
 use tokio::time::{timeout, timeout_at};
 
 use super::terminal_event::TerminalEventFinder;
+use crate::access::PayerToken;
 use crate::clock::Clock;
 use crate::dialect::{Output, Translator};
 use crate::errors;
@@ -34,6 +35,8 @@ const MAX_REST: usize = 64 << 10;
 pub(super) struct Relay<'a> {
     /// The group whose keys must not appear in an error.
     pub(super) group: &'a UpstreamGroup,
+    /// Its token must not appear there either.
+    pub(super) payer: Option<PayerToken>,
     pub(super) timeouts: Timeouts,
     pub(super) deadline: Instant,
     /// The gateway requested the usage and the client did not: the chunk with the usage is not forwarded.
@@ -60,7 +63,7 @@ impl Relay<'_> {
     /// If the stream fails. The error is sent as an event first, and then it aborts the connection.
     pub(super) async fn run(&mut self, sender: &mut Sender, stream: EventStream) -> Result<(), BoxError> {
         let Err(mut error) = self.forward(sender, stream).await else { return Ok(()) };
-        self.group.hide_keys(&mut error);
+        self.group.hide_keys(self.payer.as_ref(), &mut error);
         match &mut self.translator {
             Some(translator) => {
                 translator.fail(&error, &mut self.translated);
@@ -185,9 +188,12 @@ impl Relay<'_> {
     }
 
     /// Records, cleans and forwards one event. Returns whether it is `[DONE]`.
-    fn event(&mut self, event: Event, out: &mut Vec<u8>) -> Result<bool, Error> {
+    fn event(&mut self, mut event: Event, out: &mut Vec<u8>) -> Result<bool, Error> {
         if self.dialect == Dialect::Chat {
             return self.chunk(event, out);
+        }
+        if let Some(data) = self.payer.as_ref().and_then(|payer| payer.hidden(&event.data)) {
+            event.data = data;
         }
         if !self.terminal.check(&event) {
             return self.unreadable(event, out);

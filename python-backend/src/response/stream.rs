@@ -115,10 +115,11 @@ pub(super) async fn forward(
     (mut stream, translator): OpenStream,
     clock: Clock,
 ) -> Result<(), BoxError> {
-    let Exchange { group, mut usage, slot: _slot, request, dialect, reservation, hide_usage, choices } =
+    let Exchange { group, mut usage, slot: _slot, mut request, dialect, reservation, hide_usage, choices } =
         exchange;
     let timeouts = group.timeouts();
     let deadline = timeouts.end_of_stream(clock.instant());
+    let payer = request.payer.take();
     drop((request, reservation, std::mem::take(&mut stream.headers))); // they hold the buffers they were read into
     let choices = Choices::new(choices);
     let terminal = TerminalEventFinder::new(dialect);
@@ -126,6 +127,7 @@ pub(super) async fn forward(
     let dialect = if translator.is_some() { Dialect::Chat } else { dialect };
     let mut relay = Relay {
         group: &group,
+        payer,
         timeouts,
         deadline,
         hide_usage,

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use space_kit::Error;
 use space_kit::client::is_private;
 use space_kit::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use space_kit::outgoing::{Origin, Url};
 
 use super::api_key::ApiKey;
 use super::models::ModelPatterns;
+use crate::access::PayerToken;
 
 /// Hosts that get Hugging Face's token by default, with their subdomains. Spaces (`hf.space`) are not among
 /// them, because a Space runs other people's code.
@@ -123,9 +123,12 @@ impl Upstream {
         }
     }
 
-    /// Adds the key and what else the API requires of a request for this path.
-    pub(super) fn add_headers(&self, path: &str, headers: &mut HeaderMap) {
-        if let Some(key) = &self.key {
+    /// Adds the key and what else the API requires of a request for this path. Hugging Face gets the payer's token instead
+    /// of a key, and no other host does.
+    pub(super) fn add_headers(&self, path: &str, payer: Option<&PayerToken>, headers: &mut HeaderMap) {
+        if let Some(payer) = payer.filter(|_| self.is_hugging_face()) {
+            payer.add_headers(headers);
+        } else if let Some(key) = &self.key {
             // Anthropic documents this path only for OpenAI's clients, which send the key so.
             let as_bearer =
                 self.is_anthropic && self.is_under(ANTHROPIC) && path.starts_with("/chat/completions");
@@ -154,19 +157,9 @@ impl Upstream {
         target
     }
 
-    /// Removes the key from an error, because some upstreams repeat a key that they reject.
-    pub(crate) fn hide_key(&self, error: &mut Error) {
-        let shown = self.key.as_ref().and_then(ApiKey::text);
-        // A shorter key is not secret, and may be an ordinary word.
-        let Some(key) = shown.filter(|key| key.len() >= 8) else { return };
-        let hide = |text: &str| text.replace(key, "***");
-        error.message = hide(&error.message).into();
-        error.param = error.param.as_deref().map(|param| hide(param).into());
-        error.cause = error.cause.as_deref().map(hide);
-        // An upstream may repeat the key in a header that is forwarded with its error.
-        error
-            .headers
-            .retain(|(_, value)| !value.as_bytes().windows(key.len()).any(|part| part == key.as_bytes()));
+    /// Whether a request may go here. A token that only Hugging Face can check says nothing to others.
+    pub(super) fn admits(&self, payer: Option<&PayerToken>) -> bool {
+        self.is_hugging_face() || !payer.is_some_and(PayerToken::is_own)
     }
 
     /// The end of the address if it is an endpoint's and not a base URL.
@@ -243,7 +236,7 @@ mod tests {
         let sent = |url: &str, key: &str| {
             let mut headers = HeaderMap::new();
             let (url, path) = url.split_once(' ').unwrap_or((url, "/messages"));
-            Upstream::parse(url).unwrap().with_key(key).unwrap().add_headers(path, &mut headers);
+            Upstream::parse(url).unwrap().with_key(key).unwrap().add_headers(path, None, &mut headers);
             let version = headers.remove(ANTHROPIC_VERSION).is_some();
             let (name, value) = headers.iter().next().unwrap();
             (format!("{name}: {}", value.to_str().unwrap()), version)

@@ -1,5 +1,6 @@
 //! The key of an upstream, and the header that it is sent in.
 
+use space_kit::Error;
 use space_kit::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
 /// The key of an upstream, and the header that it is sent in.
@@ -36,4 +37,20 @@ impl ApiKey {
         let text = self.value.to_str().ok()?;
         Some(text.strip_prefix("Bearer ").unwrap_or(text))
     }
+}
+
+/// Removes a key from an error, because some upstreams repeat a key that they reject.
+pub(super) fn hide(key: &str, error: &mut Error) {
+    // A shorter key is not secret, and may be an ordinary word.
+    if key.len() < 8 {
+        return;
+    }
+    let hide = |text: &str| text.replace(key, "***");
+    error.message = hide(&error.message).into();
+    error.param = error.param.as_deref().map(|param| hide(param).into());
+    error.cause = error.cause.as_deref().map(hide);
+    // An upstream may repeat the key in a header that is forwarded with its error.
+    error
+        .headers
+        .retain(|(_, value)| !value.as_bytes().windows(key.len()).any(|part| part == key.as_bytes()));
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::header::{ACCEPT_ENCODING, CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, CONNECTION, HeaderMap, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, Uri};
 use space_kit::outgoing::{OutgoingError, Pool, PooledBody, collect};
@@ -30,7 +30,7 @@ use crate::json;
 use crate::limits::Reservation;
 use crate::wire::chat_body::{with_model, without};
 use crate::wire::chunk;
-use crate::wire::headers::{is_compressed, is_event_stream, to_client_with_error};
+use crate::wire::headers::{X_HF_BILL_TO, is_compressed, is_event_stream, to_client_with_error};
 use crate::wire::sse::{Event, Rest, Scanner};
 
 /// The longest event of a stream that is forwarded, in bytes.
@@ -39,8 +39,6 @@ const MAX_EVENT_BYTES: usize = 16 << 20;
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
 const CHAT: &str = "/chat/completions";
-
-const X_HF_BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
 
 /// One attempt at one upstream.
 pub(super) struct Attempt<'a> {
@@ -192,8 +190,9 @@ impl Attempt<'_> {
         if self.sent_once {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        self.upstream.add_headers(path, request.headers_mut());
-        if let (Some(bill_to), true) = (self.bill_to, self.upstream.is_hugging_face()) {
+        let payer = self.request.payer.as_ref();
+        self.upstream.add_headers(path, payer, request.headers_mut());
+        if let (Some(bill_to), None, true) = (self.bill_to, payer, self.upstream.is_hugging_face()) {
             request.headers_mut().insert(X_HF_BILL_TO, bill_to.clone());
         }
         request

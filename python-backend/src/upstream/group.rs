@@ -11,6 +11,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::address::{Upstream, UpstreamApi};
 use super::answer::Answer;
+use super::api_key::hide;
 use super::attempt::Attempt;
 use super::attempt_counts::{SKIPPED, outcome};
 use super::attempt_error::{AttemptError, has_header, has_retry_after, unavailable};
@@ -23,6 +24,7 @@ use super::join::join_all;
 use super::order::order;
 use super::request::{Expect, UpstreamRequest};
 use super::timeouts::Timeouts;
+use crate::access::PayerToken;
 use crate::catalogue::model_not_found;
 use crate::clock::Clock;
 use crate::wire::dialect::Dialect;
@@ -96,7 +98,12 @@ impl UpstreamGroup {
         }
         request.deadline = request.deadline.min(self.settings.clock.instant() + EACH_TIMEOUT);
         let request = &*request;
-        let choice = |endpoint| vec![Choice { endpoint, is_pinned: false }];
+        let choice = |at: usize| match self.endpoints.get(at) {
+            Some(endpoint) if endpoint.upstream.admits(request.payer.as_ref()) => {
+                vec![Choice { endpoint: at, is_pinned: false }]
+            }
+            _ => Vec::new(),
+        };
         let send = |endpoint| -> Sending<'_> { Box::pin(self.send_to(request, choice(endpoint), 1)) };
         join_all((0..self.endpoints.len()).map(send).collect()).await
     }
@@ -183,9 +190,10 @@ impl UpstreamGroup {
         Err(last.map_or_else(unavailable, |(_, error)| error))
     }
 
-    /// Removes the upstreams' keys from an error that one of them reported.
-    pub(crate) fn hide_keys(&self, error: &mut Error) {
-        self.endpoints.iter().for_each(|endpoint| endpoint.upstream.hide_key(error));
+    /// Removes the upstreams' keys, and the payer's token, from an error that an upstream reported.
+    pub(crate) fn hide_keys(&self, payer: Option<&PayerToken>, error: &mut Error) {
+        let keys = self.endpoints.iter().filter_map(|endpoint| endpoint.upstream.key.as_ref()?.text());
+        keys.chain(payer.map(PayerToken::text)).for_each(|key| hide(key, error));
     }
 
     /// Whether a candidate's circuit breaker is open, and others come first.
@@ -223,8 +231,18 @@ impl UpstreamGroup {
             clock: *clock,
         };
         let mut result = attempt.run(until).await;
+        let runs_model = request.method != Method::GET;
+        let payer = request.payer.as_ref();
         if let Err(AttemptError { error, .. }) = &mut result {
-            self.hide_keys(error);
+            self.hide_keys(payer, error);
+        }
+        if let Some(payer) = payer.filter(|_| endpoint.upstream.is_hugging_face()) {
+            match &mut result {
+                // Anyone may read the list of models.
+                Ok(_) if runs_model => payer.accept(clock.instant()),
+                Ok(_) => {}
+                Err(AttemptError { error, .. }) => payer.explain(error, clock.instant()),
+            }
         }
         let failure = result.as_ref().err().map(|error| error.kind);
         endpoint.counts.add(&request.model, outcome(failure));
@@ -232,7 +250,6 @@ impl UpstreamGroup {
         if failure.is_none() {
             endpoint.durations.observe(now.duration_since(began));
         }
-        let runs_model = request.method != Method::GET;
         let health = match failure {
             Some(AttemptErrorKind::NoModel) if runs_model && self.endpoints.len() > 1 => Health::ModelMissing,
             Some(AttemptErrorKind::NoModel | AttemptErrorKind::NotHeld) | None => Health::Works,

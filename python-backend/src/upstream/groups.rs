@@ -20,6 +20,9 @@ pub(crate) struct Upstreams {
     pub(crate) pool: Pool,
     /// Whether some upstream gets a key of the operator's.
     pub(crate) has_key: bool,
+    /// Whether some upstream is Hugging Face's, and whether one of those gets a key.
+    pub(crate) has_hugging_face: bool,
+    pub(crate) pays_hugging_face: bool,
     /// Whether every upstream knows providers' pins.
     pub(crate) all_know_pins: bool,
 }
@@ -33,13 +36,28 @@ impl Upstreams {
         settings: GroupSettings,
     ) -> Upstreams {
         let (mut has_key, mut all_know_pins) = (false, true);
+        let (mut has_hugging_face, mut pays_hugging_face) = (false, false);
         let mut group = |upstreams: Vec<Upstream>| {
             all_know_pins &= upstreams.iter().all(Upstream::is_hugging_face);
+            for upstream in upstreams.iter().filter(|upstream| upstream.is_hugging_face()) {
+                has_hugging_face = true;
+                pays_hugging_face |= upstream.key.is_some();
+            }
             has_key |= upstreams.iter().any(|upstream| upstream.key.is_some());
             (!upstreams.is_empty()).then(|| Arc::new(UpstreamGroup::new(upstreams, settings.clone())))
         };
         let (main, embeddings, completions) = (group(main), group(embeddings), group(completions));
-        Upstreams { main, embeddings, completions, has_key, all_know_pins, pool: settings.pool }
+        let pool = settings.pool;
+        Upstreams {
+            main,
+            embeddings,
+            completions,
+            has_key,
+            has_hugging_face,
+            pays_hugging_face,
+            all_know_pins,
+            pool,
+        }
     }
 
     /// The group for chat, models and pass-through.

@@ -14,14 +14,16 @@ pub(super) fn order(endpoints: &[Endpoint], request: &UpstreamRequest) -> Vec<Ch
         endpoint: at,
         is_pinned: has_pin && endpoint.upstream.is_hugging_face(),
     };
+    let admits = |endpoint: &Endpoint| endpoint.upstream.admits(request.payer.as_ref());
     if let [only] = endpoints {
-        let fits = only.upstream.models.fit(model).is_some();
+        let fits = admits(only) && only.upstream.models.fit(model).is_some();
         return if fits { vec![choice(0, only)] } else { Vec::new() };
     }
     let hashed = hash(model);
     let mut found: Vec<_> = endpoints
         .iter()
         .enumerate()
+        .filter(|(_, endpoint)| admits(endpoint))
         .filter_map(|(at, endpoint)| {
             let fit = endpoint.upstream.models.fit(model)?;
             let score = hash((request.affinity, endpoint.address_hash));

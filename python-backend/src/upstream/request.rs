@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::Method;
 use hyper::header::HeaderMap;
 
+use crate::access::PayerToken;
 use crate::dialect::Translation;
 use crate::limits::Reservation;
 
@@ -39,6 +40,8 @@ pub(crate) struct UpstreamRequest {
     pub(crate) translation: Option<Translation>,
     /// Empty; what is held of the response is reserved beside it.
     pub(crate) held: Reservation,
+    /// What the caller pays with. `None`: the operator pays, with the upstreams' keys.
+    pub(crate) payer: Option<PayerToken>,
 }
 
 /// The kind of response that is expected. It decides how much of a response is read before the attempt has

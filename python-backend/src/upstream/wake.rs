@@ -90,7 +90,7 @@ async fn probe(pool: Pool, upstream: Arc<Upstream>, awake: watch::Sender<bool>) 
 async fn is_awake(pool: &Pool, upstream: &Upstream) -> bool {
     let request = Request::get(upstream.target("/models")).header(X_SCALE_UP_TIMEOUT, "1");
     let Ok(mut request) = request.body(Bytes::new()) else { return true };
-    upstream.add_headers("/models", request.headers_mut());
+    upstream.add_headers("/models", None, request.headers_mut());
     match timeout(PROBE_TIMEOUT, pool.send(&upstream.origin, &|| request.clone())).await {
         Ok(Ok(response)) => asleep(upstream, response.status(), response.headers(), b"").is_none(),
         _ => false,

@@ -14,8 +14,6 @@ use super::derive::expand;
 use super::guess::{MIN_DISTINCT, is_hard_to_guess};
 use super::sealer::{SALT, Sealer};
 
-/// The private claim with the sealed access token.
-const CLAIM: &str = "payer";
 const LABEL: &[u8] = b"gateway/v1";
 
 /// The secret that a sign-in service and a gateway share. There is no `Debug`, so that it is never shown.
@@ -26,6 +24,9 @@ pub struct GatewaySecret {
 }
 
 impl GatewaySecret {
+    /// The private claim with the sealed access token.
+    pub const CLAIM: &str = "payer";
+
     /// A secret of at least 32 bytes with at least 16 different characters.
     pub fn parse(text: &str) -> Option<GatewaySecret> {
         is_hard_to_guess(text, MIN_DISTINCT)
@@ -42,14 +43,14 @@ impl GatewaySecret {
         claims.insert("jti".to_owned(), URL_SAFE_NO_PAD.encode(id).into());
         let bound = bound(claims);
         if let Some(sealed) = bound.and_then(|bound| self.sealer().seal_for(&bound, token.as_bytes(), salt)) {
-            claims.insert(CLAIM.to_owned(), sealed.into());
+            claims.insert(Self::CLAIM.to_owned(), sealed.into());
         }
     }
 
     /// The access token in the claims of a verified token. `None` if there is none, or if it was sealed for another token
     /// or with another secret.
     pub fn open(&self, claims: &Map<String, Value>) -> Option<String> {
-        let sealed = claims.get(CLAIM)?.as_str()?;
+        let sealed = claims.get(Self::CLAIM)?.as_str()?;
         let unsealed = self.sealer().open_for(&bound(claims)?, sealed)?;
         String::from_utf8(unsealed.plain).ok()
     }

@@ -10,6 +10,7 @@ use space_kit::jwks::{Document, FetchError};
 use space_kit::jwt::testing::Signer;
 use space_kit::{Bytes, HeaderMap};
 
+use super::super::payer::PayerToken;
 use super::*;
 
 const KEY: &str = "sk-0123456789abcdefghij";
@@ -220,10 +221,13 @@ async fn open_access_accepts_everyone_and_still_identifies_keys() {
 #[test]
 fn callers_are_counted_by_key_subject_or_address() {
     let client: IpAddr = "2001:db8::1".parse().unwrap();
-    let caller = |kind| Caller { label: "ann".to_owned(), kind };
+    let caller = |kind| Caller { label: "ann".to_owned(), kind, payer: Payer::Operator };
     assert_eq!(caller(CallerKind::Key).bucket(client), Bucket::Key("ann"));
     assert_eq!(caller(CallerKind::Token).bucket(client), Bucket::Subject("ann"));
-    assert_eq!(caller(CallerKind::Anonymous).bucket(client), Bucket::address(client));
+    assert_eq!(caller(CallerKind::HubToken).bucket(client), Bucket::Key("ann"));
+    for kind in [CallerKind::Anonymous, CallerKind::UnknownHubToken] {
+        assert_eq!(caller(kind).bucket(client), Bucket::address(client));
+    }
 }
 
 #[tokio::test]
@@ -241,4 +245,96 @@ async fn an_address_with_many_failures_must_wait_unless_it_has_a_key() {
     assert_eq!(bearer(&access, issuer.now(2), "wrong").await.unwrap_err().status.as_u16(), 401, "later");
     let none = authenticate(&access, issuer.now(0), &[]).await.unwrap_err();
     assert_eq!(none.status.as_u16(), 401, "no credential is no failure");
+}
+
+const OWN: &str = "hf_0123456789abcdefghij";
+
+/// The caller's token of a request that it pays for.
+fn paying(caller: &Caller) -> PayerToken {
+    caller.payer.token(&HeaderMap::new()).unwrap().expect("the caller pays")
+}
+
+#[tokio::test]
+async fn an_own_token_counts_against_the_address_until_hugging_face_has_accepted_it() {
+    let issuer = Issuer::new(None);
+    let access = Access::new(rule(false, true, None), issuer.fetch(), issuer.failures());
+    let access = access.paid_by_callers(None, true);
+    let (now, later) = (issuer.now(0), issuer.now(299));
+    let first = bearer(&access, now, OWN).await.unwrap();
+    assert_eq!((first.kind, paying(&first).text()), (CallerKind::UnknownHubToken, OWN));
+    assert!(first.label.starts_with("hf:") && !first.label.contains("0123456789"), "{}", first.label);
+    assert!(!format!("{first:?}").contains(OWN), "{first:?}");
+    paying(&first).accept(now.instant);
+    let known = bearer(&access, later, OWN).await.unwrap();
+    assert_eq!((known.kind, known.label), (CallerKind::HubToken, first.label));
+    let other = bearer(&access, later, &OWN.replace('j', "k")).await.unwrap();
+    assert_eq!(other.kind, CallerKind::UnknownHubToken);
+    assert_eq!(bearer(&access, issuer.now(300), OWN).await.unwrap().kind, CallerKind::UnknownHubToken);
+    for text in ["hf-0123456789abcdefghij", "sk_0123456789abcdefghij", &format!("hf_{}", "x".repeat(512))] {
+        assert_eq!(rejected(bearer(&access, issuer.now(300), text).await).0, 401, "{text}");
+    }
+    assert_eq!(bearer(&access, issuer.now(300), KEY).await.unwrap().kind, CallerKind::Key);
+}
+
+#[tokio::test]
+async fn many_unknown_tokens_of_one_address_must_wait_and_an_accepted_one_does_not() {
+    let issuer = Issuer::new(None);
+    let access = Access::new(rule(false, false, None), issuer.fetch(), issuer.failures());
+    let access = access.paid_by_callers(None, true);
+    let now = issuer.now(0);
+    paying(&bearer(&access, now, OWN).await.unwrap()).accept(now.instant);
+    for attempt in 1..60 {
+        let outcome = bearer(&access, now, &format!("hf_guess_{attempt}")).await;
+        assert_eq!(outcome.unwrap().kind, CallerKind::UnknownHubToken, "{attempt}");
+    }
+    assert_eq!(rejected(bearer(&access, now, "hf_guess_60").await).0, 429);
+    let known = bearer(&access, now, OWN).await.unwrap();
+    assert_eq!(known.kind, CallerKind::HubToken);
+    // A 401 of Hugging Face takes that away, and counts.
+    let mut error = Error::new(StatusCode::UNAUTHORIZED, "upstream_unauthorized", "x");
+    let later = issuer.now(1);
+    paying(&known).explain(&mut error, later.instant);
+    assert_eq!(error.code, "payer_unauthorized");
+    assert_eq!(rejected(bearer(&access, later, OWN).await).0, 429);
+}
+
+#[tokio::test]
+async fn the_holder_of_a_token_pays_with_what_is_sealed_in_it() {
+    const SECRET: &str = "q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA=";
+    let signer = Signer::ed25519();
+    let issuer = Issuer::new(Some(vec![signer.jwk("a")]));
+    let access = Access::new(rule(false, false, Some("*")), issuer.fetch(), issuer.failures());
+    let access = access.paid_by_callers(GatewaySecret::parse(SECRET), false);
+    let now = issuer.now(0);
+    let sealed = |secret: &str, sub: &str, id: u8| {
+        let mut claims = claims(sub).as_object().unwrap().clone();
+        GatewaySecret::parse(secret).unwrap().seal(&mut claims, "hf_oauth_ann", [id; 16], [2; 16]);
+        claims
+    };
+    let pays = async |claims: &Map<String, Value>| {
+        let caller = bearer(&access, now, &signer.token("a", &json!(claims))).await.unwrap();
+        let token = caller.payer.token(&HeaderMap::new()).map(|token| token.unwrap().text().to_owned());
+        token.map_err(|error| (error.status.as_u16(), error.code, error.cause.clone().unwrap()))
+    };
+    let ann = sealed(SECRET, "ann", 1);
+    assert_eq!(pays(&ann).await.as_deref(), Ok("hf_oauth_ann"));
+    let with = |name: &str, value: Value| {
+        let mut changed = ann.clone();
+        changed.insert(name.to_owned(), value);
+        changed
+    };
+    for replayed in [
+        with("sub", json!("bob")),
+        with("jti", json!("other")),
+        with("exp", json!(NOW + 900)),
+        with("payer", sealed(SECRET, "ann", 3)["payer"].clone()),
+        with("payer", json!("")),
+        sealed(&SECRET.replace('q', "Q"), "ann", 1),
+    ] {
+        let (status, code, cause) = pays(&replayed).await.unwrap_err();
+        assert_eq!((status, code), (403, "payer_required"), "{replayed:?}");
+        assert!(cause.contains("GATEWAY_SECRET must be the same"), "{cause}");
+    }
+    let (status, code, cause) = pays(claims("ann").as_object().unwrap()).await.unwrap_err();
+    assert_eq!((status, code, &*cause), (403, "payer_required", "the token has no sealed access token"));
 }

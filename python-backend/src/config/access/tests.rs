@@ -165,7 +165,7 @@ fn open_access_to_an_upstream_token_has_a_rate_limit_by_default() {
 #[test]
 fn only_the_keys_are_secret() {
     let secret: Vec<_> = ACCESS_VARS.iter().filter(|var| var.secret).map(|var| var.name).collect();
-    assert_eq!((secret, ACCESS_VARS.len()), (vec!["API_KEYS"], 9));
+    assert_eq!((secret, ACCESS_VARS.len()), (vec!["GATEWAY_SECRET", "API_KEYS"], 11));
 }
 
 proptest! {
