@@ -52,6 +52,7 @@ for group in "${groups[@]}"; do
             need devscripts command -v checkbashisms
             need posh command -v posh
             need busybox command -v busybox
+            need iproute2 command -v ip
             ;;
         browsers)
             need firefox-esr command -v firefox-esr

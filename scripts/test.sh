@@ -83,6 +83,7 @@ gateway_python() {
         PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_openai.py" &&
         PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_gateway.py" &&
         PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_providers.py" &&
+        PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_translated.py" &&
         PYTHON_BACKEND=$PWD/dist/python-backend LLM_COMPLY=$bin/llm-comply "$bin/python" "$clients/test_comply.py"
 }
 gateway_llama() {
@@ -223,7 +224,7 @@ if scripts/setup.sh --check build >/dev/null; then
     check "bill of materials" scripts/sbom.sh
     check "reproducible" scripts/check-reproducible.sh
     if scripts/setup.sh --check test >/dev/null; then
-        check "gateway: openai, AzureOpenAI, anthropic, huggingface_hub, llm-comply (Python)" leaves_nothing gateway_python
+        check "gateway: openai, AzureOpenAI, anthropic, huggingface_hub, openai-agents, langchain-anthropic, llm-comply (Python)" leaves_nothing gateway_python
         if [ "${LLAMA:-}" = yes ] || scripts/llama.sh --check >/dev/null; then
             check "gateway: llama-server as upstream" gateway_llama
         else
@@ -234,7 +235,7 @@ if scripts/setup.sh --check build >/dev/null; then
         else
             optional+=("Codex and Claude Code: AGENTS=yes scripts/test.sh installs them, which takes 900 MB")
         fi
-        check "gateway: openai, huggingface.js, AI SDK, Chromium" leaves_nothing gateway_js
+        check "gateway: openai, Anthropic's SDK, huggingface.js, AI SDK, Chromium" leaves_nothing gateway_js
         check "gateway: the pages of docs/clients, as printed" leaves_nothing gateway_pages
         check "contracts (schemathesis)" scripts/test-contracts.sh
         [ "${CI:-}" != true ] || check "setup for the browsers" scripts/setup.sh browsers

@@ -25,6 +25,7 @@ pub static SERVICE: Service<State> = Service {
     name: "nodejs-backend",
     version: env!("CARGO_PKG_VERSION"),
     about: "a sign-in backend in Better Auth's wire format",
+    commands: &[],
     vars: config::vars::ALL,
     // Sign-in requests are small.
     defaults: &[("MAX_BODY_BYTES", "16KiB")],

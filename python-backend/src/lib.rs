@@ -33,6 +33,7 @@ pub static SERVICE: Service<State> = Service {
     name: "python-backend",
     version: env!("CARGO_PKG_VERSION"),
     about: "an OpenAI-compatible inference backend",
+    commands: &[page::clients::COMMAND],
     vars: config::vars::ALL,
     // Pages of any site may call it, because it uses no cookies. Bodies contain images. A long response that
     // is not streamed begins only when it is complete.

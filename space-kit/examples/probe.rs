@@ -32,6 +32,7 @@ static SERVICE: Service<State> = Service {
     name: "probe",
     version: env!("CARGO_PKG_VERSION"),
     about: "a service that the kit's tests talk to",
+    commands: &[],
     vars: &[("probe", &[&GREETING])],
     defaults: &[("MAX_BODY_BYTES", "64KiB")],
     sites: &space_kit::vars::CORS_ORIGINS,

@@ -1,75 +1,87 @@
-// A site on another domain without a registered application: the certified provider fetches the service's document over
-// TLS (draft-ietf-oauth-client-id-metadata-document), and Chromium signs in with the manual's script.
+// A site on another domain without a registered application, with exactly the settings and the page that the manual
+// prints: a certified provider, as huggingface.co, fetches the service's document over TLS
+// (draft-ietf-oauth-client-id-metadata-document).
 import assert from "node:assert/strict"
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 import https from "node:https"
-import { after, before, test } from "node:test"
+import { after, before, describe, test } from "node:test"
+import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { certificates } from "./support/certificates.mjs"
 import { certified } from "./support/certified.mjs"
-import { chromium } from "./support/chromium.mjs"
-import { program, proxy, secrets, start } from "./support/service.mjs"
-import { bundled, pages } from "./support/site.mjs"
+import { browsers } from "./support/drivers.mjs"
+import { isOwnNetwork, serveHosts } from "./support/internet.mjs"
+import { program, start } from "./support/service.mjs"
 
-const path = "/.well-known/oauth-cimd"
-let browser, front, provider, service, site, stop, url
-/** The addresses that the provider fetched, with the status of the answer. */
-const fetched = []
+const [hub, auth, site] = ["huggingface.co", "auth.example", "site.example"]
+const document = `https://${auth}/.well-known/oauth-cimd`
+const manual = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+const page = manual.split("\n### Popup and bearer token\n")[1].split("\n```html\n")[1].split("\n```")[0]
+const env = Object.fromEntries(manual.split("\n## Run it on your own server\n")[1].split("\n```sh\n")[1].split("\n```")[0]
+  .split("\n").map(line => line.split(/\s+#/)[0].split("=")))
+delete env.AUTH_SECRET
 
-before(async () => {
-  const { authority, tls } = certificates(["localhost", "auth.test", "site.test"])
-  front = await proxy(tls)
-  url = `https://auth.test:${front.port}`
-  const ca = readFileSync(authority)
-  provider = await certified([], tls, {
-    clients: [],
-    features: { devInteractions: { enabled: true }, clientIdMetadataDocument: { enabled: true, ack: "draft-02" } },
-    fetch: (address, options) => new Promise((resolve, reject) => {
-      const lookup = (_, { all }, done) => all ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4)
-      https.get(address, { ca, lookup, headers: Object.fromEntries(new Headers(options.headers)) }, async answer => {
-        const body = (await answer.toArray()).join("")
-        fetched.push([String(address), answer.statusCode])
-        resolve(new Response(body, { status: answer.statusCode, headers: { "content-type": answer.headers["content-type"] } }))
-      }).on("error", reject)
-    }),
+if (isOwnNetwork(fileURLToPath(import.meta.url), [hub, auth, site])) {
+  const hosts = {}, fetched = []
+  let provider, secret, service, stopHosts
+
+  /** `fetch` of the provider: the addresses that it fetches are noted. */
+  const noting = ca => (address, options) => new Promise((resolve, reject) => {
+    https.get(address, { ca, headers: Object.fromEntries(new Headers(options.headers)) }, async answer => {
+      const body = (await answer.toArray()).join("")
+      fetched.push([String(address), answer.statusCode])
+      resolve(new Response(body, { status: answer.statusCode, headers: { "content-type": answer.headers["content-type"], "cache-control": answer.headers["cache-control"] } }))
+    }).on("error", reject)
   })
-  site = await pages(tls, "site.test", { "/app": await bundled() })
-  service = await start({
-    AUTH_URL: url, AUTH_SECRET: secrets[0], OPENID_PROVIDER_URL: provider.issuer, OAUTH_CLIENT_ID: url + path,
-    SSL_CERT_FILE: authority, TRUSTED_ORIGINS: site.url, SIGN_IN_RATE: "1000/s", KEEP_PROVIDER_TOKEN: "yes",
+  /** The output of a start, or of a command, that ends by itself. */
+  const run = (args, more) => promisify(execFile)(program, args, { env: { ...env, PORT: "0", ...more } })
+
+  before(async () => {
+    const { authority, tls } = certificates(["localhost", hub, auth, site])
+    provider = await certified([], tls, {
+      clients: [],
+      features: { devInteractions: { enabled: true }, clientIdMetadataDocument: { enabled: true, ack: "draft-02" } },
+      fetch: noting(readFileSync(authority)),
+    }, hub)
+    hosts[hub] = (request, response) => provider.server.emit("request", request, response)
+    hosts[site] = (_, response) => response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page.replace("owner-name.hf.space", auth))
+    stopHosts = await serveHosts(tls, hosts)
+    const failed = await run([]).then(() => assert.fail("it starts without a secret"), error => error)
+    assert.equal(failed.code, 64)
+    ;[, secret] = /AUTH_SECRET=(\S+)/.exec(failed.stderr)
+    service = await start({ ...env, AUTH_SECRET: secret, SSL_CERT_FILE: authority })
+    hosts[auth] = service.port
   })
-  front.target.port = service.port
-  ;({ browser, stop } = await chromium({ blocked: true }))
-})
-after(async () => { await stop?.(); await service?.stop(); for (const each of [provider, site, front]) each?.stop() })
+  after(async () => { await service?.stop(); provider?.stop(); stopHosts?.() })
 
-test("the provider fetches the document once and signs the visitor in", async () => {
-  const page = await (await browser.createBrowserContext()).newPage()
-  await page.goto(`${site.url}/app?backend=${url}`)
-  await page.waitForFunction("window.ready")
-  const opened = from => new Promise(resolve => from.once("popup", resolve))
-  const first = opened(page)
-  await page.click("#script")
-  const popup = await first, second = opened(popup)
-  await (await popup.waitForSelector("a")).click()
-  const window = await second
-  await (await window.waitForSelector("input[name=login]")).type(provider.user.sub)
-  assert.deepEqual(fetched, [[url + path, 200]])
-  await window.type("input[name=password]", "any")
-  await Promise.all([window.waitForFunction("!document.querySelector('input[name=login]') && document.querySelector('[type=submit]')"), window.click("[type=submit]")])
-  await window.click("[type=submit]")
-  await page.waitForFunction("window.outcome === 'signed in'")
-  assert.equal(await page.evaluate("userByBearer()"), provider.user.sub)
-  assert.deepEqual(fetched, [[url + path, 200]])
-})
+  test("check says which document the provider fetches", async () => {
+    const { stdout, stderr } = await run(["check"], { AUTH_SECRET: secret })
+    assert.ok((stdout + stderr).includes(`the provider fetches ${document}`), stdout + stderr)
+  })
 
-test("without AUTH_SECRET the start prints one, which it then accepts", async () => {
-  const env = { AUTH_URL: "https://auth.example", HOST: "127.0.0.1", PORT: "0" }
-  const run = more => promisify(execFile)(program, more.args ?? [], { env: { ...env, ...more.env } })
-  const failed = await run({}).then(() => assert.fail("it starts"), error => error)
-  assert.equal(failed.code, 64)
-  const [, secret] = /AUTH_SECRET=(\S+)/.exec(failed.stderr)
-  const { stdout, stderr } = await run({ args: ["check"], env: { AUTH_SECRET: secret } })
-  assert.match(stdout + stderr, /the provider fetches https:\/\/auth\.example\/\.well-known\/oauth-cimd/)
-})
+  for (const { name, start: launch, missing } of browsers) {
+    const skip = missing.length > 0 && process.env.CI !== "true" && `${missing} is missing: scripts/setup.sh browsers installs it`
+    describe(name, { skip }, () => {
+      let browser
+      before(async () => { browser = await launch() })
+      after(() => browser?.stop())
+
+      test("a visitor signs in, and the provider has fetched the document once", async () => {
+        const tab = await browser.open(`https://${site}/`)
+        await tab.until("who.textContent === 'You are not signed in'")
+        const popup = await tab.window("/oauth-popup/start", () => tab.click("#in"))
+        const window = await popup.window(hub, () => popup.click("a"))
+        await window.until("document.querySelector('input[name=login]') !== null")
+        await window.run("document.querySelector('input[name=login]').value = 'ann', document.querySelector('input[name=password]').value = 'any'")
+        await window.click("[type=submit]")
+        await window.until("!document.querySelector('input[name=login]') && document.querySelector('[type=submit]') !== null")
+        await window.click("[type=submit]")
+        await tab.until("who.textContent === 'You are Ann Example'")
+        assert.deepEqual(fetched, [[document, 200]])
+        await tab.click("#out")
+        await tab.until("who.textContent === 'You are not signed in'")
+      })
+    })
+  }
+}

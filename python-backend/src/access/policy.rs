@@ -76,6 +76,11 @@ impl Access {
         self.rule != AccessRule::NotConfigured
     }
 
+    /// Whether everyone may call, without a credential.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.rule, AccessRule::Allow { open: true, .. })
+    }
+
     /// Identifies the caller of a request. It waits only if an issuer's keys must be fetched first.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! `GET /`: a playground for browsers, links for programs.
 
+pub(crate) mod clients;
+
 use serde_json::{Value, json};
 use space_kit::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use space_kit::{Body, Call, Response, respond};
@@ -11,7 +13,7 @@ const HTML: &str = include_str!("page.html");
 /// The page may run only its own style and script (by their hashes) and connect only to this service. The Hub
 /// may frame it, because the Hub shows a Space in an iframe.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-WgrDsh2DFYbWMN8P9RD8swti/lT29W+Y9E5wCOE/yf4='; \
-                      script-src 'sha256-Iea4ZjnZQ0JfpJrf2K8e2YWmrHacJMjkUDkG1xtV/mQ='; base-uri 'none'; form-action 'none'; \
+                      script-src 'sha256-qo+cGofUc+zCkza0+MXsxxFcGOmytCGE+FOvSRKJlaY='; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self' https://huggingface.co";
 
 pub(crate) fn front(call: &Call<State>) -> Response<Body> {

@@ -32,6 +32,11 @@ fn with_an_upstream_token_and_no_rule_only_the_demo_model_is_served() {
         }
     }
     assert_eq!(chat(&service, &question(json!({"model": "demo"}))).status, 200);
+    for (model, status) in [("demo", 200), ("org/model", 401)] {
+        let body = question(json!({"model": model})).to_string();
+        let reply = service.request("POST", "/v1/messages/count_tokens?beta=true", &[], &body);
+        assert_eq!(reply.status, status, "{}", reply.text());
+    }
     assert_eq!(service.get("/v1/models").json()["data"].as_array().unwrap().len(), 1);
     assert_eq!(fake.count(), 0);
 }

@@ -57,15 +57,17 @@ fn configure<'a, S: Send + Sync + 'static>(
     args: impl Iterator<Item = OsString>,
     process: &'a [(&'a OsStr, &'a OsStr)],
 ) -> Result<(Arc<Server<S>>, Told<'a>), u8> {
-    let invocation = cli::parse(args).map_err(|error| unusable(service.name, &[error.to_string()]))?;
+    let invocation =
+        cli::parse(args, service.commands).map_err(|error| unusable(service.name, &[error.to_string()]))?;
     match invocation.command {
         Command::Help => {
             let kit: Vec<&Var> = service.kit_vars().collect();
-            let text = cli::help(service.name, service.about, service.vars, &kit, service.defaults);
+            let Service { name, about, commands, vars, defaults, .. } = *service;
+            let text = cli::help(name, about, commands, vars, &kit, defaults);
             return Err(print(&text));
         }
         Command::Version => return Err(print(&cli::version(service.name, service.version))),
-        Command::Serve | Command::Check | Command::Healthcheck => {}
+        Command::Serve | Command::Check | Command::Healthcheck | Command::Own(_) => {}
     }
     let file = invocation.env_file.as_deref().map(env_file::read).transpose();
     let file = file.map_err(|error| unusable(service.name, &[error.to_string()]))?.unwrap_or_default();
@@ -103,7 +105,12 @@ fn configure<'a, S: Send + Sync + 'static>(
             Err(print(&(text + &explanation + &limits)))
         }
         (Some(config), Some(state)) if problems.is_empty() => {
-            Ok((Server::new(service, state, config), Told { notices, process, file }))
+            let Command::Own(at) = invocation.command else {
+                return Ok((Server::new(service, state, config), Told { notices, process, file }));
+            };
+            let own = service.commands.get(at);
+            let text = own.map_or(Ok(String::new()), |own| (own.run)(&state, &config, &invocation.arguments));
+            Err(text.map_or_else(|error| unusable(service.name, &[error.to_string()]), |text| print(&text)))
         }
         _ => Err(unusable(service.name, &problems)),
     }

@@ -122,6 +122,7 @@ mod tests {
         name: "test",
         version: "1",
         about: "",
+        commands: &[],
         vars: &[],
         defaults: &[],
         sites: &crate::settings::vars::CORS_ORIGINS,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
+use crate::service::command::ServiceCommand;
 use crate::service::error::Error;
 use crate::service::probes;
 use crate::service::route::Route;
@@ -19,6 +20,8 @@ pub struct Service<S: 'static> {
     pub version: &'static str,
     /// One line for `--help`.
     pub about: &'static str,
+    /// The service's own commands.
+    pub commands: &'static [ServiceCommand<S>],
     /// The service's own variables.
     pub vars: Groups,
     /// Other defaults for some of the kit's variables, by name.

@@ -13,6 +13,7 @@ static SERVICE: Service<()> = Service {
     name: "library",
     version: "0",
     about: "a service that a test runs",
+    commands: &[],
     vars: &[],
     defaults: &[],
     sites: &vars::CORS_ORIGINS,
