@@ -2,11 +2,21 @@
 
 use std::fmt::Write;
 
+use crate::command::told::Told;
 use crate::service::description::Service;
 use crate::settings::config::{CONNECTION_BYTES, Config};
 use crate::settings::env::{Lookup, Var};
 use crate::settings::memory_limit::memory_limit;
 use crate::settings::vars;
+
+/// Says that the configuration is valid, and what a start would tell the operator.
+pub(super) fn valid<S: Send + Sync>(service: &'static Service<S>, state: &S, told: &Told<'_>) -> String {
+    let mut text = format!("{}: the configuration is valid\n", service.name);
+    for line in told.lines(service, state) {
+        text.extend(["  ", &*line, "\n"]);
+    }
+    text
+}
 
 /// The limits of this configuration, and the memory that they allow. A service that needs more than three quarters of the
 /// container's memory for them is warned: the rest is for everything else.

@@ -95,24 +95,21 @@ fn configure<'a, S: Send + Sync + 'static>(
     let explanation = env.take_explanation();
     let notices = env.take_notices();
     let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
-    match (config, state) {
-        (Some(config), Some(state)) if problems.is_empty() && invocation.command == Command::Check => {
+    let (Some(config), Some(state), true) = (config, state, problems.is_empty()) else {
+        return Err(unusable(service.name, &problems));
+    };
+    match invocation.command {
+        Command::Check => {
             let limits = check::limits(service, &config, &state, &lookup);
-            let mut text = format!("{}: the configuration is valid\n", service.name);
-            for line in (Told { notices, process, file }).lines(service, &state) {
-                text.extend(["  ", &*line, "\n"]);
-            }
-            Err(print(&(text + &explanation + &limits)))
+            let valid = check::valid(service, &state, &Told { notices, process, file });
+            Err(print(&(valid + &explanation + &limits)))
         }
-        (Some(config), Some(state)) if problems.is_empty() => {
-            let Command::Own(at) = invocation.command else {
-                return Ok((Server::new(service, state, config), Told { notices, process, file }));
-            };
+        Command::Own(at) => {
             let own = service.commands.get(at);
             let text = own.map_or(Ok(String::new()), |own| (own.run)(&state, &config, &invocation.arguments));
             Err(text.map_or_else(|error| unusable(service.name, &[error.to_string()]), |text| print(&text)))
         }
-        _ => Err(unusable(service.name, &problems)),
+        _ => Ok((Server::new(service, state, config), Told { notices, process, file })),
     }
 }
 
