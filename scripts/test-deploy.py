@@ -262,7 +262,7 @@ class Deploy(unittest.TestCase):
             card = json.loads(subprocess.check_output([root + "/.cache/venv-deploy/bin/python", "-c", code, readme], timeout=60))
             with open(readme, encoding="utf-8") as file:
                 ours = {key: it.value for key, it in front_matter.read(file.read())}
-            self.assertEqual({key: str(value).lower() for key, value in card.items()}, {key: value.lower() for key, value in ours.items()})
+            self.assertEqual({key: str(value).lower() for key, value in card.items()}, {key: str(value).lower() for key, value in ours.items()})
 
     def test_env_file_is_read_like_the_services_read_it(self):
         with tempfile.NamedTemporaryFile("w", suffix=".env") as file:

@@ -13,7 +13,7 @@ const HTML: &str = include_str!("page.html");
 /// The page may run only its own style and script (by their hashes) and connect only to this service. The Hub
 /// may frame it, because the Hub shows a Space in an iframe.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-WgrDsh2DFYbWMN8P9RD8swti/lT29W+Y9E5wCOE/yf4='; \
-                      script-src 'sha256-M+ubp82yHBBl6B4ysuOHXqsTreswUsB7vF2YTYcJvzM='; base-uri 'none'; form-action 'none'; \
+                      script-src 'sha256-qo+cGofUc+zCkza0+MXsxxFcGOmytCGE+FOvSRKJlaY='; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self' https://huggingface.co";
 
 pub(crate) fn front(call: &Call<State>) -> Response<Body> {

@@ -92,7 +92,10 @@ fn the_process_is_described_under_the_standard_names() {
     let process = start(&[]);
     let text = process.get("/metrics").text();
     let (open, most) = (metric(&text, "process_open_fds"), metric(&text, "process_max_fds"));
-    assert!((6..most).contains(&open), "three standard ones, the listener, this connection and more: {text}");
+    assert!(
+        (6..most).contains(&open),
+        "three standard ones, the listener, this connection and more (Linux 6.2): {text}"
+    );
     let (resident, memory) =
         (metric(&text, "process_resident_memory_bytes"), metric(&text, "process_virtual_memory_bytes"));
     assert!(0 < resident && resident <= memory, "{text}");
