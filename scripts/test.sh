@@ -266,7 +266,7 @@ if scripts/setup.sh --check build >/dev/null; then
         skip "metrics, alert rules and dashboard" "$checked"
     fi
     if scripts/setup.sh --check measure >/dev/null; then
-        check "load: sessions and streams, once" scripts/measure-load.sh --quick --only session,streams --peers none
+        check "load: sessions and streams, once" scripts/measure-load.sh --quick --only session,streams,translated --peers none
     else
         skip "load" "$(scripts/setup.sh --check measure)"
     fi

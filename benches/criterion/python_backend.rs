@@ -72,29 +72,36 @@ fn sse(c: &mut Criterion) {
     });
 }
 
-/// A stream from the upstream's socket to the client's. The reported time is that of one event.
+/// A stream from the upstream's socket to the client's, as it is and translated. The throughput is that of events, so
+/// the difference of two is what the translation of an event adds.
 fn relay(c: &mut Criterion) {
     let mut group = c.benchmark_group("relay");
-    let env = [("UPSTREAM_URL", format!("http://{}/v1", upstream()))];
+    let env = [("UPSTREAM_URL", format!("http://{}/v1", upstream())), ("UPSTREAM_API", "chat".to_owned())];
     let mut client = socket::start(&python_backend::SERVICE, Vec::leak(env.into()));
-    let body = json!({"model": "org/model", "stream": true, "messages": [{"role": "user", "content": "hi"}]})
-        .to_string();
-    let request = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut response = Vec::new();
-    socket::ask(&mut client, request.as_bytes(), b"0\r\n\r\n", &mut response);
-    let count = response.windows(7).filter(|window| window == b"hello \"").count();
-    assert!(
-        response.starts_with(b"HTTP/1.1 200 OK\r\n") && count == EVENTS as usize,
-        "{}",
-        String::from_utf8_lossy(&response)
-    );
     group.throughput(Throughput::Elements(EVENTS));
-    group.bench_function("events from socket to socket", |b| {
-        b.iter(|| socket::ask(&mut client, black_box(request.as_bytes()), b"0\r\n\r\n", &mut response));
-    });
+    for (path, delta, name) in [
+        ("chat/completions", "\"content\":\"hello \"", "events from socket to socket"),
+        ("responses", "\"delta\":\"hello \"", "events translated for /v1/responses"),
+        ("messages", "_delta\",\"text\":\"hello \"", "events translated for /v1/messages"),
+    ] {
+        let message = json!([{"role": "user", "content": "hi"}]);
+        let body =
+            json!({"model": "org/model", "stream": true, "messages": message, "input": message}).to_string();
+        let request = format!(
+            "POST /v1/{path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut response = Vec::new();
+        socket::ask(&mut client, request.as_bytes(), b"0\r\n\r\n", &mut response);
+        let text = String::from_utf8_lossy(&response);
+        assert!(
+            text.starts_with("HTTP/1.1 200 OK\r\n") && text.matches(delta).count() == EVENTS as usize,
+            "{text}"
+        );
+        group.bench_function(name, |b| {
+            b.iter(|| socket::ask(&mut client, black_box(request.as_bytes()), b"0\r\n\r\n", &mut response));
+        });
+    }
 }
 
 /// Answers each request with the same stream, one event per chunk.

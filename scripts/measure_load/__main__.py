@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import generators, goals, host, measurements, report
+from . import generators, goals, host, measurements, report, translated
 from .run import Run
 from .server import Server
 from .subjects import PEERS, ROOT, UPSTREAM, Subjects, service
@@ -15,7 +15,7 @@ from .targets import TARGETS
 
 PARTS = {**{target: lambda run, target=target: measurements.closed(run, target) for target in TARGETS},
          "rate": measurements.rate, "idle": measurements.idle, "streams": measurements.streams,
-         "endurance": measurements.endurance}
+         "translated": translated.measure, "endurance": measurements.endurance}
 
 
 def arguments():

@@ -30,7 +30,7 @@ def wrk(address, request, connections, seconds):
         raise MeasurementError("; ".join(wrong) or text.strip()[-200:])
 
     def latency(percent):
-        found = re.search(rf"^\s*{percent}%\s+([\d.]+)(us|ms|s|m)$", text, re.M)
+        found = re.search(rf"^\s*{percent}%\s+([\d.]+)(us|ms|s|m)\s*$", text, re.M)
         if not found:  # wrk prints no number if no request ended in time
             raise MeasurementError(f"wrk measured no latency: {text.strip()[-200:]}")
         return float(found[1]) * UNITS[found[2]]

@@ -7,7 +7,8 @@ from .subjects import ROOT, UPSTREAM, service
 # The peers that each target is compared with.
 RATIOS = {"health": ["nginx"], "chat": ["fastapi"], "proxy": ["nginx", "fastapi"], "session": ["better-auth"], "token": ["better-auth"]}
 FIGURES = {"idle-bytes-per-connection", "idle-bytes-kept", "p99-beside-idle-ratio", "stream-late-p99-ms", "stream-bytes",
-           "stream-bytes-kept", "endurance-growth-bytes", "proxy-added-p50-per-nginx"} | {
+           "stream-bytes-kept", "translated-added-us-per-event", "translated-rps-per-chat", "translated-stream-bytes",
+           "endurance-growth-bytes", "proxy-added-p50-per-nginx"} | {
     f"{target}-rps-per-{peer}" for target, peers in RATIOS.items() for peer in peers}
 AT = 64  # compare closed loops at this number of connections, or at the largest that was measured
 

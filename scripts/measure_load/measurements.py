@@ -104,7 +104,16 @@ def streams(run):
 
 
 def streams_through(run, server):
-    asked = request("stream", server)
+    found = memory_of_streams(run, server, request("stream", server))
+    run.row("streams", server=server.name, streams=run.streams, events=found["events"], **lateness(found), before=found["before"],
+            per_stream=found["per_stream"], kept=found["kept"])
+    run.figure("stream-late-p99-ms", server.name, found["lateness"]["p99_ns"] / 1e6)
+    run.figure("stream-bytes", server.name, found["per_stream"])
+    run.figure("stream-bytes-kept", server.name, found["kept"])
+
+
+def memory_of_streams(run, server, asked):
+    """Reads streams to their end. Returns what steady found, and the Pss before, of each stream, and afterwards."""
     generators.wrk(server.address, request("proxy", server), 1, 1)
     time.sleep(run.settle)
     before = server.pss()
@@ -115,12 +124,7 @@ def streams_through(run, server):
         raise MeasurementError(errors.strip())
     found = json.loads(out.splitlines()[-1])
     time.sleep(run.settle)
-    each, kept = (during - before) / run.streams, server.pss() - before
-    run.row("streams", server=server.name, streams=run.streams, events=found["events"], **lateness(found), before=before,
-            per_stream=each, kept=kept)
-    run.figure("stream-late-p99-ms", server.name, found["lateness"]["p99_ns"] / 1e6)
-    run.figure("stream-bytes", server.name, each)
-    run.figure("stream-bytes-kept", server.name, kept)
+    return {**found, "before": before, "per_stream": (during - before) / run.streams, "kept": server.pss() - before}
 
 
 def lateness(found):

@@ -46,13 +46,13 @@ class Subjects:
                 "nginx": {"UPSTREAM": self.upstream}}.get(service(name), {})
 
     @contextlib.contextmanager
-    def running(self, names):
-        """Runs all of them at once, because an idle server takes no CPU time from the others."""
+    def running(self, names, more=None):
+        """Runs all of them at once, because an idle server takes no CPU time from the others. `more` are further variables."""
         with contextlib.ExitStack() as stack:
             servers = []
             for name in names:
                 try:
-                    env = self.env(name)
+                    env = self.env(name) | (more or {})
                     if service(name) == "better-auth":
                         provider = stack.enter_context(sign_in.Provider())
                         env = {"AUTH_URL": "http://127.0.0.1:{port}", "OAUTH_CLIENT_ID": "client", "OAUTH_CLIENT_SECRET": "secret",

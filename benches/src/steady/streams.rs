@@ -14,8 +14,22 @@ use crate::output::say;
 use crate::poll::Poll;
 use crate::response::find;
 
-/// The text before the time in an event's data.
-const BEFORE: &[u8] = br#""content":""#;
+/// The text before the time in an event's data, and what only the end of a stream has.
+struct Form {
+    before: &'static [u8],
+    last: &'static [u8],
+}
+
+impl Form {
+    fn of(path: &str) -> Form {
+        match path {
+            "/v1/responses" => Form { before: br#""delta":""#, last: b"event: response.completed" },
+            "/v1/messages" => Form { before: br#"_delta","text":""#, last: b"event: message_stop" },
+            _ => Form { before: br#""content":""#, last: b"[DONE]" },
+        }
+    }
+}
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The result, printed as JSON.
@@ -45,7 +59,7 @@ pub(crate) fn now() -> u64 {
 /// # Errors
 /// If a stream ends early, or an event is missing or duplicate.
 pub(crate) fn measure(args: &Args) -> Result<Streams> {
-    let (request, step) = (args.request(), args.step().as_nanos() as u64);
+    let (request, step, form) = (args.request(), args.step().as_nanos() as u64, Form::of(&args.path));
     let mut poll = Poll::new()?;
     let mut readers = Vec::with_capacity(args.connections);
     for key in 0..args.connections {
@@ -66,7 +80,7 @@ pub(crate) fn measure(args: &Args) -> Result<Streams> {
         for key in poll.wait(Some(limit))? {
             let reader = readers.get_mut(key).context("unknown key")?;
             let first = reader.events == 0;
-            reader.read(step, &mut lateness)?;
+            reader.read(&form, step, &mut lateness)?;
             begun += usize::from(first && reader.events > 0);
             done += usize::from(reader.connection.is_none());
             if first && reader.events > 0 && begun == args.connections {
@@ -81,12 +95,14 @@ pub(crate) fn measure(args: &Args) -> Result<Streams> {
 
 impl Reader {
     /// Fails unless each event follows the previous one by one step, so that none is lost or duplicate.
-    fn read(&mut self, step: u64, lateness: &mut Vec<u64>) -> Result<()> {
+    fn read(&mut self, form: &Form, step: u64, lateness: &mut Vec<u64>) -> Result<()> {
         let Some(connection) = &mut self.connection else { return Ok(()) };
         let open = connection.read()?;
         let now = now();
         let mut taken = 0;
-        while let Some((time, end)) = next_time(connection.received.get(taken..).unwrap_or_default()) {
+        while let Some((time, end)) =
+            next_time(connection.received.get(taken..).unwrap_or_default(), form.before)
+        {
             taken += end;
             ensure!(self.last == 0 || time == self.last + step, "an event is missing");
             self.last = time;
@@ -94,7 +110,7 @@ impl Reader {
             lateness.push(now.saturating_sub(time));
         }
         connection.received.drain(..taken);
-        if connection.received.ends_with(b"0\r\n\r\n") && find(&connection.received, b"[DONE]").is_some() {
+        if connection.received.ends_with(b"0\r\n\r\n") && find(&connection.received, form.last).is_some() {
             self.connection = None;
             return Ok(());
         }
@@ -104,8 +120,8 @@ impl Reader {
 }
 
 /// The time in the next event, and the offset after its digits.
-fn next_time(bytes: &[u8]) -> Option<(u64, usize)> {
-    let start = find(bytes, BEFORE)? + BEFORE.len();
+fn next_time(bytes: &[u8], before: &[u8]) -> Option<(u64, usize)> {
+    let start = find(bytes, before)? + before.len();
     let digits = bytes.get(start..)?;
     let length = digits.iter().position(|byte| *byte == b'"')?;
     let time = std::str::from_utf8(digits.get(..length)?).ok()?.parse().ok()?;
@@ -119,10 +135,10 @@ mod tests {
     #[test]
     fn time_is_read_only_when_all_its_digits_are_there() {
         let event = br#"data: {"choices":[{"delta":{"content":"1234"}}]}"#;
-        let end = find(event, b"\"}}").unwrap();
+        let (end, before) = (find(event, b"\"}}").unwrap(), Form::of("/v1/chat/completions").before);
         for cut in 0..=end {
-            assert_eq!(next_time(&event[..cut]), None);
+            assert_eq!(next_time(&event[..cut], before), None);
         }
-        assert_eq!(next_time(event), Some((1234, end)));
+        assert_eq!(next_time(event, before), Some((1234, end)));
     }
 }
