@@ -3,12 +3,15 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::{Body, Bytes, Call, HandlerResult, Reply, Response, Route, Service, vars};
 
 /// How long a late handler waits.
 const LATE: Duration = Duration::from_secs(5);
+
+/// The longest wait for a piece of a body that is relayed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// The length of a big response, in bytes: more than the sockets hold.
 pub(super) const BIG: usize = 600 * 1024;
@@ -93,12 +96,12 @@ fn echo(call: Call<Seen>, late: bool) -> Reply {
     })
 }
 
-/// The body, while it arrives.
+/// The body, while it arrives. The response has begun, so that only the handler can bound the wait for it.
 fn relay(call: Call<Seen>) -> Reply {
     target(&call);
     let mut body = call.body;
     let body = Body::produce(|mut sender| async move {
-        while let Some(chunk) = body.chunk().await {
+        while let Some(chunk) = timeout(LONGEST_PAUSE, body.chunk()).await? {
             sender.send(chunk.map_err(|error| format!("{error:?}"))?).await;
         }
         Ok(())
