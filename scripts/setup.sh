@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs the missing packages on a Debian 12 machine, and prints them first. Running it again changes nothing.
-# usage: scripts/setup.sh [--check] [build] [test] [browsers] [deny] [peers] [measure] [operations] [engine]     (default: build)
+# usage: scripts/setup.sh [--check] [build] [test] [browsers] [proxies] [deny] [peers] [measure] [operations] [engine]     (default: build)
 #   build    Debian's compiler packages for the static binaries; cargo-auditable in .cache/tools
 #   test     what scripts/test.sh needs in addition to cargo
 #   browsers Firefox, WebKitGTK and a virtual screen, for the sign-in's browser table
+#   proxies  HAProxy and Caddy, for scripts/test-proxies.py
 #   deny     cargo-deny in .cache/tools
 #   peers    what scripts/peers.sh needs in addition to cargo
 #   measure  what the measuring scripts need in addition: wrk, strace, valgrind
@@ -22,9 +23,9 @@ check=false groups=()
 for arg in "$@"; do
     case $arg in
         --check) check=true ;;
-        build | test | browsers | deny | peers | measure | operations | engine) groups+=("$arg") ;;
+        build | test | browsers | proxies | deny | peers | measure | operations | engine) groups+=("$arg") ;;
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
-        *) echo "setup: unknown argument '$arg'; valid are: --check build test browsers deny peers measure operations engine" >&2; exit 2 ;;
+        *) echo "setup: unknown argument '$arg'; valid are: --check build test browsers proxies deny peers measure operations engine" >&2; exit 2 ;;
     esac
 done
 [ ${#groups[@]} -gt 0 ] || groups=(build)
@@ -58,6 +59,11 @@ for group in "${groups[@]}"; do
             need firefox-esr command -v firefox-esr
             need webkit2gtk-driver command -v WebKitWebDriver
             need xvfb command -v Xvfb
+            ;;
+        proxies)
+            need nginx-light test -x /usr/sbin/nginx
+            need haproxy test -x /usr/sbin/haproxy
+            need caddy command -v caddy
             ;;
         peers)
             need python3-venv /usr/bin/python3 -c 'import ensurepip, venv'

@@ -127,9 +127,9 @@ pyjwt() {
 # The fuzz targets' assertions compile, and their lock files are current. Running them requires a nightly compiler.
 fuzz_targets() {
     local at
-    cargo clippy --package python-backend --package nodejs-backend --locked \
-        --features python-backend/fuzzing,nodejs-backend/fuzzing -- --deny warnings || return 1
-    for at in *-backend/fuzz/Cargo.toml; do
+    cargo clippy --package python-backend --package nodejs-backend --package space-kit --locked \
+        --features python-backend/fuzzing,nodejs-backend/fuzzing,space-kit/fuzzing -- --deny warnings || return 1
+    for at in {*-backend,space-kit}/fuzz/Cargo.toml; do
         cargo metadata --manifest-path "$at" --locked --format-version 1 >/dev/null || return 1
     done
 }
@@ -244,8 +244,11 @@ if scripts/setup.sh --check build >/dev/null; then
         check "PyJWT" leaves_nothing pyjwt
         check "replicas restart behind nginx" leaves_nothing scripts/test-replicas.py
         check "crashes under load" leaves_nothing scripts/test-crash.sh
+        [ "${CI:-}" != true ] || check "setup for the proxies" scripts/setup.sh proxies
+        scripts/setup.sh --check proxies >/dev/null || skip "a proxy that is missing" "$(scripts/setup.sh --check proxies)"
+        check "malformed messages through nginx, HAProxy and Caddy" leaves_nothing scripts/test-proxies.py
     else
-        skip "real clients, the pages of docs/clients, Chromium, contracts, replicas, crashes" "$(scripts/setup.sh --check test)"
+        skip "real clients, the pages of docs/clients, Chromium, contracts, replicas, crashes, proxies" "$(scripts/setup.sh --check test)"
     fi
     [ "${CI:-}" != true ] || check "setup for the peers" scripts/setup.sh peers # elsewhere, do not install Go only for this
     if scripts/peers.sh --check >/dev/null; then
@@ -271,7 +274,7 @@ if scripts/setup.sh --check build >/dev/null; then
         skip "load" "$(scripts/setup.sh --check measure)"
     fi
 else
-    skip "static binaries, the heap on musl, the kit against the static binary, size gate, dependency list, reproducible, real clients, replicas, crashes, peers, start, metrics and alert rules, load" "$(scripts/setup.sh --check build)"
+    skip "static binaries, the heap on musl, the kit against the static binary, size gate, dependency list, reproducible, real clients, replicas, crashes, proxies, peers, start, metrics and alert rules, load" "$(scripts/setup.sh --check build)"
 fi
 
 if reason=$(scripts/engine.sh 2>&1); then

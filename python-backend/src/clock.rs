@@ -22,9 +22,9 @@ pub(crate) struct Now {
 }
 
 impl Clock {
-    /// The clocks of the operating system.
+    /// The clocks of the operating system. tokio's has the same times as its timers, also where a test has stopped it.
     pub(crate) fn system() -> Clock {
-        Clock { instant: Instant::now, unix: || unix_seconds(SystemTime::now()) }
+        Clock { instant: || tokio::time::Instant::now().into_std(), unix: || unix_seconds(SystemTime::now()) }
     }
 
     /// The monotonic clock.

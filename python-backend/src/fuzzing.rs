@@ -1,6 +1,9 @@
 //! The assertions of the fuzz targets. They are here because they use private items.
 #![allow(clippy::indexing_slicing)] // a panic is what a fuzz target is for
 
+mod forwarded;
+mod relay;
+
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -14,6 +17,8 @@ use crate::wire::form::Form;
 use crate::wire::sse::{Event, Rest, Scanner};
 use crate::wire::{affinity, azure_path, chunk, headers, model_path, sse};
 use crate::{errors, json};
+
+pub use relay::relay;
 
 /// The JSON scanner accepts the same texts as `serde_json`; edits of a body and the facts of a chunk match
 /// its tree.

@@ -11,7 +11,7 @@ mod config;
 mod demo;
 mod dialect;
 mod errors;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod json;
 mod limits;

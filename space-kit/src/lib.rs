@@ -7,6 +7,8 @@
 mod command;
 mod connection;
 mod crash;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 #[cfg(feature = "outgoing")]
 pub mod jwks;
 #[cfg(feature = "outgoing")]

@@ -1,6 +1,7 @@
 //! `/v1/responses` and `/v1/messages` over an upstream that has only chat completions. Pure functions from text to
 //! text: a request becomes a chat request, and a chat's whole response or chunks become the response or events of
 //! the API that the client speaks.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 mod chat;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -127,7 +127,7 @@ impl Parts {
     fn begin(&mut self, kind: PartKind, index: u64) -> usize {
         let (id, name, text) = (String::new(), String::new(), String::new());
         self.list.push(Part { kind, id, name, text, written: 0, index, begun: false });
-        self.list.len() - 1
+        self.list.len().saturating_sub(1)
     }
 
     fn append(&mut self, at: usize, text: &str) -> Result<(), Error> {
@@ -153,7 +153,7 @@ impl Parts {
         out: &mut Output,
     ) -> Result<(), Error> {
         loop {
-            let (at, has_next) = (self.open, self.open + 1 < self.list.len());
+            let (at, has_next) = (self.open, self.open.saturating_add(1) < self.list.len());
             let Some(part) = self.list.get_mut(at) else { return Ok(()) };
             let is_call = part.kind == PartKind::Call;
             if is_call && part.name.is_empty() {
@@ -183,7 +183,7 @@ impl Parts {
                 return Ok(());
             }
             writer.end(at, part, self.reasoning_name, out);
-            self.open += 1;
+            self.open = self.open.saturating_add(1);
             if !writer.needs_text() {
                 part.text = String::new();
             }

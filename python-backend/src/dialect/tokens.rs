@@ -12,7 +12,7 @@ const PER_IMAGE: u64 = 1000;
 pub(super) fn of_chat(text: &str) -> u64 {
     let chat = Raw::of(text.as_bytes()).fields();
     let messages: u64 = chat.items("messages").into_iter().map(|message| of_message(&message.fields())).sum();
-    messages + chat.get("tools").map_or(0, |tools| of_text(tools.text()))
+    messages.saturating_add(chat.get("tools").map_or(0, |tools| of_text(tools.text())))
 }
 
 fn of_message(message: &Fields<'_>) -> u64 {
@@ -22,7 +22,9 @@ fn of_message(message: &Fields<'_>) -> u64 {
         text.map_or(PER_IMAGE, texts)
     });
     let calls = message.get("tool_calls").map_or(0, |calls| of_text(calls.text()));
-    PER_MESSAGE + message.get("content").map_or(0, texts) + parts.sum::<u64>() + calls
+    [PER_MESSAGE, message.get("content").map_or(0, texts), parts.sum(), calls]
+        .into_iter()
+        .fold(0, u64::saturating_add)
 }
 
 /// What a run of characters is.
@@ -52,11 +54,12 @@ fn of_text(text: &str) -> u64 {
         };
         // In a name such as `maxTokens`, a capital begins a word.
         let begins = run != last || run == Run::Letters && c.is_uppercase() && before.is_lowercase();
-        length = if begins { 1 } else { length + 1 };
-        sum += match run {
+        length = if begins { 1 } else { length.saturating_add(1) };
+        let weight: u64 = match run {
             Run::Letters => {
-                let long = u64::from(length > 4) + if length > 8 { 7 } else { 0 };
-                long + if begins { 15 } else { 0 } + if c.is_ascii() { 0 } else { 19 }
+                let long = if length > 8 { 8 } else { u64::from(length > 4) };
+                let (begin, accent) = (if begins { 15 } else { 0 }, if c.is_ascii() { 0 } else { 19 });
+                [long, begin, accent].into_iter().sum()
             }
             Run::Digits if length % 3 == 1 => 29,
             Run::Marks => {
@@ -72,6 +75,7 @@ fn of_text(text: &str) -> u64 {
             Run::Spaces if length == 2 && before != '\n' => 15,
             Run::Digits | Run::Spaces => 0,
         };
+        sum = weight.saturating_add(sum);
         (last, before) = (run, c);
     }
     sum.div_ceil(16)

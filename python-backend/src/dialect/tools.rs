@@ -28,12 +28,12 @@ impl ToolNames {
     pub(super) fn add(&mut self, namespace: &str, name: &str, is_custom: bool) -> String {
         let base = flat(namespace, name);
         let mut unique = base.clone();
-        let mut number = self.0.len() + 1;
+        let mut number = self.0.len().wrapping_add(1);
         while self.0.iter().any(|tool| tool.flat == unique) {
             let end = format!("_{number}");
-            unique = base.chars().take(MAX_NAME - end.len()).collect();
+            unique = base.chars().take(MAX_NAME.saturating_sub(end.len())).collect();
             unique.push_str(&end);
-            number += 1;
+            number = number.wrapping_add(1);
         }
         let (name, namespace) = (name.to_owned(), namespace.to_owned());
         self.0.push(ToolName { flat: unique.clone(), name, namespace, is_custom });

@@ -70,7 +70,7 @@ impl Translation {
 /// The chat request for a request.
 fn chat_form(dialect: Dialect, body: &Bytes, streams: bool) -> Result<ChatForm, Error> {
     let request = Raw::of(body).fields();
-    let mut out = String::with_capacity(body.len() + 512);
+    let mut out = String::with_capacity(body.len().saturating_add(512));
     out.push('{');
     if let Some(model) = request.get("model") {
         _ = write!(out, r#""model":{},"#, model.text());

@@ -154,7 +154,7 @@ impl Translator {
         let first = |choice: &Fields<'_>| choice.number("index").unwrap_or(0) == 0;
         let Some(choice) = choices.into_iter().find(first) else { return Ok(false) };
         self.parts.add(&choice.fields(member))?;
-        self.chunks += 1;
+        self.chunks = self.chunks.saturating_add(1);
         if let Some(reason) = choice.get("finish_reason").and_then(Raw::string) {
             self.finish_reason = Some(reason.into_owned());
         }

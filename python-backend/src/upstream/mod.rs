@@ -28,6 +28,6 @@ pub(crate) use group::{GroupSettings, UpstreamGroup};
 pub(crate) use groups::Upstreams;
 pub(crate) use models::ModelPatterns;
 pub(crate) use request::{Expect, UpstreamRequest, without_pin};
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use retry_after::retry_after;
 pub(crate) use timeouts::Timeouts;

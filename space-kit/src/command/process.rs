@@ -61,6 +61,12 @@ fn prepare() {
             std::process::abort();
         }
     }
+    ignore_closed_pipes();
+}
+
+/// Makes writing to a closed pipe an error instead of a signal.
+#[allow(unsafe_code)]
+pub(crate) fn ignore_closed_pipes() {
     // SAFETY: no handler is installed.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }

@@ -193,6 +193,12 @@ impl Framing {
         Ok(())
     }
 
+    /// The messages that have ended.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn messages(&self) -> u64 {
+        self.message
+    }
+
     fn ended(&mut self) {
         self.place = Place::Start;
         self.message = self.message.wrapping_add(1);

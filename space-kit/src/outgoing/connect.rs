@@ -133,6 +133,17 @@ impl Connector {
     }
 }
 
+/// A connection whose other end the fuzzer has.
+#[cfg(feature = "fuzzing")]
+pub(super) async fn over(stream: tokio::net::UnixStream) -> hyper::Result<HttpSender> {
+    let handshake = http1::Builder::new().max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream));
+    let (sender, connection) = handshake.await?;
+    task::spawn(async move {
+        _ = connection.await;
+    });
+    Ok(sender)
+}
+
 /// Why a file of authorities cannot be used.
 #[derive(Debug)]
 struct AuthoritiesError {

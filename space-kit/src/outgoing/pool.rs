@@ -151,6 +151,14 @@ impl Pool {
         }
     }
 
+    /// Lets the next request to this origin use a connection whose other end the fuzzer has.
+    #[cfg(feature = "fuzzing")]
+    pub async fn keep(&self, origin: &str, stream: std::os::unix::net::UnixStream) -> Option<()> {
+        let sender = super::connect::over(tokio::net::UnixStream::from_std(stream).ok()?).await.ok()?;
+        self.put(Origin::parse(origin)?, sender);
+        Some(())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,12 +9,12 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::connection::framing::Violation;
 use crate::connection::io::Io;
@@ -188,7 +188,7 @@ where
     let mut drain = pin!(drain);
     let mut draining = None;
     let mut armed = Instant::now() + config.header_timeout;
-    let mut timer = pin!(tokio::time::sleep_until(armed.into()));
+    let mut timer = pin!(sleep_until(armed));
     poll_fn(move |cx| {
         if draining.is_none() && drain.as_mut().poll(cx).is_ready() {
             draining = Some(Instant::now());
@@ -201,14 +201,14 @@ where
             let Some(deadline) = state.deadline(config, draining) else { return Poll::Pending };
             if deadline < armed {
                 armed = deadline;
-                timer.as_mut().reset(armed.into());
+                timer.as_mut().reset(armed);
             }
             ready!(timer.as_mut().poll(cx));
             if deadline <= Instant::now() {
                 return Poll::Ready(End::Late(state.phase()));
             }
             armed = deadline;
-            timer.as_mut().reset(armed.into());
+            timer.as_mut().reset(armed);
         }
     })
     .await

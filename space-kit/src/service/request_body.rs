@@ -43,6 +43,9 @@ impl RequestBody {
 
     /// The next chunk, or `None` at the end. Trailers are ignored.
     ///
+    /// `REQUEST_TIMEOUT` bounds the wait for it only until the response begins. A handler that responds earlier has to
+    /// bound the wait itself, or a silent client keeps the request forever.
+    ///
     /// # Errors
     ///
     /// If the body exceeds the limit or breaks off.

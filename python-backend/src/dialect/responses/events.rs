@@ -127,7 +127,7 @@ impl ResponseEvents {
     /// Writes the beginning of an event, up to its own members.
     fn event(&mut self, kind: &str, out: &mut Output) {
         _ = write!(out, "event: {kind}\ndata: {{\"type\":\"{kind}\",\"sequence_number\":{}", self.number);
-        self.number += 1;
+        self.number = self.number.wrapping_add(1);
     }
 
     /// The same for an event of an item.

@@ -71,7 +71,7 @@ impl ResponseForm {
                 true => custom_input(&part.text),
                 false => part.text.clone(),
             };
-            let is_last = at + 1 == parts.list().len();
+            let is_last = at.wrapping_add(1) == parts.list().len();
             let status = if is_last { item_status(ending) } else { "completed" };
             items.push(Item::new(self, at, part, Bytes::from(text), parts.reasoning_name, status));
         }
