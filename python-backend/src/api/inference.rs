@@ -104,7 +104,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
             Inference::Embedding => Err(demo::only_chats("; for embeddings set EMBEDDINGS_URL")),
         };
     };
-    let slot = state.limits.slots.acquire().await?;
+    let slot = state.limits.slots.acquire(admitted.id).await?;
     let streamed = body.stream && kind != Inference::Embedding;
     let renamed = Some(model.as_str()).filter(|name| body.model.as_deref() != Some(name));
     let changes = Changes { model: renamed, usage: streamed, floats: kind == Inference::Embedding };

@@ -79,7 +79,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let streamed = streams && dialect != Dialect::Other;
     let translation = dialects::translation(call, dialect, &body, &asked, streamed);
     let body = if translation.is_some() { without_own_reasoning(dialect, body) } else { body };
-    let slot = state.limits.slots.acquire().await?;
+    let slot = state.limits.slots.acquire(admitted.id).await?;
     let mut headers = headers::to_upstream(&call.head.headers, &state.forwarded);
     if body.is_empty() {
         headers.remove(CONTENT_TYPE);
