@@ -6,7 +6,7 @@ import collections
 import json
 
 MODES = ["refused", "status 500", "status 503", "reset", "page", "half", "status 429", "silent", "busy"]
-MODELS = ["soak", "patient", "huge", "too-huge", "cut", "slow", "endless"]
+MODELS = ["soak", "patient", "huge", "too-huge", "cut", "slow", "endless", "silent"]
 FILLER = "x" * 65536
 
 
@@ -75,6 +75,8 @@ class Upstream:
             return await self.fail(reader, writer, stream)
         text = body["messages"][-1]["content"]
         self.group.counts["answered"] += 1
+        if model == "silent":
+            return await self.until_closed(reader, writer)
         if model == "too-huge":
             return await self.endless_whole(writer)
         if model in ("cut", "slow", "endless") or stream:

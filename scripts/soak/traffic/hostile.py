@@ -222,6 +222,18 @@ async def cancelled_requests(peer):
     return "left"
 
 
+async def held_slots(peer):
+    """More requests than a caller's share of slots and queue at three replicas, to an upstream that does not answer."""
+    answers = [asyncio.ensure_future((await peer.post(chat("wait", "silent", stream=True))).head())
+               for _ in range(3 * (services.SLOTS + services.QUEUE) // 2 + 60)]
+    done, pending = await asyncio.wait(answers, timeout=1.5) # before HEARTBEAT begins the responses
+    for task in pending:
+        task.cancel()
+    if not done:
+        raise UnexpectedError(f"one caller got {len(answers)} slots and places in the queue")
+    return " ".join(sorted({peer.got(*(await task)[:2], 200, 429) for task in done}))
+
+
 async def streams_that_break_off(peer):
     """The upstream breaks off: the client gets an error event, and the connection is aborted."""
     connection = await peer.post(chat("cut " * 10, "cut", stream=True))
@@ -328,6 +340,7 @@ SCENARIOS = [
     (huge_responses, ["gateway", "nginx"], 1, 2),
     (responses_that_are_too_long, ["gateway"], 1, 20),
     (cancelled_requests, ["gateway", "nginx"], 2, 0.3),
+    (held_slots, ["nginx"], 1, 15),
     (streams_that_break_off, ["gateway", "nginx"], 2, 0.5),
     (wrong_keys, ["gateway"], 1, 15),
     (too_many_requests, ["gateway"], 1, 5),
