@@ -156,11 +156,12 @@ class Upstreams:
         return [upstream.port for upstream in self.all]
 
     async def fail_in_turn(self, seconds):
-        """Each fails for so long, one after another, each time in another way."""
+        """Each fails for so long, one after another, each time in another way. The last one is first, because requests move on
+        from the first to the last: so none meets a failure at each."""
         number = 0
         try:
             while True:
-                upstream = self.all[number % len(self.all)]
+                upstream = self.all[-1 - number % len(self.all)]
                 await upstream.turn(MODES[number % len(MODES)])
                 self.counts[f"turns: {MODES[number % len(MODES)]}"] += 1
                 await asyncio.sleep(seconds)

@@ -62,6 +62,8 @@ class Peer:
 
     def got(self, status, headers, *right):
         """The status, if it is one of the right ones. A request that may be sent again must say when."""
+        if status == 502 and self.target == "nginx" and status not in right: # a crash or a restart may explain it
+            raise BrokenError("502", status, headers)
         if status not in right:
             raise UnexpectedError(f"{status} instead of {' or '.join(map(str, right))}")
         if status in (429, 503) and "retry-after" not in headers:
@@ -131,6 +133,7 @@ async def slow_readers(peer):
     await asyncio.sleep(services.IDLE_TIMEOUT + 3)
     if peer.target == "nginx":
         return "stopped reading" # what nginx holds, it still sends
+    connection.widen()
     left = await rest(connection)
     if left >= 8 << 20:
         raise UnexpectedError(f"a reader that had stopped got {left} bytes")
@@ -145,6 +148,7 @@ async def slow_readers_of_a_stream(peer):
     await asyncio.sleep(services.IDLE_TIMEOUT + 3)
     if peer.target == "nginx":
         return "stopped reading"
+    connection.widen()
     left = await rest(connection)
     if left > 64 << 20:
         raise UnexpectedError(f"a reader that had stopped got {left} bytes")
