@@ -2,10 +2,10 @@
 #![allow(clippy::expect_used)] // a bench must stop at a wrong result
 
 use crate::crypto::Purpose;
-use crate::crypto::seal::Sealer;
 use crate::crypto::token::{Signer, key_set};
 use crate::session::user::User;
 use crate::session::{Lifetime, Session};
+use space_kit::seal::Sealer;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -29,7 +29,7 @@ impl Default for Bench {
         };
         let lifetime = Lifetime { idle: 7 * 86_400, max: 30 * 86_400 };
         Bench {
-            sealer: Sealer::new(Purpose::Session, [[7; 32]]),
+            sealer: Sealer::new(Purpose::Session.label(), [[7; 32]]),
             signer: Signer::from_seed(&[7; 32]).expect("a key"),
             session: Session::begin("AAAAAAAAAAAAAAAAAAAAAA".to_owned(), user, NOW, lifetime, 0),
         }

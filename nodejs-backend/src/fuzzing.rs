@@ -9,7 +9,6 @@ use space_kit::jwt::testing::{Signer, key_set};
 use space_kit::jwt::{Expected, Holder, KeySet, Token, is_subject};
 use space_kit::web::Origin;
 
-use crate::crypto::seal::Sealer;
 use crate::crypto::{Purpose, token};
 use crate::flow::Flow;
 use crate::oidc;
@@ -19,6 +18,7 @@ use crate::web::callback_url;
 use crate::web::query::{self, Params};
 use crate::web::trusted_origins::TrustedOrigins;
 use crate::web::{cookie, html};
+use space_kit::seal::Sealer;
 
 /// A browser that is redirected to an accepted address stays with the service or arrives at a trusted site.
 pub fn address(text: &str) {
@@ -62,7 +62,7 @@ pub fn cookies(text: &str) {
 
 /// A value that this service did not seal never opens, and a decoded value encodes to a text that decodes the same.
 pub fn records(bytes: &[u8]) {
-    let sealer = Sealer::new(Purpose::Session, [[7; 32]]);
+    let sealer = Sealer::new(Purpose::Session.label(), [[7; 32]]);
     if let Ok(text) = str::from_utf8(bytes) {
         assert!(sealer.open(text).is_none(), "{text:?}");
     }
@@ -177,7 +177,7 @@ fn sign_in(holder: &Holder<'_>) {
     assert_eq!(user.id, holder.subject);
     let session = Session::begin("AAAAAAAAAAAAAAAAAAAAAA".to_owned(), user, NOW, LIFETIME, 0);
     assert_eq!(Session::decode(session.encode().as_bytes()).as_ref(), Some(&session));
-    let sealer = Sealer::new(Purpose::Session, [[7; 32]]);
+    let sealer = Sealer::new(Purpose::Session.label(), [[7; 32]]);
     let sealed = sealer.seal(session.encode().as_bytes(), [1; 16]).expect("a sealed value");
     assert!(sealed.len() <= 3500, "a cookie of {} bytes", sealed.len());
 

@@ -5,6 +5,7 @@ use std::hash::RandomState;
 use ring::rand::{SecureRandom, SystemRandom};
 use space_kit::Error;
 use space_kit::rate_limit::Limiter;
+use space_kit::seal::GatewaySecret;
 
 use crate::crypto::keys::{Deferred, Keys};
 use crate::error::internal;
@@ -16,6 +17,16 @@ use crate::session::refreshes::Refreshes;
 use crate::session::replay::ReplayCache;
 use crate::web::cookie::CookieSettings;
 use crate::web::trusted_origins::TrustedOrigins;
+
+/// Whether the provider's tokens are kept, and who may use them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeepToken {
+    No,
+    /// Pages that visitors sign in from, and the gateway.
+    Pages,
+    /// Only the gateway.
+    Gateway,
+}
 
 /// The service's settings and keys, and the little that it remembers between requests.
 pub struct State {
@@ -38,7 +49,9 @@ pub struct State {
     pub(crate) random: SystemRandom,
     pub(crate) frame_ancestors: String,
     /// `KEEP_PROVIDER_TOKEN`.
-    pub(crate) keep_token: bool,
+    pub(crate) keep_token: KeepToken,
+    /// For tokens that a gateway pays with.
+    pub(crate) gateway: Option<GatewaySecret>,
     /// Refreshes of the provider's tokens.
     pub(crate) refreshes: Refreshes,
     /// Whether `DEV_SIGN_IN` is on.

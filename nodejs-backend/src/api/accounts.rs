@@ -5,16 +5,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use space_kit::header::{HeaderMap, HeaderValue};
+use space_kit::header::{HeaderMap, HeaderName, HeaderValue};
 use space_kit::{Call, Error, HandlerResult, Reply, Running, StatusCode, respond, task};
 
 use super::request::{Now, now};
-use super::{failure, request, tokens};
+use super::{failure, request};
 use crate::State;
 use crate::oidc::Provider;
 use crate::session::Session;
 use crate::session::account::{Account, ProviderTokens};
-use crate::web::response::{no_store, with_cookies};
+use crate::session::account_cookie::KeptAccount;
+use crate::session::cookie;
+use crate::state::KeepToken;
+use crate::web::response::{no_store, set_header, with_cookies};
+
+/// The header in which Better Auth's bearer plugin returns a renewed bearer token.
+pub(super) const SET_AUTH_TOKEN: HeaderName = HeaderName::from_static("set-auth-token");
 
 /// The list has one account or none.
 pub(crate) fn list(call: &Call<State>) -> HandlerResult {
@@ -47,24 +53,30 @@ async fn provide(call: Call<State>, refresh: bool) -> HandlerResult {
         )
     })?;
     let account = account(state, headers, &session).filter(|account| choice.is(account));
-    let message = "this session has no such account, or the operator has not set KEEP_PROVIDER_TOKEN";
+    let account = account.filter(|_| state.keep_token == KeepToken::Pages);
+    let message = "this session has no such account, or the operator has not set KEEP_PROVIDER_TOKEN=yes";
     let account = account.ok_or_else(|| error("account_not_found", message))?;
-    let ended = account.has_ended(now.unix);
-    if !refresh && !ended {
-        return Ok(no_store(respond::json(&account.token_json())));
-    }
-    let codes = match refresh {
-        true => ["refresh_token_not_found", "failed_to_refresh_access_token"],
-        false => ["failed_to_get_access_token"; 2],
-    };
-    let account = refreshed(&running, account, codes, client, &id, now).await?;
-    let cookies = keep(&running, &account, session.signed_in, &id, now.unix)?;
+    let (account, kept) = usable(&running, account, refresh, client, &id, now).await?;
     let json = match (refresh, choice.provider) {
         (false, _) => account.token_json(),
         (true, None) => account.refreshed_json(&account.id()),
         (true, Some(_)) => account.refreshed_json(&account.subject),
     };
-    with_cookies(no_store(respond::json(&json)), cookies)
+    respond(&json, headers, kept)
+}
+
+/// Responds with JSON, and with the account if it was refreshed.
+///
+/// # Errors
+///
+/// 500 if a header is invalid.
+pub(super) fn respond(json: &Value, headers: &HeaderMap, kept: Option<KeptAccount>) -> HandlerResult {
+    let mut response = no_store(respond::json(json));
+    let Some(KeptAccount { sealed, cookies, .. }) = kept else { return Ok(response) };
+    if let Some((session, account)) = cookie::bearer(headers).zip(sealed) {
+        set_header(&mut response, SET_AUTH_TOKEN, &cookie::with_account(session, &account))?;
+    }
+    with_cookies(response, cookies)
 }
 
 /// Which account a body names.
@@ -98,34 +110,43 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// The account with new tokens. `codes` are those of an account without a refresh token, and of a failed refresh.
+/// The account with an access token that has not ended. It gets new tokens if it must be refreshed, or if the token has
+/// ended.
 ///
 /// # Errors
 ///
 /// 400 if it has no refresh token or the provider gives no new tokens, 429 beyond `SIGN_IN_RATE`.
-async fn refreshed(
+pub(super) async fn usable(
     running: &Arc<Running<State>>,
     account: Account,
-    codes: [&'static str; 2],
+    refresh: bool,
     client: IpAddr,
     id: &HeaderValue,
     now: Now,
-) -> Result<Account, Error> {
+) -> Result<(Account, Option<KeptAccount>), Error> {
+    if !refresh && !account.has_ended(now.unix) {
+        return Ok((account, None));
+    }
     let failed = |code| error(code, "the provider gives no new access token: sign in again");
-    let [missing, rejected] = codes;
+    let [missing, rejected] = match refresh {
+        true => ["refresh_token_not_found", "failed_to_refresh_access_token"],
+        false => ["failed_to_get_access_token"; 2],
+    };
     if account.tokens.refresh_token.is_none() {
         return Err(failed(missing));
     }
     request::rate_limit(&running.state, client, now.instant)?;
     let outcome = running.state.refreshes.join(&account, now.unix);
-    let (cell, running, old, id) = (outcome.clone(), running.clone(), account.clone(), id.clone());
+    let (cell, asking, old, asked) = (outcome.clone(), running.clone(), account.clone(), id.clone());
     // In a task, so that the new tokens are not lost if the client disconnects.
     let task = task::spawn(async move {
-        cell.get_or_init(|| ask(&running, &old, &id, now)).await;
+        cell.get_or_init(|| ask(&asking, &old, &asked, now)).await;
     });
     _ = task.await;
     let tokens = outcome.get().cloned().flatten().ok_or_else(|| failed(rejected))?;
-    Ok(Account { tokens, updated: now.unix, ..account })
+    let account = Account { tokens, updated: now.unix, ..account };
+    let kept = keep(running, &account, id, now.unix)?;
+    Ok((account, Some(kept)))
 }
 
 /// Asks the provider for new tokens. Only the log gets the reason of a failure.
@@ -140,7 +161,7 @@ async fn ask(running: &Running<State>, old: &Account, id: &HeaderValue, now: Now
     }
 }
 
-/// Values of `Set-Cookie` that keep an account. The log says what does not fit.
+/// Seals an account for the browser. The log says what does not fit.
 ///
 /// # Errors
 ///
@@ -148,24 +169,32 @@ async fn ask(running: &Running<State>, old: &Account, id: &HeaderValue, now: Now
 pub(super) fn keep(
     running: &Running<State>,
     account: &Account,
-    signed_in: u64,
     id: &HeaderValue,
     now: u64,
-) -> Result<Vec<String>, Error> {
+) -> Result<KeptAccount, Error> {
     let state = &running.state;
-    let kept = state.sessions().set_account(account, signed_in, now, state.random()?);
+    let kept = state.sessions().set_account(account, now, state.random()?);
     if let Some(what) = kept.left_out {
         failure::log_failure(&running.kit.log, "a token is not kept", id, "cookie_too_long", what);
     }
-    Ok(kept.cookies)
+    Ok(kept)
 }
 
-fn session(state: &State, headers: &HeaderMap, now: u64) -> Result<Session, Error> {
-    state.sessions().find(headers, now).map(|found| found.session).ok_or_else(tokens::unauthorized)
+/// The session of a request.
+///
+/// # Errors
+///
+/// 401 if it has none.
+pub(super) fn session(state: &State, headers: &HeaderMap, now: u64) -> Result<Session, Error> {
+    state.sessions().find(headers, now).map(|found| found.session).ok_or_else(|| {
+        let message = "the request has no valid session: sign in first";
+        Error::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    })
 }
 
-fn account(state: &State, headers: &HeaderMap, session: &Session) -> Option<Account> {
-    let found = state.sessions().account(headers, session).filter(|_| state.keep_token);
+/// The account of a session, unless `KEEP_PROVIDER_TOKEN` is off.
+pub(super) fn account(state: &State, headers: &HeaderMap, session: &Session) -> Option<Account> {
+    let found = state.sessions().account(headers, session).filter(|_| state.keep_token != KeepToken::No);
     found.map(|found| found.account)
 }
 

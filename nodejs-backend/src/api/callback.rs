@@ -13,8 +13,10 @@ use crate::flow::{self, CallbackPath, Flow};
 use crate::oidc::{Provider, ProviderError};
 use crate::session::Session;
 use crate::session::account::{Account, ProviderTokens};
+use crate::session::account_cookie::KeptAccount;
 use crate::session::replay::Inserted;
 use crate::session::user::User;
+use crate::state::KeepToken;
 use crate::web::callback_url;
 use crate::web::cookie;
 use crate::web::navigation::is_prefetch;
@@ -88,15 +90,16 @@ async fn finish(call: Call<State>, callback_path: CallbackPath) -> HandlerResult
     match found {
         Ok((user, tokens)) => {
             let session = URL_SAFE_NO_PAD.encode(state.random::<16>()?);
-            let mut cookies = cleared;
-            if let Some((subject, tokens)) = tokens.filter(|_| state.keep_token) {
+            let mut kept = KeptAccount::default();
+            if let Some((subject, tokens)) = tokens.filter(|_| state.keep_token != KeepToken::No) {
                 let (user, provider) = (user.id.clone(), provider.name().to_owned());
                 let (created, session) = (now.unix, session.clone());
                 let updated = created;
                 let account = Account { session, user, provider, subject, created, updated, tokens };
-                cookies.extend(accounts::keep(&running, &account, created, &id, now.unix)?);
+                kept = accounts::keep(&running, &account, &id, now.unix)?;
             }
-            succeed(state, &flow, session, user, now.unix, cookies)
+            kept.cookies.extend(cleared);
+            succeed(state, &flow, session, user, now.unix, kept)
         }
         Err(SignInError { code, description, cause }) => {
             failure::log_failure(&running.kit.log, "sign-in failed", &id, &code, &cause);
@@ -172,7 +175,7 @@ async fn user(
             .map(|user| (user, None))
             .ok_or_else(|| sign_in_error("invalid_code", "the code is not from the local sign-in page")),
         Provider::OpenId(client) => {
-            let redirect_uri = redirect_uri(state, &flow.request);
+            let redirect_uri = redirect_uri(state, flow.request.callback_path, &flow.request.provider);
             let found = client.user(flow, code()?, &redirect_uri, now.instant, now.unix).await?;
             let (user, subject, tokens) = found;
             Ok((user, Some((subject, tokens))))
@@ -181,24 +184,18 @@ async fn user(
 }
 
 /// Signs the visitor in and returns to the page that started the sign-in.
-fn succeed(
-    state: &State,
-    flow: &Flow,
-    id: String,
-    user: User,
-    now: u64,
-    cookies: Vec<String>,
-) -> HandlerResult {
+fn succeed(state: &State, flow: &Flow, id: String, user: User, now: u64, kept: KeptAccount) -> HandlerResult {
     let session = |lifetime| Session::begin(id.clone(), user.clone(), now, lifetime, state.epoch);
     let sessions = state.sessions();
     let set = sessions.set(&session(state.lifetimes.cookie), now, state.random()?)?;
-    let cookies = cookies.into_iter().chain(set);
+    let cookies = kept.cookies.into_iter().chain(set);
     let address = callback_url::trusted(&flow.request.callback_url, &state.trusted);
     let address = address.as_deref();
     match &flow.request.opener {
         None => redirect(address.unwrap_or("/"), cookies),
         Some(opener) => {
-            let token = sessions.bearer_token(&session(state.lifetimes.bearer), state.random()?)?;
+            let token =
+                sessions.bearer_token(&session(state.lifetimes.bearer), kept.sealed, state.random()?)?;
             popup::complete(state, flow, opener, Ok(&token), address.unwrap_or("/"), cookies)
         }
     }

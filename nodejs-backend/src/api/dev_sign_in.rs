@@ -9,7 +9,6 @@ use space_kit::{Call, Error, HandlerResult, Reply, RequestError, StatusCode};
 use super::page::Page;
 use super::request::{self, bad_request, cross_site_error};
 use crate::State;
-use crate::crypto::seal::SALT;
 use crate::error::internal;
 use crate::flow::CallbackPath;
 use crate::oidc::Provider;
@@ -18,6 +17,7 @@ use crate::web::cross_site::{self, Source};
 use crate::web::html::escape;
 use crate::web::query::{self, Params};
 use crate::web::response::redirect;
+use space_kit::seal::SALT;
 
 const TITLE: &str = "Sign in (local development)";
 

@@ -3,16 +3,16 @@
 use space_kit::header::{HeaderName, HeaderValue};
 use space_kit::{Call, Error, HandlerResult, respond};
 
+use super::accounts::SET_AUTH_TOKEN;
 use super::{request, tokens};
 use crate::State;
 use crate::error::internal;
+use crate::session::account_cookie::FoundAccount;
 use crate::session::cookie::{Credential, FoundSession};
 use crate::web::response::{no_store, with_cookies};
 
 /// The header in which Better Auth's JWT plugin returns a token for other backends.
 const SET_AUTH_JWT: HeaderName = HeaderName::from_static("set-auth-jwt");
-/// The header in which Better Auth's bearer plugin returns a renewed bearer token.
-const SET_AUTH_TOKEN: HeaderName = HeaderName::from_static("set-auth-token");
 
 /// Returns the visitor's session and a token for other backends, or `null`. A session in use is renewed.
 pub(crate) fn get(call: &Call<State>) -> HandlerResult {
@@ -31,20 +31,21 @@ pub(crate) fn get(call: &Call<State>) -> HandlerResult {
     };
     let session = renewed.as_ref().unwrap_or(&session);
     let mut response = no_store(respond::json(&session.json()));
-    response.headers_mut().insert(SET_AUTH_JWT, header(&tokens::issue(state, session, now)?)?);
+    response.headers_mut().insert(SET_AUTH_JWT, header(&tokens::issue(state, session, None, now)?)?);
     let Some(renewed) = &renewed else { return Ok(response) };
-    let mut cookies = Vec::new();
+    let (mut cookies, mut sealed) = (Vec::new(), None);
+    // A session that outlives a removed secret keeps its account, and a bearer token contains it.
+    let kept = |found: &FoundAccount| !found.current || credential == Credential::Bearer;
+    if let Some(found) = sessions.account(headers, renewed).filter(kept) {
+        let kept = sessions.set_account(&found.account, now, state.random()?);
+        (cookies, sealed) = (kept.cookies, kept.sealed);
+    }
     match credential {
-        Credential::Cookie => cookies = sessions.set(renewed, now, state.random()?)?,
+        Credential::Cookie => cookies.extend(sessions.set(renewed, now, state.random()?)?),
         Credential::Bearer => {
-            let token = sessions.bearer_token(renewed, state.random()?)?;
+            let token = sessions.bearer_token(renewed, sealed, state.random()?)?;
             response.headers_mut().insert(SET_AUTH_TOKEN, header(&token)?);
         }
-    }
-    // A session that outlives a removed secret keeps its account.
-    if let Some(found) = sessions.account(headers, renewed).filter(|found| !found.current) {
-        let kept = sessions.set_account(&found.account, renewed.signed_in, now, state.random()?);
-        cookies.extend(kept.cookies);
     }
     with_cookies(response, cookies)
 }

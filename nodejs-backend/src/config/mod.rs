@@ -13,7 +13,7 @@ use ring::rand::SystemRandom;
 use space_kit::outgoing::{Connector, Pool};
 use space_kit::rate_limit::{Limiter, Rate};
 use space_kit::web::Origin;
-use space_kit::{Config, Env, Log, Survivors, parse};
+use space_kit::{Config, Env, Survivors, parse};
 
 use crate::State;
 use crate::crypto::keys::Keys;
@@ -23,30 +23,35 @@ use crate::session::allow::AllowList;
 use crate::session::refreshes::Refreshes;
 use crate::session::replay::{ReplayCache, SIGN_OUTS, STATE_RECORDS, STATES};
 use crate::session::{Lifetime, Lifetimes};
+use crate::state::KeepToken;
 use crate::web::cookie::CookieSettings;
 use crate::web::trusted_origins::TrustedOrigins;
 
 /// The state of the service. `None` if a variable is invalid; `env` then has all problems.
 pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let dev = env.read(&vars::DEV_SIGN_IN, yes_or_no);
-    let settings = providers::read(env);
     let base = origins::base(env, kit, dev != Some(false));
+    let on_space = kit.on_space || env.is_set(vars::SPACE_HOST.name);
+    let settings = providers::read(env, base.as_ref(), on_space, dev != Some(false));
     let sites = origins::sites(env, &kit.cors);
     let own = origins::further_hosts(env);
     let allow = env.read(&vars::SIGN_IN_ALLOW, AllowList::parse);
     let lifetimes = lifetimes(env);
-    let keep_token = env.read(&vars::KEEP_PROVIDER_TOKEN, yes_or_no);
+    let keep_token = env.read(&vars::KEEP_PROVIDER_TOKEN, keep_token);
     let epoch = env.read(&vars::SESSION_EPOCH, |text| text.parse::<u64>().ok());
     let rate = env.read(&vars::SIGN_IN_RATE, Rate::parse);
     let frame_ancestors = env.read(&vars::FRAME_ANCESTORS, parse_sources);
     let pool = Connector::configure(env).map(Pool::new);
     let has_provider = match (dev, &settings) {
-        (Some(true), Some(settings)) => check_dev(env, kit, settings, base.as_ref()),
+        (Some(true), Some(settings)) => check_dev(env, on_space, settings, base.as_ref()),
         (Some(false), Some(settings)) if settings.is_empty() => {
-            let message = "is required. A Space with hf_oauth: true sets it. Elsewhere set it together with \
-                           OAUTH_CLIENT_SECRET (and OPENID_PROVIDER_URL), or set PROVIDERS, or set DEV_SIGN_IN=yes to \
-                           try the service locally";
-            env.problem(&vars::OAUTH_CLIENT_ID, message.to_owned());
+            let message = format!(
+                "is required. A Space with hf_oauth: true sets it. Elsewhere set it together with OAUTH_CLIENT_SECRET \
+                 (and OPENID_PROVIDER_URL), or set PROVIDERS, or set DEV_SIGN_IN=yes to try the service locally. Hugging \
+                 Face needs none, {}",
+                providers::FETCHED
+            );
+            env.problem(&vars::OAUTH_CLIENT_ID, message);
             None
         }
         _ => Some(()),
@@ -54,14 +59,14 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     // Without a provider, a missing secret is not a second problem.
     let required = dev == Some(false) && settings.as_ref().is_some_and(|settings| !settings.is_empty());
     let secrets = secrets::read(env, settings.as_deref().unwrap_or_default(), required);
+    let gateway = secrets::gateway(env, keep_token, secrets.as_ref());
     let (dev, settings, base, lifetimes, pool) = (dev?, settings?, base?, lifetimes?, pool?);
     let (secrets, sites, epoch, rate) = (secrets?, sites?, epoch?, rate?);
     let frame_ancestors = frame_ancestors?;
     has_provider?;
-    let log = Log::new(kit.log_level, kit.log_format);
-    let secrets = secrets::or_default(secrets, &settings, dev, &log)?;
+    let secrets = secrets::or_default(secrets, &settings, dev, env)?;
     if dev {
-        warn_of_dev(&log, kit);
+        notice_dev(env, kit);
     }
     let secure = base.tls;
     let providers = match settings.is_empty() {
@@ -75,10 +80,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         issuer: if dev { format!("dev:{base}") } else { base.to_string() },
         trusted: TrustedOrigins::new(&base, sites).with_own(own?),
         allow: allow?,
-        cookies: CookieSettings {
-            secure,
-            cross_site: secure && (kit.on_space || env.is_set(vars::SPACE_HOST.name)),
-        },
+        cookies: CookieSettings { secure, cross_site: secure && on_space },
         keys: Keys::derive(secrets),
         revoked_sessions: ReplayCache::new(SIGN_OUTS, RandomState::new()).surviving(survivors.clone(), 0),
         used_states: ReplayCache::new(STATES, RandomState::new()).surviving(survivors, STATE_RECORDS),
@@ -89,6 +91,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         frame_ancestors,
         providers,
         keep_token: keep_token?,
+        gateway: gateway?,
         refreshes: Refreshes::default(),
         dev,
     })
@@ -107,16 +110,13 @@ fn lifetimes(env: &mut Env<'_>) -> Option<Lifetimes> {
 /// Rejects `DEV_SIGN_IN` wherever its made-up users could reach anyone but the developer.
 fn check_dev(
     env: &mut Env<'_>,
-    kit: &Config,
+    on_space: bool,
     settings: &[ProviderSettings],
     base: Option<&Origin>,
 ) -> Option<()> {
     let mut accepted = Some(());
     for (is_problem, message) in [
-        (
-            kit.on_space || env.is_set(vars::SPACE_HOST.name),
-            "yes is not accepted on a Space, because anyone could sign in as any user",
-        ),
+        (on_space, "yes is not accepted on a Space, because anyone could sign in as any user"),
         (
             !settings.is_empty(),
             "yes is not accepted together with a provider: unset OAUTH_CLIENT_ID and PROVIDERS, or unset this",
@@ -134,7 +134,7 @@ fn check_dev(
     accepted
 }
 
-fn warn_of_dev(log: &Log, kit: &Config) {
+fn notice_dev(env: &mut Env<'_>, kit: &Config) {
     let host = kit.listen.ip();
     let reachable = match host.is_loopback() || kit.listen_fds {
         true => String::new(),
@@ -143,12 +143,9 @@ fn warn_of_dev(log: &Log, kit: &Config) {
              container that is published only on 127.0.0.1."
         ),
     };
-    log.warn(
-        &format!(
-            "DEV_SIGN_IN is on: anyone can sign in as any user. Use it for local development only.{reachable}"
-        ),
-        &[],
-    );
+    env.notice(format!(
+        "DEV_SIGN_IN is on: anyone can sign in as any user. Use it for local development only.{reachable}"
+    ));
 }
 
 fn yes_or_no(text: &str) -> Option<bool> {
@@ -156,6 +153,13 @@ fn yes_or_no(text: &str) -> Option<bool> {
         "yes" | "true" | "1" => Some(true),
         "no" | "false" | "0" => Some(false),
         _ => None,
+    }
+}
+
+fn keep_token(text: &str) -> Option<KeepToken> {
+    match text {
+        "gateway" => Some(KeepToken::Gateway),
+        text => Some(if yes_or_no(text)? { KeepToken::Pages } else { KeepToken::No }),
     }
 }
 

@@ -17,7 +17,7 @@ space_kit::vars! {
 
 space_kit::vars! {
     PROVIDER;
-    pub(crate) OAUTH_CLIENT_ID = "", "visible ASCII characters", "client id of this service at the provider; Hugging Face sets it if hf_oauth is true";
+    pub(crate) OAUTH_CLIENT_ID = "", "visible ASCII characters", "client id of this service at the provider; a Space with hf_oauth: true sets it; if unset elsewhere, Hugging Face fetches /.well-known/oauth-cimd";
     pub(crate) OAUTH_CLIENT_SECRET(secret) = "", "visible ASCII characters", "client secret of this service at the provider; if unset, the service is a public client, which only PKCE protects";
     pub(crate) OAUTH_SCOPES = "openid profile", "scopes separated by spaces, including openid", "scopes to request from the provider";
     pub(crate) OPENID_PROVIDER_URL = "https://huggingface.co", "an https address without a query, or an http address on this machine", "issuer of the provider, exactly as in its ID tokens";
@@ -33,7 +33,8 @@ space_kit::vars! {
     pub(crate) SESSION_MAX = "30d", "a duration such as 15min, 12h or 7d", "time after the sign-in at which a session ends, however often it is used";
     pub(crate) BEARER_IDLE = "1d", "a duration such as 15min, 12h or 7d", "SESSION_IDLE for the bearer token of a page on another site";
     pub(crate) SESSION_EPOCH = "0", "a whole number", "number of the session epoch; changing it signs everyone out";
-    pub(crate) KEEP_PROVIDER_TOKEN = "no", "yes or no (true or false, 1 or 0)", "keep the provider's access token in a sealed cookie, for getAccessToken";
+    pub(crate) KEEP_PROVIDER_TOKEN = "no", "yes or no (true or false, 1 or 0), or gateway", "keep the provider's access token, sealed: yes for getAccessToken and GATEWAY_SECRET; gateway only for GATEWAY_SECRET, so that no page can read it";
+    pub(crate) GATEWAY_SECRET(secret) = "", "as AUTH_SECRET, but another one", "secret shared with python-backend: the visitor's access token is in the tokens of /api/auth/token, sealed with it";
     pub(crate) SIGN_IN_RATE = "60/min", "COUNT/UNIT, where UNIT is s, min, h or day", "sign-in steps (start, callback, refresh of a kept token) per client address; further steps return 429";
     pub(crate) FRAME_ANCESTORS = "'self' https://huggingface.co", "sources as in a content security policy", "sites that may show this service's pages in a frame";
 }

@@ -4,9 +4,9 @@
 use std::sync::LazyLock;
 
 use ring::hkdf::{HKDF_SHA256, Prk, Salt};
+use space_kit::seal::{Sealer, expand};
 
-use super::derive::{Purpose, expand};
-use super::seal::Sealer;
+use super::purpose::Purpose;
 use super::secret::{Secret, SecretSource};
 use super::token::Signer;
 
@@ -33,7 +33,7 @@ impl Keys {
         LazyLock::new(Box::new(move || {
             let roots: Vec<Prk> = secrets.iter().map(root).collect();
             let sealer = |purpose: Purpose| {
-                Sealer::new(purpose, roots.iter().filter_map(|root| expand(root, purpose.label())))
+                Sealer::new(purpose.label(), roots.iter().filter_map(|root| expand(root, purpose.label())))
             };
             Keys {
                 session: sealer(Purpose::Session),

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-/// A secret must be hard to guess, because the public key set lets an attacker test guesses offline.
-const MIN_BYTES: usize = 32;
-const MIN_DISTINCT: usize = 16;
+use space_kit::seal::{MIN_DISTINCT, is_hard_to_guess};
+
 /// The provider generates a client secret, often as a UUID: 128 random bits in few distinct characters.
 const MIN_DISTINCT_CLIENT: usize = 10;
 
@@ -69,11 +68,7 @@ impl Secret {
     }
 
     fn checked(text: &str, distinct: usize, source: SecretSource) -> Option<Secret> {
-        let mut characters: Vec<char> = text.chars().collect();
-        characters.sort_unstable();
-        characters.dedup();
-        let good = text.len() >= MIN_BYTES && characters.len() >= distinct;
-        good.then(|| Secret { bytes: text.as_bytes().to_vec(), source })
+        is_hard_to_guess(text, distinct).then(|| Secret { bytes: text.as_bytes().to_vec(), source })
     }
 }
 

@@ -9,7 +9,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use space_kit::respond::to_json;
 
-use crate::crypto::seal::Sealer;
+use space_kit::seal::Sealer;
 
 /// How long a sign-in may take, in seconds.
 pub(crate) const LIFETIME: u64 = 600;

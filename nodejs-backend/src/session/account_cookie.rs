@@ -4,9 +4,9 @@ use space_kit::header::HeaderMap;
 
 use super::Session;
 use super::account::Account;
-use super::cookie::Sessions;
-use crate::crypto::seal::{SALT, sealed_len};
+use super::cookie::{Sessions, bearer_account};
 use crate::web::cookie;
+use space_kit::seal::{SALT, sealed_len};
 
 /// The name of the account cookie without its prefix.
 const COOKIE: &str = "account";
@@ -27,7 +27,10 @@ pub(crate) struct FoundAccount {
 }
 
 /// An account on its way to the browser.
+#[derive(Default)]
 pub(crate) struct KeptAccount {
+    /// For the bearer token of a page on another site.
+    pub(crate) sealed: Option<String>,
     /// Values of `Set-Cookie`.
     pub(crate) cookies: Vec<String>,
     /// What does not fit, for the log.
@@ -35,7 +38,7 @@ pub(crate) struct KeptAccount {
 }
 
 impl Sessions<'_> {
-    /// The account of this session. Of several cookies, it is the one that was refreshed last.
+    /// The account of this session. Of several, it is the one that was refreshed last.
     pub(crate) fn account(&self, headers: &HeaderMap, session: &Session) -> Option<FoundAccount> {
         let open = |value| {
             let unsealed = self.keys.account.open(value)?;
@@ -43,18 +46,15 @@ impl Sessions<'_> {
             let current = unsealed.current;
             account.belongs_to(session).then_some(FoundAccount { account, current })
         };
-        self.account_cookies(headers).filter_map(open).max_by_key(|found| found.account.updated)
+        self.account_cookies(headers)
+            .chain(bearer_account(headers))
+            .filter_map(open)
+            .max_by_key(|found| found.account.updated)
     }
 
     /// Keeps an account as long as its session can last. What does not fit is left out: first the ID token, then the
     /// refresh token, then all of it. `salt` must be random.
-    pub(crate) fn set_account(
-        &self,
-        account: &Account,
-        signed_in: u64,
-        now: u64,
-        salt: [u8; SALT],
-    ) -> KeptAccount {
+    pub(crate) fn set_account(&self, account: &Account, now: u64, salt: [u8; SALT]) -> KeptAccount {
         let max = if self.cookies.copies() == 2 { MAX_TWICE } else { MAX };
         let (mut account, mut left_out) = (account.clone(), None);
         let mut plain = account.encode();
@@ -67,13 +67,11 @@ impl Sessions<'_> {
         let fits = sealed_len(plain.len()) <= max;
         let Some(sealed) = fits.then(|| self.keys.account.seal(plain.as_bytes(), salt)).flatten() else {
             let left_out = Some("the access token does not fit into a cookie");
-            return KeptAccount { cookies: self.clear_account(), left_out };
+            return KeptAccount { sealed: None, cookies: self.clear_account(), left_out };
         };
-        let age = signed_in.saturating_add(self.lifetimes.cookie.max).saturating_sub(now);
-        KeptAccount {
-            cookies: self.cookies.set(&self.cookies.name(COOKIE), &sealed, age).collect(),
-            left_out,
-        }
+        let age = account.created.saturating_add(self.lifetimes.cookie.max).saturating_sub(now);
+        let cookies = self.cookies.set(&self.cookies.name(COOKIE), &sealed, age).collect();
+        KeptAccount { sealed: Some(sealed), cookies, left_out }
     }
 
     /// Values of `Set-Cookie` that delete the account cookie.
@@ -129,7 +127,7 @@ mod tests {
         let (session, user, provider) = (text(22), text(24), "huggingface".to_owned());
         let (created, updated) = (1_800_000_000, 1_800_000_000);
         let account = Account { session, subject: user.clone(), user, provider, created, updated, tokens };
-        let kept = sessions.set_account(&account, created, created, [1; SALT]);
+        let kept = sessions.set_account(&account, created, [1; SALT]);
         let (_, rest) = kept.cookies[0].split_once('=').unwrap();
         let sealed = keys.account.open(rest.split_once(';').unwrap().0);
         let found = sealed.map(|unsealed| Account::decode(&unsealed.plain).unwrap().tokens);

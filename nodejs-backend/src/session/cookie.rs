@@ -8,9 +8,9 @@ use space_kit::header::{AUTHORIZATION, HeaderMap};
 use super::replay::ReplayCache;
 use super::{Lifetime, Lifetimes, Session};
 use crate::crypto::keys::{Deferred, Keys};
-use crate::crypto::seal::{SALT, Sealer};
 use crate::error::internal;
 use crate::web::cookie::{self, CookieSettings};
+use space_kit::seal::{SALT, Sealer};
 
 /// The name of the session cookie without its prefix.
 const COOKIE: &str = "session";
@@ -87,13 +87,22 @@ impl<'a> Sessions<'a> {
         self.cookies.clear(&self.cookies.name(COOKIE)).collect()
     }
 
-    /// The session as a token for `Authorization: Bearer`. `salt` must be random.
+    /// The session as a token for `Authorization: Bearer`, with its sealed account. `salt` must be random.
     ///
     /// # Errors
     ///
     /// 500 if the session cannot be sealed.
-    pub(crate) fn bearer_token(&self, session: &Session, salt: [u8; SALT]) -> Result<String, Error> {
-        seal(&self.keys.bearer, session, salt)
+    pub(crate) fn bearer_token(
+        &self,
+        session: &Session,
+        account: Option<String>,
+        salt: [u8; SALT],
+    ) -> Result<String, Error> {
+        let token = seal(&self.keys.bearer, session, salt)?;
+        Ok(match account {
+            Some(account) => with_account(&token, &account),
+            None => token,
+        })
     }
 
     /// How long a session in this form lasts.
@@ -119,8 +128,23 @@ fn seal(sealer: &Sealer, session: &Session, salt: [u8; SALT]) -> Result<String, 
     sealed.ok_or_else(|| internal("the session cannot be sealed"))
 }
 
+/// A bearer token with a session, and with the session's account: a page on another site has no cookie for it.
+pub(crate) fn with_account(session: &str, account: &str) -> String {
+    [session, ".", account].concat()
+}
+
+/// The session in the bearer token of a request.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    bearer_token(headers)?.split('.').next()
+}
+
+/// The sealed account in the bearer token of a request.
+pub(super) fn bearer_account(headers: &HeaderMap) -> Option<&str> {
+    bearer_token(headers)?.split_once('.').map(|(_, account)| account)
+}
+
 /// The bearer token of a request (RFC 6750 section 2.1). The scheme is case-insensitive.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

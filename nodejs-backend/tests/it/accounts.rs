@@ -16,11 +16,11 @@ const LIST: &str = "/api/auth/list-accounts";
 const COOKIE: &str = r#"{"useAccountCookie":true}"#;
 
 /// A provider whose token response gets these members.
-fn giving(more: Value) -> MockProvider {
+pub(crate) fn giving(more: Value) -> MockProvider {
     MockProvider::deviating(gift(more))
 }
 
-fn gift(more: Value) -> Deviation {
+pub(crate) fn gift(more: Value) -> Deviation {
     let mut deviation = Deviation::default();
     let change = move |token: &mut Value| {
         token.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -30,11 +30,11 @@ fn gift(more: Value) -> Deviation {
 }
 
 /// A provider with refresh tokens, whose first access token has ended when the visitor is back.
-fn short_lived() -> MockProvider {
+pub(crate) fn short_lived() -> MockProvider {
     giving(ended())
 }
 
-fn ended() -> Value {
+pub(crate) fn ended() -> Value {
     json!({"refresh_token": format!("{REFRESH_TOKEN}0"), "expires_in": 1, "scope": "openid inference-api"})
 }
 

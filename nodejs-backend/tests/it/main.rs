@@ -4,10 +4,12 @@
 mod accounts;
 mod browser;
 mod callback;
+mod client_document;
 mod configuration;
 mod cross_site;
 mod dev_sign_in;
 mod documents;
+mod gateway;
 mod mock_provider;
 mod navigation;
 mod popup;

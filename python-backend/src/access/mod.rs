@@ -11,4 +11,4 @@ pub(crate) use allow::AllowList;
 pub(crate) use caller::Caller;
 pub(crate) use credentials::Credentials;
 pub(crate) use keys::ApiKeys;
-pub(crate) use policy::{Access, AccessRule, FAILURES, TokenRule, not_configured};
+pub(crate) use policy::{Access, AccessRule, DEV, FAILURES, TokenRule, not_configured};

@@ -1,6 +1,4 @@
-//! Key derivation with HKDF-SHA256 (RFC 5869).
-
-use ring::hkdf::{KeyType, Prk};
+//! The purposes that keys are derived for.
 
 /// What a sealing key is for. Each purpose has its own key, so that a value sealed for one purpose never opens for
 /// another.
@@ -28,21 +26,5 @@ impl Purpose {
             Purpose::Account => b"account/v1",
             Purpose::DevUser => b"dev-user/v1",
         }
-    }
-}
-
-/// `N` bytes for an `info`. `None` beyond 255 blocks of 32 bytes (RFC 5869 section 2.3).
-pub(super) fn expand<const N: usize>(root: &Prk, info: &[u8]) -> Option<[u8; N]> {
-    let mut out = [0; N];
-    root.expand(&[info], Length(N)).ok()?.fill(&mut out).ok()?;
-    Some(out)
-}
-
-/// A number of output bytes.
-struct Length(usize);
-
-impl KeyType for Length {
-    fn len(&self) -> usize {
-        self.0
     }
 }

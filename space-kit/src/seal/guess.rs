@@ -1,0 +1,14 @@
+//! Which secrets are hard enough to guess to derive keys from.
+
+/// An attacker can test guesses of a secret offline.
+const MIN_BYTES: usize = 32;
+/// How many different characters a secret of the operator's needs.
+pub const MIN_DISTINCT: usize = 16;
+
+/// Whether a secret has at least 32 bytes and this many different characters.
+pub fn is_hard_to_guess(text: &str, distinct: usize) -> bool {
+    let mut characters: Vec<char> = text.chars().collect();
+    characters.sort_unstable();
+    characters.dedup();
+    text.len() >= MIN_BYTES && characters.len() >= distinct
+}
