@@ -9,7 +9,7 @@ from .faults import Faults
 from .services import IDLE_TIMEOUT, Services
 from .traffic.process import Process, callers, servers
 
-GROWTH = 512 << 10 # bytes of private memory that a process may keep
+GROWTH = 2 << 20   # bytes of private memory that a process may keep: the heap keeps some of hundreds of streams (allocator.md)
 # A flood of unfinished long heads leaves up to this much in the heap, once: docs/decisions/hostile-peers.md.
 GROWTH_AFTER_A_FLOOD = 12 << 20
 SETTLE = 90        # seconds without traffic within which kept connections to upstreams (60 s, looked at every 15 s) end

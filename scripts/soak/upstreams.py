@@ -25,6 +25,11 @@ def chunk(data):
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
+# Prepared, so that long responses do not delay the others.
+HUGE = json.dumps(completion("huge", "x" * (8 << 20)))
+ENDLESS = chunk(event({"content": FILLER}))
+
+
 class Upstream:
     def __init__(self, group):
         self.group, self.mode, self.server, self.port = group, None, None, 0
@@ -81,7 +86,7 @@ class Upstream:
             return await self.endless_whole(writer)
         if model in ("cut", "slow", "endless") or stream:
             return await self.stream(reader, writer, model, text)
-        await self.whole(writer, 200, json.dumps(completion(model, "x" * (8 << 20) if model == "huge" else text)))
+        await self.whole(writer, 200, HUGE if model == "huge" else json.dumps(completion(model, text)))
 
     async def whole(self, writer, status, text, headers="", kind="application/json"):
         writer.write(f"HTTP/1.1 {status} S\r\ncontent-type: {kind}\r\n{headers}content-length: {len(text)}\r\n\r\n".encode() + text.encode())
@@ -123,14 +128,14 @@ class Upstream:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n" + chunk(event({"role": "assistant", "content": ""})))
         closed = asyncio.ensure_future(reader.read(1)) # a client sends no second request before the end
         try:
-            words = {"slow": ["word "] * 150, "endless": [FILLER] * 100_000}.get(model) or [word + " " for word in text.split()]
+            words = {"slow": ["word "] * 150, "endless": [FILLER] * 4000}.get(model) or [word + " " for word in text.split()]
             for number, word in enumerate(words):
                 if closed.done():
                     self.group.counts["cancelled"] += 1
                     return writer.close()
                 if model == "cut" and number == 3:
                     return writer.transport.abort()
-                writer.write(chunk(event({"content": word})))
+                writer.write(ENDLESS if model == "endless" else chunk(event({"content": word})))
                 await writer.drain()
                 if model != "endless":
                     await asyncio.wait([closed], timeout=0.2 if model == "slow" else 0.005)
