@@ -247,8 +247,10 @@ if scripts/setup.sh --check build >/dev/null; then
         [ "${CI:-}" != true ] || check "setup for the proxies" scripts/setup.sh proxies
         scripts/setup.sh --check proxies >/dev/null || skip "a proxy that is missing" "$(scripts/setup.sh --check proxies)"
         check "malformed messages through nginx, HAProxy and Caddy" leaves_nothing scripts/test-proxies.py
+        check "soak: it notices each fault" leaves_nothing scripts/test-soak.py
+        check "soak: good callers among bad ones, failing upstreams, restarts and crashes" leaves_nothing scripts/soak.sh 0.08 --only traffic
     else
-        skip "real clients, the pages of docs/clients, Chromium, contracts, replicas, crashes, proxies" "$(scripts/setup.sh --check test)"
+        skip "real clients, the pages of docs/clients, Chromium, contracts, replicas, crashes, proxies, soak" "$(scripts/setup.sh --check test)"
     fi
     [ "${CI:-}" != true ] || check "setup for the peers" scripts/setup.sh peers # elsewhere, do not install Go only for this
     if scripts/peers.sh --check >/dev/null; then
@@ -274,12 +276,13 @@ if scripts/setup.sh --check build >/dev/null; then
         skip "load" "$(scripts/setup.sh --check measure)"
     fi
 else
-    skip "static binaries, the heap on musl, the kit against the static binary, size gate, dependency list, reproducible, real clients, replicas, crashes, proxies, peers, start, metrics and alert rules, load" "$(scripts/setup.sh --check build)"
+    skip "static binaries, the heap on musl, the kit against the static binary, size gate, dependency list, reproducible, real clients, replicas, crashes, proxies, soak, peers, start, metrics and alert rules, load" "$(scripts/setup.sh --check build)"
 fi
 
 if reason=$(scripts/engine.sh 2>&1); then
     check "images" scripts/build-image.sh
     check "images in an engine" scripts/test-images.py
+    check "all limits at once in a container" scripts/soak.sh --only container
     check "scripts with only a shell and an engine" leaves_nothing scripts/test-scripts.py Engine
     check "linter: running images" scripts/test-lint-run.py
     if [ "$reason" != podman ] && { "$reason" compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null; }; then
@@ -288,7 +291,7 @@ if reason=$(scripts/engine.sh 2>&1); then
         skip "compose" "neither docker's plugin compose nor docker-compose is installed"
     fi
 else
-    skip "images, images in an engine, scripts with an engine, linter on running images, compose" "$reason"
+    skip "images, images in an engine, limits in a container, scripts with an engine, linter on running images, compose" "$reason"
 fi
 
 printf '\n=== summary\n'

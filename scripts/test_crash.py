@@ -57,8 +57,9 @@ class Service:
 
     def crash(self, number):
         """Sends a signal, and waits until the process has restarted."""
+        next_one = self.restarts + 1 # read before the signal: the process may have restarted when it has been sent
         self.process.send_signal(number)
-        self.after(self.restarts + 1)
+        self.after(next_one)
 
     def health(self):
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:

@@ -1,6 +1,7 @@
 """The command line of scripts/soak.sh."""
 
 import argparse
+import signal
 import subprocess
 import sys
 import time
@@ -10,19 +11,23 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from measure_load import host  # noqa: E402
-from soak import traffic_run  # noqa: E402
+from soak import container, traffic_run  # noqa: E402
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/soak.sh")
     parser.add_argument("hours", nargs="?", type=float, default=1 / 6, metavar="HOURS")
+    parser.add_argument("--only", choices=["traffic", "container"])
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)) # ends what it started
     machine, failed = host.describe(ROOT), []
     parts, began = [], time.time()
-    text, problems = traffic_run.run(options.hours * 3600)
-    parts.append(text)
-    failed += problems
+    for name, part in ("traffic", lambda: traffic_run.run(options.hours * 3600)), ("container", container.run):
+        if options.only in (None, name):
+            text, problems = part()
+            parts.append(text)
+            failed += problems
     machine["load_after"] = host.load()
     verdict = "FAILED:\n  " + "\n  ".join(failed) if failed else "no failure"
     report = "\n\n".join([host.text(machine) + f"\narguments: {' '.join(sys.argv[1:])}", *parts, f"{time.time() - began:.0f} s; {verdict}"])

@@ -14,12 +14,32 @@ from .provider import CLIENT_ID, CLIENT_SECRET  # noqa: E402
 GOOD_KEYS = [f"good-{number}-0123456789abcdef" for number in range(20)]
 BAD_KEYS = [f"evil-{number}-0123456789abcdef" for number in range(80)]
 KEYS = ",".join(f"{key.rsplit('-', 1)[0]}:{key}" for key in GOOD_KEYS + BAD_KEYS)
-HEADER_TIMEOUT, IDLE_TIMEOUT, REQUEST_TIMEOUT, DRAIN_TIMEOUT, FAILOVER_TIMEOUT = 2, 5, 10, 4, 3
-MAX_BODY, MAX_CONNECTIONS, RATE, SLOTS = 2 << 20, 600, 60, 128
+HEADER_TIMEOUT, IDLE_TIMEOUT, REQUEST_TIMEOUT, DRAIN_TIMEOUT, FAILOVER_TIMEOUT = 2, 5, 10, 4, 20 # the last one: a busy machine is no failing upstream
+MAX_BODY, MAX_CONNECTIONS, RATE, SLOTS, QUEUE = 2 << 20, 600, 40, 200, 100
 COMMON = {"HEADER_TIMEOUT": f"{HEADER_TIMEOUT}s", "IDLE_TIMEOUT": f"{IDLE_TIMEOUT}s", "DRAIN_TIMEOUT": f"{DRAIN_TIMEOUT}s"}
 GATEWAY = {**COMMON, "MAX_BODY_BYTES": str(MAX_BODY), "BODY_MEMORY": "16MiB",
-           "FAILOVER_TIMEOUT": f"{FAILOVER_TIMEOUT}s", "HEARTBEAT": "2s"}
-DIRECT = {"TRUSTED_PROXY_HOPS": "0", "MAX_CONNECTIONS": str(MAX_CONNECTIONS), "ALLOWED_HOSTS": "localhost,127.0.0.1"}
+           "FAILOVER_TIMEOUT": f"{FAILOVER_TIMEOUT}s", "HEARTBEAT": "2s",
+           "MAX_CONCURRENT": str(SLOTS), "QUEUE_LENGTH": str(QUEUE)}
+DIRECT = {"TRUSTED_PROXY_HOPS": "0", "MAX_CONNECTIONS": str(MAX_CONNECTIONS)}
+
+
+def memory(pid):
+    """Descriptors, Pss and private dirty memory of a process, in bytes."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        rollup = file.read()
+    pss, dirty = (int(re.search(rf"^{name}:\s+(\d+) kB", rollup, re.M)[1]) * 1024 for name in ("Pss", "Private_Dirty"))
+    return len(os.listdir(f"/proc/{pid}/fd")), pss, dirty
+
+
+def connections(pid):
+    """TCP connections of a process, without listeners."""
+    folder, inodes = f"/proc/{pid}/fd", set()
+    for descriptor in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError): # closed meanwhile
+            inodes.add(os.readlink(f"{folder}/{descriptor}"))
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return sum(row[3] != "0A" and f"socket:[{row[9]}]" in inodes for row in rows)
 
 
 class Service(test_crash.Service):
@@ -34,22 +54,10 @@ class Service(test_crash.Service):
         super().crash(number)
 
     def memory(self):
-        """Descriptors, Pss and private dirty memory, in bytes."""
-        folder = f"/proc/{self.process.pid}"
-        with open(f"{folder}/smaps_rollup", encoding="ascii") as file:
-            rollup = file.read()
-        pss, dirty = (int(re.search(rf"^{name}:\s+(\d+) kB", rollup, re.M)[1]) * 1024 for name in ("Pss", "Private_Dirty"))
-        return len(os.listdir(f"{folder}/fd")), pss, dirty
+        return memory(self.process.pid)
 
     def connections(self):
-        """TCP connections, without the listener."""
-        folder, inodes = f"/proc/{self.process.pid}/fd", set()
-        for descriptor in os.listdir(folder):
-            with contextlib.suppress(FileNotFoundError): # closed meanwhile
-                inodes.add(os.readlink(f"{folder}/{descriptor}"))
-        with open("/proc/net/tcp", encoding="ascii") as table:
-            rows = [line.split() for line in table.readlines()[1:]]
-        return sum(row[3] != "0A" and f"socket:[{row[9]}]" in inodes for row in rows)
+        return connections(self.process.pid)
 
     def again(self):
         """Ends it in order, and starts another process at its port."""

@@ -6,7 +6,7 @@ import collections
 import json
 
 MODES = ["refused", "status 500", "status 503", "reset", "page", "half", "status 429", "silent", "busy"]
-MODELS = ["soak", "patient", "huge", "too-huge", "cut", "slow", "endless"]
+MODELS = ["soak", "patient", "huge", "too-huge", "cut", "slow", "endless", "silent"]
 FILLER = "x" * 65536
 
 
@@ -23,6 +23,11 @@ def event(delta, finish=None):
 
 def chunk(data):
     return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+# Prepared, so that long responses do not delay the others.
+HUGE = json.dumps(completion("huge", "x" * (8 << 20)))
+ENDLESS = chunk(event({"content": FILLER}))
 
 
 class Upstream:
@@ -75,11 +80,13 @@ class Upstream:
             return await self.fail(reader, writer, stream)
         text = body["messages"][-1]["content"]
         self.group.counts["answered"] += 1
+        if model == "silent":
+            return await self.until_closed(reader, writer)
         if model == "too-huge":
             return await self.endless_whole(writer)
         if model in ("cut", "slow", "endless") or stream:
             return await self.stream(reader, writer, model, text)
-        await self.whole(writer, 200, json.dumps(completion(model, "x" * (8 << 20) if model == "huge" else text)))
+        await self.whole(writer, 200, HUGE if model == "huge" else json.dumps(completion(model, text)))
 
     async def whole(self, writer, status, text, headers="", kind="application/json"):
         writer.write(f"HTTP/1.1 {status} S\r\ncontent-type: {kind}\r\n{headers}content-length: {len(text)}\r\n\r\n".encode() + text.encode())
@@ -121,14 +128,14 @@ class Upstream:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n" + chunk(event({"role": "assistant", "content": ""})))
         closed = asyncio.ensure_future(reader.read(1)) # a client sends no second request before the end
         try:
-            words = {"slow": ["word "] * 150, "endless": [FILLER] * 100_000}.get(model) or [word + " " for word in text.split()]
+            words = {"slow": ["word "] * 150, "endless": [FILLER] * 4000}.get(model) or [word + " " for word in text.split()]
             for number, word in enumerate(words):
                 if closed.done():
                     self.group.counts["cancelled"] += 1
                     return writer.close()
                 if model == "cut" and number == 3:
                     return writer.transport.abort()
-                writer.write(chunk(event({"content": word})))
+                writer.write(ENDLESS if model == "endless" else chunk(event({"content": word})))
                 await writer.drain()
                 if model != "endless":
                     await asyncio.wait([closed], timeout=0.2 if model == "slow" else 0.005)
@@ -154,11 +161,12 @@ class Upstreams:
         return [upstream.port for upstream in self.all]
 
     async def fail_in_turn(self, seconds):
-        """Each fails for so long, one after another, each time in another way."""
+        """Each fails for so long, one after another, each time in another way. The last one is first, because requests move on
+        from the first to the last: so none meets a failure at each."""
         number = 0
         try:
             while True:
-                upstream = self.all[number % len(self.all)]
+                upstream = self.all[-1 - number % len(self.all)]
                 await upstream.turn(MODES[number % len(MODES)])
                 self.counts[f"turns: {MODES[number % len(MODES)]}"] += 1
                 await asyncio.sleep(seconds)

@@ -1,6 +1,7 @@
 """Decides which requests a good caller may lose, and what else is a failure."""
 
 import collections
+import re
 
 GRACE = 1 # seconds after a crash in which a caller may still use a connection that it has closed
 
@@ -19,7 +20,7 @@ def excuse(failure, faults):
         if not meanwhile:
             continue
         if failure["target"] == "nginx":
-            if f":{fault.port}" in failure["replicas"] and failure["method"] == "POST":
+            if str(fault.port) in re.findall(r":(\d+)", failure["replicas"]) and failure["method"] == "POST":
                 return fault
         elif failure["target"] == fault.target and (failure["opened"] is None or failure["opened"] <= fault.ended):
             return fault
@@ -75,6 +76,7 @@ NEEDED = [
     *((f"malformed requests, {target}", status) for target in ("gateway", "sign-in") for status in ("400", "501", "413", "431", "421", "404", "405")),
     ("long bodies, nginx", "413"), ("huge responses, gateway", "200"), ("huge responses, nginx", "200"),
     ("responses that are too long, gateway", "502"), ("cancelled requests, gateway", "left"), ("cancelled requests, nginx", "left"),
+    ("held slots, nginx", "429"),
     ("streams that break off, gateway", "error event"), ("streams that break off, nginx", "broken off"),
     ("wrong keys, gateway", "401 429"), ("too many requests, gateway", "200 429"), ("too many connections, gateway", "429"),
     ("too many connections, sign-in", "503"), ("too many sign ins, sign-in", "429"), ("sign ins that fail, sign-in", "failed"),
@@ -83,7 +85,7 @@ NEEDED = [
 
 
 def memory(before, after, most):
-    """What grew, for each place: descriptors without connections at all, private memory by more than `most` bytes; and
+    """What grew, for each place: descriptors without connections at all, private memory by more than `most` says; and
     connections that nobody has."""
     problems = []
     for place, (descriptors, _, dirty, connections) in before.items():
@@ -92,6 +94,6 @@ def memory(before, after, most):
             problems.append(f"{place}: {now[3]} connections without traffic")
         if now[0] - now[3] > descriptors - connections:
             problems.append(f"{place}: {descriptors - connections} descriptors beside connections before, {now[0] - now[3]} after")
-        if now[2] > dirty + most:
+        if now[2] > dirty + most[place]:
             problems.append(f"{place}: {dirty:,} bytes of private memory before, {now[2]:,} after")
     return problems

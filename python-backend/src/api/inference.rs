@@ -105,7 +105,7 @@ async fn serve(mut call: Call<State>, kind: Inference, admitted: &Admitted) -> H
         };
     };
     let payer = admitted.caller.payer.token(&call.head.headers)?;
-    let slot = state.limits.slots.acquire().await?;
+    let slot = state.limits.slots.acquire(admitted.id).await?;
     let streamed = body.stream && kind != Inference::Embedding;
     let renamed = Some(model.as_str()).filter(|name| body.model.as_deref() != Some(name));
     let changes = Changes { model: renamed, usage: streamed, floats: kind == Inference::Embedding };

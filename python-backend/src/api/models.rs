@@ -37,7 +37,7 @@ async fn available(call: &Call<State>, admitted: &Admitted) -> Result<Bytes, Err
     let mut list = List::default();
     state.catalogue.own_names().for_each(|name| list.add(name, entry(name)));
     if let Some(group) = state.upstreams.main().filter(|_| !state.catalogue.is_limited()) {
-        let _slot = state.limits.slots.acquire().await?;
+        let _slot = state.limits.slots.acquire(admitted.id).await?;
         let mut failed = None;
         let mut answered = false;
         let answers = group.send_to_each(&mut request(call, admitted, group, held.another())).await;

@@ -81,7 +81,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let translation = dialects::translation(call, dialect, &body, &asked, streamed);
     let body = if translation.is_some() { without_own_reasoning(dialect, body) } else { body };
     let payer = admitted.caller.payer.token(&call.head.headers)?;
-    let slot = state.limits.slots.acquire().await?;
+    let slot = state.limits.slots.acquire(admitted.id).await?;
     let mut headers = headers::to_upstream(&call.head.headers, &state.forwarded);
     if body.is_empty() {
         headers.remove(CONTENT_TYPE);

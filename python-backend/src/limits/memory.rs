@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use space_kit::header::RETRY_AFTER;
 use space_kit::{Bytes, Error, StatusCode, memory};
 
+use super::shares::Shares;
+
 /// What is at most this long comes from the part for small bodies, in bytes.
 const SMALL: usize = 64 * 1024;
 
@@ -36,15 +38,7 @@ struct Shared {
 struct Parts {
     is_known: bool,
     /// The part for what is small, and the other.
-    parts: [Part; 2],
-}
-
-#[derive(Default)]
-struct Part {
-    limit: usize,
-    used: usize,
-    /// The callers who hold something and how much, sorted.
-    held: Vec<(u64, usize)>,
+    parts: [Shares; 2],
 }
 
 /// Why something cannot be held.
@@ -87,7 +81,7 @@ impl From<HoldError> for Error {
 impl Memory {
     /// Memory for `what`. `limit` returns the bytes, when they are first needed.
     pub(crate) fn new(what: &'static str, limit: impl Fn() -> usize + Send + Sync + 'static) -> Memory {
-        let parts = UNKNOWN.map(|limit| Part { limit, ..Part::default() });
+        let parts = UNKNOWN.map(Shares::new);
         let parts = Mutex::new(Parts { is_known: false, parts });
         Memory(Arc::new(Shared { what, limit: Box::new(limit), parts }))
     }
@@ -133,39 +127,6 @@ pub(crate) fn longest(limit: usize) -> usize {
     Memory::new("", move || limit).longest()
 }
 
-impl Part {
-    fn longest(&self) -> usize {
-        self.limit / 2
-    }
-
-    /// Takes `more` bytes for a caller, if they are within the caller's share.
-    fn take(&mut self, caller: u64, more: usize) -> bool {
-        let place = self.held.binary_search_by_key(&caller, |(caller, _)| *caller);
-        let own = place.ok().and_then(|at| self.held.get(at)).map_or(0, |(_, held)| *held);
-        let left = self.limit.checked_sub(self.used).and_then(|left| left.checked_sub(more));
-        if left.is_none_or(|left| own.saturating_add(more) > left) {
-            return false;
-        }
-        self.used += more;
-        match place {
-            Ok(at) => self.held.get_mut(at).into_iter().for_each(|(_, held)| *held += more),
-            Err(at) => self.held.insert(at, (caller, more)),
-        }
-        true
-    }
-
-    fn give(&mut self, caller: u64, bytes: usize) {
-        let place = self.held.binary_search_by_key(&caller, |(caller, _)| *caller);
-        if let Some((at, (_, held))) = place.ok().and_then(|at| Some((at, self.held.get_mut(at)?))) {
-            *held = held.saturating_sub(bytes);
-            if *held == 0 {
-                self.held.remove(at);
-            }
-        }
-        self.used = self.used.saturating_sub(bytes);
-    }
-}
-
 /// Bytes of the memory that a caller uses. Dropping it releases them: keep it as long as what it is for.
 #[must_use = "the bytes are free again when this is dropped"]
 pub(crate) struct Reservation {
@@ -192,7 +153,7 @@ impl Reservation {
         loop {
             let kept = if part == self.part { self.bytes } else { 0 };
             let place = parts.parts.get_mut(part);
-            if bytes <= kept || place.is_some_and(|place| place.take(self.caller, bytes - kept)) {
+            if bytes <= kept || place.is_some_and(|place| place.take(self.caller, bytes - kept, 0)) {
                 let release = self.bytes.saturating_sub(if part == self.part { bytes } else { 0 });
                 if let Some(place) = parts.parts.get_mut(self.part).filter(|_| release > 0) {
                     place.give(self.caller, release);

@@ -2,6 +2,7 @@
 
 mod memory;
 pub(crate) mod rate_headers;
+mod shares;
 mod slots;
 
 use std::hash::RandomState;

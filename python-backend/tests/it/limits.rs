@@ -159,3 +159,29 @@ fn a_long_body_is_held_once_and_released() {
     assert!(most < before + KIB + KIB / 2, "{before} KiB before, {most} at most");
     assert!(after < before + KIB / 2, "{before} KiB before, {after} after");
 }
+
+#[test]
+fn one_address_cannot_take_the_slots_from_another() {
+    let fake = Fake::start(|_, stream| until_closed(stream));
+    let env = [("MAX_CONCURRENT", "200"), ("QUEUE_LENGTH", "0"), ("TRUSTED_PROXY_HOPS", "1")];
+    let service = before(&fake, &env);
+    let body = question(json!({})).to_string();
+    let ask = |from: &str| {
+        let length = body.len();
+        send(
+            service.address,
+            format!(
+                "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nx-forwarded-for: {from}\r\ncontent-length: {length}\r\n\r\n{body}"
+            ),
+        )
+    };
+    let _held: Vec<_> = (0..100).map(|_| ask("6.6.6.6")).collect();
+    for _ in 0..100 {
+        fake.next();
+    }
+    let refused = read_reply(&mut ask("6.6.6.6"), false);
+    assert_eq!(error_of(&refused), (429, "overloaded".to_owned()));
+    assert_eq!(refused.header("retry-after"), "5");
+    let _other = ask("7.7.7.7");
+    fake.next();
+}

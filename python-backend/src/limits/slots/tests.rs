@@ -18,7 +18,7 @@ fn slots(count: usize, queue: usize) -> Arc<Slots> {
 /// Acquires a slot in its own task.
 fn ask(slots: &Arc<Slots>) -> JoinHandle<Result<Slot, Error>> {
     let slots = slots.clone();
-    tokio::spawn(async move { slots.acquire().await })
+    tokio::spawn(async move { slots.acquire(1).await })
 }
 
 /// Lets every task run until it waits.
@@ -31,7 +31,7 @@ async fn settle() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_slot_goes_to_the_first_waiter() {
     let slots = slots(1, 2);
-    let held = slots.acquire().await.unwrap();
+    let held = slots.acquire(1).await.unwrap();
     let first = ask(&slots);
     settle().await;
     let second = ask(&slots);
@@ -48,10 +48,10 @@ async fn a_dropped_slot_goes_to_the_first_waiter() {
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_rejects_at_once() {
     let slots = slots(1, 1);
-    let _held = slots.acquire().await.unwrap();
+    let _held = slots.acquire(1).await.unwrap();
     let _waits = ask(&slots);
     settle().await;
-    let error = slots.acquire().await.unwrap_err();
+    let error = slots.acquire(1).await.unwrap_err();
     assert_eq!((error.status.as_u16(), error.code), (429, "overloaded"));
     assert_eq!(error.headers, [(RETRY_AFTER, 1_u64.into())]);
     assert!(error.message.contains("queue is full"), "{}", error.message);
@@ -60,16 +60,16 @@ async fn a_full_queue_rejects_at_once() {
 #[tokio::test(start_paused = true)]
 async fn without_a_queue_no_request_waits() {
     let slots = slots(1, 0);
-    let _held = slots.acquire().await.unwrap();
-    assert!(slots.acquire().await.is_err());
+    let _held = slots.acquire(1).await.unwrap();
+    assert!(slots.acquire(1).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_times_out_is_rejected_and_leaves_the_queue() {
     let slots = slots(1, 1);
-    let _held = slots.acquire().await.unwrap();
+    let _held = slots.acquire(1).await.unwrap();
     let started = tokio::time::Instant::now();
-    let error = slots.acquire().await.unwrap_err();
+    let error = slots.acquire(1).await.unwrap_err();
     assert!(error.message.contains("stayed in use"), "{}", error.message);
     assert_eq!(started.elapsed().as_secs(), 1);
     assert_eq!(slots.waiting(), 0);
@@ -78,7 +78,7 @@ async fn a_wait_that_times_out_is_rejected_and_leaves_the_queue() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_waiter_leaves_the_queue_and_takes_no_slot() {
     let slots = slots(1, 1);
-    let held = slots.acquire().await.unwrap();
+    let held = slots.acquire(1).await.unwrap();
     let cancelled = ask(&slots);
     settle().await;
     cancelled.abort();
@@ -94,13 +94,39 @@ async fn a_cancelled_waiter_leaves_the_queue_and_takes_no_slot() {
 #[tokio::test(start_paused = true)]
 async fn a_late_request_does_not_jump_the_queue() {
     let slots = slots(1, 1);
-    let held = slots.acquire().await.unwrap();
+    let held = slots.acquire(1).await.unwrap();
     let waits = ask(&slots);
     settle().await;
     drop(held);
     // The waiter has not run yet, but it has the slot already.
     assert!(slots.free.clone().try_acquire_owned().is_err());
     assert!(waits.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_caller_cannot_take_all_slots() {
+    let slots = slots(200, 100);
+    let take = async |caller| {
+        let mut held = Vec::new();
+        while let Ok(slot) = slots.acquire(caller).await {
+            held.push(slot);
+        }
+        held
+    };
+    let one = take(1).await;
+    assert_eq!((one.len(), slots.in_use()), (150, 150), "half of slots and queue");
+    let two = take(2).await;
+    assert_eq!((two.len(), slots.in_use()), (50, 200), "the others; the next one waits in vain");
+    drop((one, two));
+    assert_eq!((slots.in_use(), slots.waiting(), slots.requests.lock().unwrap().used), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_caller_uses_all_of_a_few_slots() {
+    let slots = slots(4, 4);
+    let held =
+        [slots.acquire(1).await, slots.acquire(1).await, slots.acquire(1).await, slots.acquire(1).await];
+    assert!(held.iter().all(Result::is_ok));
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +164,7 @@ async fn run(count: usize, queue: usize, steps: Vec<Step>) {
             Step::Ask => {
                 let (number, slots, seen) = (tasks.len(), slots.clone(), seen.clone());
                 tasks.push(tokio::spawn(async move {
-                    let outcome = slots.acquire().await;
+                    let outcome = slots.acquire(1).await;
                     let mut seen = seen.lock().unwrap();
                     match outcome {
                         Ok(slot) => seen.held.push((number, slot)),
