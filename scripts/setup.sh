@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs the missing packages on a Debian 12 machine, and prints them first. Running it again changes nothing.
-# usage: scripts/setup.sh [--check] [build] [test] [browsers] [deny] [peers] [measure] [engine]     (default: build)
+# usage: scripts/setup.sh [--check] [build] [test] [browsers] [deny] [peers] [measure] [operations] [engine]     (default: build)
 #   build    Debian's compiler packages for the static binaries; cargo-auditable in .cache/tools
 #   test     what scripts/test.sh needs in addition to cargo
 #   browsers Firefox, WebKitGTK and a virtual screen, for the sign-in's browser table
 #   deny     cargo-deny in .cache/tools
 #   peers    what scripts/peers.sh needs in addition to cargo
 #   measure  what the measuring scripts need in addition: wrk, strace, valgrind
+#   operations  promtool, which checks metrics and alert rules
 #   engine   a container engine, compose and debootstrap; scripts/engine.sh starts the engine
 #   --check  only report what is missing; exit code 1 if anything is
 # It does not change your rustup: the build runs Debian's compiler as /usr/bin/rustc, and the tools go to .cache/.
@@ -21,9 +22,9 @@ check=false groups=()
 for arg in "$@"; do
     case $arg in
         --check) check=true ;;
-        build | test | browsers | deny | peers | measure | engine) groups+=("$arg") ;;
+        build | test | browsers | deny | peers | measure | operations | engine) groups+=("$arg") ;;
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;;
-        *) echo "setup: unknown argument '$arg'; valid are: --check build test browsers deny peers measure engine" >&2; exit 2 ;;
+        *) echo "setup: unknown argument '$arg'; valid are: --check build test browsers deny peers measure operations engine" >&2; exit 2 ;;
     esac
 done
 [ ${#groups[@]} -gt 0 ] || groups=(build)
@@ -51,6 +52,7 @@ for group in "${groups[@]}"; do
             need devscripts command -v checkbashisms
             need posh command -v posh
             need busybox command -v busybox
+            need iproute2 command -v ip
             ;;
         browsers)
             need firefox-esr command -v firefox-esr
@@ -69,6 +71,7 @@ for group in "${groups[@]}"; do
             need strace command -v strace
             need valgrind command -v valgrind
             ;;
+        operations) need prometheus command -v promtool ;;
         engine)
             need docker.io command -v dockerd
             need debootstrap command -v debootstrap

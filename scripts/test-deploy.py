@@ -14,7 +14,7 @@ SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, SCRIPTS)
 from hub_recorder import NEW, OLD, Recorder  # noqa: E402
-from space_deploy import env_file, folder, settings_check  # noqa: E402
+from space_deploy import env_file, folder, mistakes, settings_check  # noqa: E402
 from space_lint import __main__ as lint  # noqa: E402
 from space_lint import front_matter  # noqa: E402
 
@@ -212,6 +212,44 @@ class Deploy(unittest.TestCase):
                 else:
                     with self.assertRaisesRegex(settings_check.RejectedSettingsError, r"dist/program rejects .*nothing was sent\):\n  A: not accepted$"):
                         settings_check.check(program, {"A": "b"})
+
+    def test_settings_that_look_like_mistakes_stop_a_deploy_unless_they_are_accepted(self):
+        secret = "s3cr3t-of-nobody-" + "aB9" * 8
+        env = f"BETTER_AUTH_SECRET={secret}\nALLOWED_ORIGINS=https://site.example\nHF_TOKE={secret}1\nMY_OWN={secret}2\nHF_TOKEN={TOKEN}\nMETRICS_TOKEN='\"{secret}\"'\n"
+        env += f"API_KEYS=site:{secret}\nUPSTREAM_URL=https://site.example/v1\nUPSTREAM_API_KEYS=hf_xxxxxxxx\n"
+        with Recorder() as hub:
+            for more in ((), ("--dry-run",)):
+                run = deploy(hub, "--image", IMAGE, *more, env=env)
+                self.assertEqual((run.returncode, hub.calls), (2, []), run.stdout)
+                for line in ("ALLOWED_ORIGINS is not a setting of this backend; did you mean CORS_ORIGINS?", "METRICS_TOKEN has quotes",
+                             "UPSTREAM_API_KEYS is a placeholder", "HF_TOKEN is the token that deploys", "nothing was sent"):
+                    self.assertIn(line, run.stdout)
+                for text in (secret, TOKEN, "MY_OWN is", "BETTER_AUTH_SECRET is"): # that is nodejs-backend's
+                    self.assertNotIn(text, run.stdout)
+            self.assertIn("add --accept-warnings", deploy(hub, "--image", IMAGE, env="OPENAI_BASE_URL=https://site.example/v1\n").stdout)
+            self.assertEqual(hub.calls, [])
+            self.assertIn("warning: OPENAI_BASE_URL", self.good(hub, "--accept-warnings", env="OPENAI_BASE_URL=https://site.example/v1\n"))
+
+    def test_each_name_that_people_bring_is_met_by_a_setting_that_exists(self):
+        root = os.path.dirname(SCRIPTS)
+        names = {name: mistakes.known(f"{root}/{name}/.env.example") for name in ("python-backend", "nodejs-backend")}
+        for theirs in mistakes.THEIRS:
+            self.assertTrue(any(mistakes.meant(theirs, ours, {}) for ours in names.values()), theirs)
+        for name, ours in names.items():
+            for known in ours:
+                self.assertEqual(mistakes.find(ours, {known: "0123456789abcdef"}, set()), [], f"{name}: {known}")
+        sign_in = names["nodejs-backend"]
+        self.assertEqual(mistakes.meant("BETTER_AUTH_SECRET", sign_in, {}), "AUTH_SECRET")
+        self.assertEqual(mistakes.meant("TRUSTED_ORGIN", sign_in, {}), "TRUSTED_ORIGINS")
+        self.assertIsNone(mistakes.meant("GITLAB_CLIENT_ID", sign_in, {"PROVIDERS": "gitlab, my-idp"}))
+        self.assertIsNone(mistakes.meant("DATABASE_PASSWORD", sign_in, {}))
+
+    def test_one_secret_for_two_purposes_is_a_mistake_and_a_public_value_is_shown(self):
+        names = {"HF_TOKEN", "METRICS_TOKEN", "TRUSTED_ORIGINS", "UPSTREAM_URL"}
+        (found,) = mistakes.find(names, {"HF_TOKEN": "a" * 20, "METRICS_TOKEN": "a" * 20}, set())
+        self.assertEqual(found, "HF_TOKEN and METRICS_TOKEN have the same value: use a secret for one purpose only")
+        values = {"TRUSTED_ORIGINS": "https://site.example/", "HF_TOKEN": "x", "OWN": "y", "UPSTREAM_URL": "https://u:key@host/v1"}
+        self.assertEqual(mistakes.public(names, values), {"TRUSTED_ORIGINS"})
 
     def test_client_and_preflight_read_the_same_front_matter(self):
         """Uses the client's own parser, in the environment that the deploy in this test has installed."""

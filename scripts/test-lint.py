@@ -69,7 +69,12 @@ FAULTS = [
     ("8 front matter", "README.md", "7860", "7860\ntags: one", "tags"),
     ("8 front matter", "README.md", "7860", "7860\nmodels:\n- a/b/c", "models"),
     ("8 front matter", "README.md", "7860", "7860\nstartup_duration_timeout: soon", "startup_duration_timeout"),
-    ("8 front matter", "README.md", "7860", "7860\nhf_oauth_expiration_minutes: 43201", "hf_oauth_expiration_minutes"),
+    ("8 front matter", "README.md", "7860", "7860\nhf_oauth: true\nhf_oauth_expiration_minutes: 43201", "hf_oauth_expiration_minutes"),
+    ("8 front matter", "README.md", "7860", "7860\nhf_oauth: true\nhf_oauth_scopes: [inference-apis]", "hf_oauth_scopes"),
+    ("8 front matter", "README.md", "7860", "7860\nhf_oauth: true\nhf_oauth_scopes:\n- email\n- read_repos", "hf_oauth_scopes"),
+    ("8 front matter", "README.md", "7860", "7860\nhf_oauth: true\nhf_oauth_scopes: inference-api", "hf_oauth_scopes"),
+    ("8 front matter", "README.md", "7860", "7860\nhf_oauth_scopes: [inference-api]", "hf_oauth_scopes"),
+    ("8 front matter", "README.md", "7860", "7860\nhf_oauth: false\nhf_oauth_authorized_org: lab", "hf_oauth_authorized_org"),
     ("8 front matter", "README.md", "7860", "7860\ncustom_headers:\n  x-frame-options: DENY", "custom_headers"),
     ("8 front matter", "README.md", "app_port", "app_prt", "unknown"),
     ("9 secrets", "Dockerfile", "EXPOSE", f"ENV HF_TOKEN={TOKEN}\nEXPOSE", "secret"),
@@ -145,6 +150,12 @@ class Lint(unittest.TestCase):
     def test_finding_has_place_value_reason_and_fix(self):
         (only,) = found([("README.md", "indigo", "teal")])
         self.assertTrue(str(only).startswith("README.md:4: error colorFrom: 'teal': the Hub rejects the push. Use red, yellow"), only)
+
+    def test_scopes_of_hugging_face_are_known_and_a_typo_gets_a_suggestion(self):
+        scopes = "\n".join(f"- {scope}" for scope in readme.SCOPES)
+        self.assertEqual(found([("README.md", "7860", f"7860\nhf_oauth_scopes:\n{scopes}\nhf_oauth: true")]), [])
+        (only,) = found([("README.md", "7860", "7860\nhf_oauth: true\nhf_oauth_scopes: [email, inferense-api]")])
+        self.assertIn("README.md:9: warning hf_oauth_scopes: unknown scope inferense-api (did you mean inference-api?)", str(only))
 
     def test_secret_is_never_printed(self):
         output = "".join(map(str, found([("app.py", "", TOKEN), ("Dockerfile", "EXPOSE", f"ENV HF_TOKEN={TOKEN}\nEXPOSE")])))

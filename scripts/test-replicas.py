@@ -144,7 +144,7 @@ def free_port():
 class Nginx:
     """Runs deploy/nginx.conf with these replicas, and adds a header with the replica that answered."""
 
-    def __init__(self, work, replicas):
+    def __init__(self, work, replicas, connections=512):
         self.port = free_port()
         with open(os.path.join(ROOT, "deploy/nginx.conf"), encoding="utf-8") as file:
             text = file.read().replace("listen 127.0.0.1:7860;", f"listen 127.0.0.1:{self.port};")
@@ -154,7 +154,7 @@ class Nginx:
         paths = " ".join(f"{kind}_temp_path {work}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         config = os.path.join(work, "nginx.conf")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(f"daemon off; pid {work}/pid; error_log {work}/error.log; events {{}}\n"
+            file.write(f"daemon off; pid {work}/pid; error_log {work}/error.log; events {{ worker_connections {connections}; }}\n"
                        f"http {{ access_log off; {paths} add_header X-Replica $upstream_addr always;\n{text}}}\n")
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", config, "-e", f"{work}/error.log"])
         deadline = time.monotonic() + PATIENCE

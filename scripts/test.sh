@@ -83,6 +83,7 @@ gateway_python() {
         PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_openai.py" &&
         PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_gateway.py" &&
         PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_providers.py" &&
+        PYTHON_BACKEND=$PWD/dist/python-backend "$bin/python" "$clients/test_translated.py" &&
         PYTHON_BACKEND=$PWD/dist/python-backend LLM_COMPLY=$bin/llm-comply "$bin/python" "$clients/test_comply.py"
 }
 gateway_llama() {
@@ -100,11 +101,13 @@ gateway_js() { # the packages include Node.js 22
             --test-timeout=120000 ./*.test.mjs)
 }
 gateway_pages() { # uv installs these 200 packages in a fifth of pip's time; the JavaScript packages are gateway_js's
-    local clients=python-backend/tests/clients uv index
+    local clients=python-backend/tests/clients uv index name
     uv=$(scripts/venv.sh uv "$clients/uv.txt") || return 1
     index=$(pip config get global.index-url 2>/dev/null) && export UV_DEFAULT_INDEX=$index # uv does not read pip's settings
-    "${uv%python}uv" venv --quiet --allow-existing --no-python-downloads .cache/venv-pages &&
-        "${uv%python}uv" pip sync --quiet --cache-dir .cache/uv --python .cache/venv-pages "$clients/pages-requirements.txt" || return 1
+    for name in pages aider; do
+        "${uv%python}uv" venv --quiet --allow-existing --no-python-downloads ".cache/venv-$name" &&
+            "${uv%python}uv" pip sync --quiet --cache-dir .cache/uv --python ".cache/venv-$name" "$clients/$name-requirements.txt" || return 1
+    done
     PYTHON_BACKEND=$PWD/dist/python-backend .cache/venv-pages/bin/python "$clients/test_pages.py"
 }
 
@@ -221,7 +224,7 @@ if scripts/setup.sh --check build >/dev/null; then
     check "bill of materials" scripts/sbom.sh
     check "reproducible" scripts/check-reproducible.sh
     if scripts/setup.sh --check test >/dev/null; then
-        check "gateway: openai, AzureOpenAI, anthropic, huggingface_hub, llm-comply (Python)" leaves_nothing gateway_python
+        check "gateway: openai, AzureOpenAI, anthropic, huggingface_hub, openai-agents, langchain-anthropic, llm-comply (Python)" leaves_nothing gateway_python
         if [ "${LLAMA:-}" = yes ] || scripts/llama.sh --check >/dev/null; then
             check "gateway: llama-server as upstream" gateway_llama
         else
@@ -232,7 +235,7 @@ if scripts/setup.sh --check build >/dev/null; then
         else
             optional+=("Codex and Claude Code: AGENTS=yes scripts/test.sh installs them, which takes 900 MB")
         fi
-        check "gateway: openai, huggingface.js, AI SDK, Chromium" leaves_nothing gateway_js
+        check "gateway: openai, Anthropic's SDK, huggingface.js, AI SDK, Chromium" leaves_nothing gateway_js
         check "gateway: the pages of docs/clients, as printed" leaves_nothing gateway_pages
         check "contracts (schemathesis)" scripts/test-contracts.sh
         [ "${CI:-}" != true ] || check "setup for the browsers" scripts/setup.sh browsers
@@ -256,13 +259,19 @@ if scripts/setup.sh --check build >/dev/null; then
     else
         skip "system calls and page faults of a start" "$counted"
     fi
+    [ "${CI:-}" != true ] || check "setup for operations" scripts/setup.sh operations
+    if checked=$(scripts/test-operations.py --check); then
+        check "metrics, alert rules and dashboard" leaves_nothing scripts/test-operations.py
+    else
+        skip "metrics, alert rules and dashboard" "$checked"
+    fi
     if scripts/setup.sh --check measure >/dev/null; then
         check "load: sessions and streams, once" scripts/measure-load.sh --quick --only session,streams --peers none
     else
         skip "load" "$(scripts/setup.sh --check measure)"
     fi
 else
-    skip "static binaries, the heap on musl, the kit against the static binary, size gate, dependency list, reproducible, real clients, replicas, crashes, peers, start, load" "$(scripts/setup.sh --check build)"
+    skip "static binaries, the heap on musl, the kit against the static binary, size gate, dependency list, reproducible, real clients, replicas, crashes, peers, start, metrics and alert rules, load" "$(scripts/setup.sh --check build)"
 fi
 
 if reason=$(scripts/engine.sh 2>&1); then

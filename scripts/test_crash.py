@@ -30,10 +30,10 @@ OFTEN = {"CRASH_BURST": "1000000/60s"}
 class Service:
     """A process of a backend, and the number of its restarts that it has logged."""
 
-    def __init__(self, name, env=None, command=None):
+    def __init__(self, name, env=None, command=None, port=0):
         self.name, self.restarts, self.errors, self.logged = name, -1, [], threading.Condition()
         self.process = subprocess.Popen(command or [os.path.join(replicas.ROOT, "dist", name)], stderr=subprocess.PIPE,
-                                        text=True, env={**replicas.COMMON, **replicas.ENV.get(name, {}), **(env or {}), "PORT": "0"})
+                                        text=True, env={**replicas.COMMON, **replicas.ENV.get(name, {}), **(env or {}), "PORT": str(port)})
         atexit.register(self.process.kill) # also if the test fails
         threading.Thread(target=self.read, daemon=True).start()
         self.after(0)
@@ -46,6 +46,8 @@ class Service:
                     with self.logged:
                         self.port, self.restarts = int(record["address"].rpartition(":")[2]), record["restarts"]
                         self.logged.notify_all()
+                elif '"level":"error"' in line and '"message":"crashed"' not in line:
+                    self.errors.append(line.strip())
 
     def after(self, restarts):
         """Waits until the process listens after so many restarts."""

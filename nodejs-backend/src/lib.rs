@@ -25,6 +25,7 @@ pub static SERVICE: Service<State> = Service {
     name: "nodejs-backend",
     version: env!("CARGO_PKG_VERSION"),
     about: "a sign-in backend in Better Auth's wire format",
+    commands: &[],
     vars: config::vars::ALL,
     // Sign-in requests are small.
     defaults: &[("MAX_BODY_BYTES", "16KiB")],
@@ -36,5 +37,8 @@ pub static SERVICE: Service<State> = Service {
     render: error::render,
     metrics: |_, _| {},
     expose: "set-auth-jwt, set-auth-token, x-request-id, x-retry-after",
+    degraded: |_| Vec::new(),
+    other_names: "ALLOWED_ORIGINS=TRUSTED_ORIGINS CORS_ORIGINS=TRUSTED_ORIGINS GITHUB_CLIENT_ID=PROVIDERS \
+                  GOOGLE_CLIENT_ID=PROVIDERS CLIENT_ID=OAUTH_CLIENT_ID CLIENT_SECRET=OAUTH_CLIENT_SECRET",
     budgets: |_| Vec::new(),
 };

@@ -4,9 +4,11 @@ use space_kit::{Reply, Route, respond};
 
 use crate::State;
 use crate::api::{
-    accounts, callback, client_script, dev_sign_in, error_page, front, get_session, login, popup, sign_in,
-    sign_out, tokens,
+    accounts, callback, client_document, client_script, dev_sign_in, error_page, front, get_session, login,
+    popup, sign_in, sign_out, tokens,
 };
+
+use crate::oidc::settings::DOCUMENT;
 
 pub(crate) const ROUTES: &[Route<State>] = &[
     Route::get("/", |call| Reply::Now(front::get(&call))),
@@ -28,6 +30,7 @@ pub(crate) const ROUTES: &[Route<State>] = &[
     Route::get("/api/auth/error", error_page::get),
     Route::get("/.well-known/jwks.json", |call| tokens::keys(&call).into()),
     Route::get("/.well-known/openid-configuration", |call| tokens::discovery(&call).into()),
+    Route::get(DOCUMENT, |call| Reply::Now(client_document::get(&call))),
     Route::get("/dev/sign-in", |call| Reply::Now(dev_sign_in::page(&call))),
     Route::post("/dev/sign-in", dev_sign_in::submit),
 ];

@@ -33,6 +33,7 @@ pub static SERVICE: Service<State> = Service {
     name: "python-backend",
     version: env!("CARGO_PKG_VERSION"),
     about: "an OpenAI-compatible inference backend",
+    commands: &[page::clients::COMMAND],
     vars: config::vars::ALL,
     // Pages of any site may call it, because it uses no cookies. Bodies contain images. A long response that
     // is not streamed begins only when it is complete.
@@ -48,5 +49,10 @@ pub static SERVICE: Service<State> = Service {
     expose: "x-request-id, x-error-message, retry-after, retry-after-ms, x-ratelimit-limit-requests, \
              x-ratelimit-remaining-requests, x-ratelimit-reset-requests, ratelimit, ratelimit-policy, \
              x-upstream-request-id, request-id, x-dropped-tools",
+    degraded: state::degraded,
+    other_names: "HUGGING_FACE_HUB_TOKEN=HF_TOKEN HUGGINGFACE_TOKEN=HF_TOKEN HUGGINGFACEHUB_API_TOKEN=HF_TOKEN \
+                  HF_API_TOKEN=HF_TOKEN HF_API_KEY=HF_TOKEN OPENAI_API_KEY=UPSTREAM_API_KEYS \
+                  OPENAI_BASE_URL=UPSTREAM_URL OPENAI_API_BASE=UPSTREAM_URL LITELLM_MASTER_KEY=API_KEYS \
+                  ALLOWED_ORIGINS=CORS_ORIGINS",
     budgets: |state| state.limits.budgets(),
 };

@@ -30,6 +30,26 @@ pub struct State {
     pub(crate) clock: Clock,
 }
 
+/// Why the service does less than it could.
+pub(crate) fn degraded(state: &State) -> Vec<&'static str> {
+    let upstreams = &state.upstreams;
+    let reasons = [
+        (
+            upstreams.main().is_none(),
+            "HF_TOKEN is not set, so only the demo model answers: add it under Settings > Variables and secrets, or set \
+             UPSTREAM_URL",
+        ),
+        (
+            !state.access.is_configured(),
+            "HF_TOKEN or UPSTREAM_API_KEYS is set, but access is not configured, so only the demo model is served: set \
+             ACCESS, API_KEYS or JWT_ALLOW",
+        ),
+        (upstreams.lacks_token(), "HF_TOKEN is not set, but an upstream is Hugging Face"),
+        (upstreams.has_failing(), "an upstream fails, and its circuit breaker is open"),
+    ];
+    reasons.into_iter().filter_map(|(applies, reason)| applies.then_some(reason)).collect()
+}
+
 /// Appends the service's own metrics in the Prometheus text format.
 pub(crate) fn render_metrics(state: &State, out: &mut String) {
     state.upstreams.render(out);

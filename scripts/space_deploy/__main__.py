@@ -10,7 +10,7 @@ import tempfile
 
 from space_lint.__main__ import check
 
-from . import env_file, folder, settings_check
+from . import env_file, folder, mistakes, settings_check
 from .failure import DeployError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--variable", metavar="NAME", action="append", default=[], help="set this name of the file as a variable instead of a secret; visitors can read it")
     parser.add_argument("--private", action="store_true", help="make a new Space private")
     parser.add_argument("--delete", action="store_true", help="delete the Space's other files")
+    parser.add_argument("--accept-warnings", action="store_true", help="deploy although names or secrets look like mistakes")
     parser.add_argument("--dry-run", action="store_true", help="create and check the folder, print what would be sent, and stop; needs no network")
     parser.add_argument("--timeout", metavar="SECONDS", type=float, default=2100, help="longest wait for the Space (default: 2100)")
     parser.add_argument("--poll", metavar="SECONDS", type=float, default=5, help="interval of status requests (default: 5)")
@@ -48,6 +49,22 @@ def settings(options):
     skipped = [values.pop(name) and name for name in env_file.LOCAL_ONLY if name in values]
     return ({name: value for name, value in values.items() if name not in options.variable},
             {name: value for name, value in values.items() if name in options.variable}, skipped)
+
+
+def check_settings(options, values, names, say):
+    """Prints what looks like a mistake and what the program says, and stops on a mistake."""
+    found = mistakes.find(names, values, mistakes.local_tokens(os.environ))
+    for mistake in found:
+        say(f"warning: {mistake}")
+    for line in settings_check.check(os.path.join(ROOT, "dist", options.backend), values):
+        name, is_unknown, _ = line.partition(" is unknown; did you mean ")
+        if not is_unknown:
+            say(f"settings: {line}")
+        elif not any(it.startswith(f"{name} ") for it in found):
+            found.append(line)
+            say(f"warning: {line}")
+    if found and not options.accept_warnings:
+        raise settings_check.RejectedSettingsError("nothing was sent; correct these settings, or add --accept-warnings")
 
 
 def prepare(options, to):
@@ -86,10 +103,12 @@ def main():
         print(f"deploy: {text}", flush=True)
     try:
         secrets, variables, skipped = settings(options)
+        example = os.path.join(ROOT, options.backend, ".env.example")
+        names = mistakes.known(example) if os.path.exists(example) else set()
+        shown = mistakes.public(names, secrets)
         # Longest first, because one value can be part of another. Values of up to 3 characters would match ordinary text.
-        hidden.update({value: name for name, value in sorted(secrets.items(), key=lambda it: -len(it[1])) if len(value) > 3})
-        for line in settings_check.check(os.path.join(ROOT, "dist", options.backend), secrets | variables):
-            say(f"settings: {line}")
+        hidden.update({value: name for name, value in sorted(secrets.items(), key=lambda it: -len(it[1])) if len(value) > 3 and name not in shown})
+        check_settings(options, secrets | variables, names, say)
         to = tempfile.mkdtemp(prefix=f"{options.backend}-")
         sent = prepare(options, to)
         say(f"{len(sent)} files, {sum(sent.values())} bytes, in {to}")

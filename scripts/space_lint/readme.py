@@ -13,6 +13,9 @@ UNKNOWN = Rule("warning", "the Hub ignores unknown settings", "Correct or remove
 NO_SDK = Rule("error", "the Hub builds no container without it", "Add sdk: docker")
 NO_TITLE = Rule("advice", "the page shows the repository's name instead", "Add a title")
 
+NO_OAUTH = Rule("warning", "it has no effect without hf_oauth: true", "Add hf_oauth: true")
+SCOPE = Rule("warning", "Hugging Face documents no such scope, so visitors may be unable to sign in", "Correct or remove it")
+
 MARK = "[\ufe0f\U0001f3fb-\U0001f3ff\u20e3\U000e0020-\U000e007f]*"
 PICTURE = "[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff]" + MARK
 EMOJI = re.compile(f"(?:[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\ufe0f?\u20e3|{PICTURE}(?:\u200d{PICTURE})*)")
@@ -47,6 +50,10 @@ REPOSITORIES = (lambda it: strings(it) and all(re.fullmatch(r"[\w.-]+(/[\w.-]+)?
                 Rule("error", ONLINE, "Use a list of OWNER/NAME"))
 TEXT = (text, Rule("error", ONLINE, "Use a text that is not empty"))
 
+# The scopes that an application at Hugging Face can ask for; openid and profile are always included.
+SCOPES = ["openid", "profile", "email", "read-billing", "read-repos", "gated-repos", "contribute-repos", "write-repos", "manage-repos", "read-collections",
+          "write-collections", "inference-api", "jobs", "webhooks", "write-discussions", "read-mcp"]
+
 # Each setting: the test of its value, and the rule that a wrong value breaks.
 SETTINGS = {
     "title": TEXT,
@@ -79,6 +86,11 @@ SETTINGS = {
 IGNORED = {"app_file", "sdk_version", "python_version", "language", "library_name"}  # settings of other SDKs and of models
 
 
+def suggestion(text, known):
+    similar = difflib.get_close_matches(text, known, 1)
+    return f" (did you mean {similar[0]}?)" if similar else ""
+
+
 def check(content):
     """Returns the findings, and the port that the Space probes."""
     def finding(line, name, rule, found):
@@ -96,8 +108,7 @@ def check(content):
         if name in IGNORED:
             continue
         if name not in SETTINGS:
-            similar = difflib.get_close_matches(name, SETTINGS, 1)
-            finding(it.line, "unknown", UNKNOWN, f"unknown setting {name}" + (f" (did you mean {similar[0]}?)" if similar else ""))
+            finding(it.line, "unknown", UNKNOWN, f"unknown setting {name}" + suggestion(name, SETTINGS))
             continue
         holds, rule = SETTINGS[name]
         if name == "emoji" and isinstance(it.value, str) and re.fullmatch(f"(?:{EMOJI.pattern}){{2,}}", it.value):
@@ -106,6 +117,11 @@ def check(content):
             finding(it.line, name, rule, f"{it.value!r}" + (" in quotes" if it.quoted and name == "app_port" else ""))
         elif name == "app_port":
             port = int(it.value)
+        elif name == "hf_oauth_scopes":
+            for scope in (scope for scope in it.value if scope not in SCOPES):
+                finding(it.line, name, SCOPE, f"unknown scope {scope}" + suggestion(scope, SCOPES))
+        if name.startswith("hf_oauth_") and not any(other == "hf_oauth" and value.value == "true" for other, value in entries):
+            finding(it.line, name, NO_OAUTH, f"{name} without hf_oauth: true")
     for name, rule in (("sdk", NO_SDK), ("title", NO_TITLE)):
         if name not in seen:
             finding(1, name, rule, f"no {name}")

@@ -32,6 +32,7 @@ static SERVICE: Service<State> = Service {
     name: "probe",
     version: env!("CARGO_PKG_VERSION"),
     about: "a service that the kit's tests talk to",
+    commands: &[],
     vars: &[("probe", &[&GREETING])],
     defaults: &[("MAX_BODY_BYTES", "64KiB")],
     sites: &space_kit::vars::CORS_ORIGINS,
@@ -65,6 +66,8 @@ static SERVICE: Service<State> = Service {
     },
     metrics: |_, out| out.push_str("# TYPE probe_own_total counter\nprobe_own_total 1\n"),
     expose: "x-request-id",
+    degraded: |state| if state.greeting == "weak" { vec!["one reason", "another"] } else { Vec::new() },
+    other_names: "SALUTATION=GREETING",
     budgets: |_| Vec::new(),
 };
 

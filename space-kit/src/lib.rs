@@ -39,6 +39,7 @@ pub use observe::readiness::{Latch, Readiness, Status};
 pub use server::task;
 pub use service::body::{Body, BoxError, Sender};
 pub use service::call::{Call, HandlerResult, Reply};
+pub use service::command::{ArgumentError, ServiceCommand};
 pub use service::description::Service;
 pub use service::error::{Error, RequestError};
 pub use service::request_body::RequestBody;

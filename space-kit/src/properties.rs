@@ -213,7 +213,7 @@ proptest! {
     #[test]
     fn any_arguments_are_parsed_or_rejected_with_one_sentence(args in vec(prop_oneof![text(), select(vec!["check", "--env-file", "--help"]).prop_map(str::to_owned)], 0..4)) {
         let all = std::iter::once("service".to_owned()).chain(args).map(OsString::from);
-        if let Err(error) = cli::parse(all) {
+        if let Err(error) = cli::parse::<()>(all, &[]) {
             let message = error.to_string();
             prop_assert!(!message.is_empty() && !message.contains('\n'), "{message:?}");
         }

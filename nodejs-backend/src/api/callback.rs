@@ -175,7 +175,7 @@ async fn user(
             .map(|user| (user, None))
             .ok_or_else(|| sign_in_error("invalid_code", "the code is not from the local sign-in page")),
         Provider::OpenId(client) => {
-            let redirect_uri = redirect_uri(state, &flow.request);
+            let redirect_uri = redirect_uri(state, flow.request.callback_path, &flow.request.provider);
             let found = client.user(flow, code()?, &redirect_uri, now.instant, now.unix).await?;
             let (user, subject, tokens) = found;
             Ok((user, Some((subject, tokens))))

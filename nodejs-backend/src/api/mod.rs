@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod callback;
+pub(crate) mod client_document;
 pub(crate) mod client_script;
 pub(crate) mod dev_sign_in;
 pub(crate) mod error_page;

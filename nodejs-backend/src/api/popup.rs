@@ -27,7 +27,8 @@ const FAILED: &str = "The sign-in failed. Close this window and try again.";
 const MAX_NONCE: usize = 256;
 
 /// The first page of a popup. It stays open while a second window signs in, because the provider's pages may cut their
-/// window off from its opener (`Cross-Origin-Opener-Policy`).
+/// window off from its opener (`Cross-Origin-Opener-Policy`). It closes two seconds after its message, because the opener
+/// closes it when it has the message, and a closed window could overtake the message.
 const FIRST: &str = include_str!("popup_first.js");
 /// The last page of the second window. It hands the message to the first page, which has the same origin.
 const LAST: &str = include_str!("popup_last.js");

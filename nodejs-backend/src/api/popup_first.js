@@ -3,7 +3,7 @@ const { origin, channel, lifetime, opened, expired, message } = JSON.parse(place
 function finish(message) {
   if (!opener) return
   opener.postMessage(message, origin)
-  setTimeout(close, 2000) // the opener closes this window when it has the message; a closed window could overtake it
+  setTimeout(close, 2000)
 }
 if (message) finish(message)
 else if (!opener) {

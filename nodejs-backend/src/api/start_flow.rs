@@ -6,7 +6,7 @@ use space_kit::{Error, StatusCode};
 use super::request::Now;
 use crate::State;
 use crate::error::internal;
-use crate::flow::{self, Flow, FlowRequest, eviction};
+use crate::flow::{self, CallbackPath, Flow, FlowRequest, eviction};
 use crate::oidc::{Provider, SignInOptions};
 use crate::web::callback_url::{self, MAX_BYTES};
 use crate::web::{cookie, query};
@@ -38,7 +38,7 @@ pub(super) async fn start_flow(
     let flow = Flow::begin(request, &state.random::<{ flow::RANDOM }>()?, now.unix);
     let url = match provider {
         Provider::OpenId(client) => {
-            let redirect_uri = redirect_uri(state, &flow.request);
+            let redirect_uri = redirect_uri(state, flow.request.callback_path, &flow.request.provider);
             client.authorization_url(&flow, &redirect_uri, options, now.instant).await?
         }
         Provider::Dev { .. } => {
@@ -101,9 +101,9 @@ pub(super) fn destination(
     Err(Error::new(StatusCode::FORBIDDEN, code, message))
 }
 
-/// The redirect URI of a flow.
-pub(super) fn redirect_uri(state: &State, request: &FlowRequest) -> String {
-    format!("{}/api/auth/{}/{}", state.trusted.base(), request.callback_path.as_str(), request.provider)
+/// The redirect URI of a provider.
+pub(super) fn redirect_uri(state: &State, path: CallbackPath, provider: &str) -> String {
+    format!("{}/api/auth/{}/{provider}", state.trusted.base(), path.as_str())
 }
 
 fn provider_not_found() -> Error {

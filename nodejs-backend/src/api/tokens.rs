@@ -92,7 +92,7 @@ pub(crate) fn discovery(call: &Call<State>) -> Response<Body> {
 
 /// Allows caches to store the response for five minutes. A new key is published before it signs, so that caches never
 /// miss it.
-fn public(mut response: Response<Body>) -> Response<Body> {
+pub(super) fn public(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     response
 }

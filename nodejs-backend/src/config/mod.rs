@@ -13,7 +13,7 @@ use ring::rand::SystemRandom;
 use space_kit::outgoing::{Connector, Pool};
 use space_kit::rate_limit::{Limiter, Rate};
 use space_kit::web::Origin;
-use space_kit::{Config, Env, Log, Survivors, parse};
+use space_kit::{Config, Env, Survivors, parse};
 
 use crate::State;
 use crate::crypto::keys::Keys;
@@ -30,8 +30,9 @@ use crate::web::trusted_origins::TrustedOrigins;
 /// The state of the service. `None` if a variable is invalid; `env` then has all problems.
 pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let dev = env.read(&vars::DEV_SIGN_IN, yes_or_no);
-    let settings = providers::read(env);
     let base = origins::base(env, kit, dev != Some(false));
+    let on_space = kit.on_space || env.is_set(vars::SPACE_HOST.name);
+    let settings = providers::read(env, base.as_ref(), on_space, dev != Some(false));
     let sites = origins::sites(env, &kit.cors);
     let own = origins::further_hosts(env);
     let allow = env.read(&vars::SIGN_IN_ALLOW, AllowList::parse);
@@ -42,12 +43,15 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let frame_ancestors = env.read(&vars::FRAME_ANCESTORS, parse_sources);
     let pool = Connector::configure(env).map(Pool::new);
     let has_provider = match (dev, &settings) {
-        (Some(true), Some(settings)) => check_dev(env, kit, settings, base.as_ref()),
+        (Some(true), Some(settings)) => check_dev(env, on_space, settings, base.as_ref()),
         (Some(false), Some(settings)) if settings.is_empty() => {
-            let message = "is required. A Space with hf_oauth: true sets it. Elsewhere set it together with \
-                           OAUTH_CLIENT_SECRET (and OPENID_PROVIDER_URL), or set PROVIDERS, or set DEV_SIGN_IN=yes to \
-                           try the service locally";
-            env.problem(&vars::OAUTH_CLIENT_ID, message.to_owned());
+            let message = format!(
+                "is required. A Space with hf_oauth: true sets it. Elsewhere set it together with OAUTH_CLIENT_SECRET \
+                 (and OPENID_PROVIDER_URL), or set PROVIDERS, or set DEV_SIGN_IN=yes to try the service locally. Hugging \
+                 Face needs none, {}",
+                providers::FETCHED
+            );
+            env.problem(&vars::OAUTH_CLIENT_ID, message);
             None
         }
         _ => Some(()),
@@ -60,10 +64,9 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let (secrets, sites, epoch, rate) = (secrets?, sites?, epoch?, rate?);
     let frame_ancestors = frame_ancestors?;
     has_provider?;
-    let log = Log::new(kit.log_level, kit.log_format);
-    let secrets = secrets::or_default(secrets, &settings, dev, &log)?;
+    let secrets = secrets::or_default(secrets, &settings, dev, env)?;
     if dev {
-        warn_of_dev(&log, kit);
+        notice_dev(env, kit);
     }
     let secure = base.tls;
     let providers = match settings.is_empty() {
@@ -77,10 +80,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         issuer: if dev { format!("dev:{base}") } else { base.to_string() },
         trusted: TrustedOrigins::new(&base, sites).with_own(own?),
         allow: allow?,
-        cookies: CookieSettings {
-            secure,
-            cross_site: secure && (kit.on_space || env.is_set(vars::SPACE_HOST.name)),
-        },
+        cookies: CookieSettings { secure, cross_site: secure && on_space },
         keys: Keys::derive(secrets),
         revoked_sessions: ReplayCache::new(SIGN_OUTS, RandomState::new()).surviving(survivors.clone(), 0),
         used_states: ReplayCache::new(STATES, RandomState::new()).surviving(survivors, STATE_RECORDS),
@@ -110,16 +110,13 @@ fn lifetimes(env: &mut Env<'_>) -> Option<Lifetimes> {
 /// Rejects `DEV_SIGN_IN` wherever its made-up users could reach anyone but the developer.
 fn check_dev(
     env: &mut Env<'_>,
-    kit: &Config,
+    on_space: bool,
     settings: &[ProviderSettings],
     base: Option<&Origin>,
 ) -> Option<()> {
     let mut accepted = Some(());
     for (is_problem, message) in [
-        (
-            kit.on_space || env.is_set(vars::SPACE_HOST.name),
-            "yes is not accepted on a Space, because anyone could sign in as any user",
-        ),
+        (on_space, "yes is not accepted on a Space, because anyone could sign in as any user"),
         (
             !settings.is_empty(),
             "yes is not accepted together with a provider: unset OAUTH_CLIENT_ID and PROVIDERS, or unset this",
@@ -137,7 +134,7 @@ fn check_dev(
     accepted
 }
 
-fn warn_of_dev(log: &Log, kit: &Config) {
+fn notice_dev(env: &mut Env<'_>, kit: &Config) {
     let host = kit.listen.ip();
     let reachable = match host.is_loopback() || kit.listen_fds {
         true => String::new(),
@@ -146,12 +143,9 @@ fn warn_of_dev(log: &Log, kit: &Config) {
              container that is published only on 127.0.0.1."
         ),
     };
-    log.warn(
-        &format!(
-            "DEV_SIGN_IN is on: anyone can sign in as any user. Use it for local development only.{reachable}"
-        ),
-        &[],
-    );
+    env.notice(format!(
+        "DEV_SIGN_IN is on: anyone can sign in as any user. Use it for local development only.{reachable}"
+    ));
 }
 
 fn yes_or_no(text: &str) -> Option<bool> {

@@ -2,10 +2,11 @@
 //! variables with its name as prefix.
 
 use space_kit::outgoing::Url;
+use space_kit::web::Origin;
 use space_kit::{Env, Var};
 
 use super::vars;
-use crate::oidc::settings::{ClientAuth, ProviderSettings, is_scope};
+use crate::oidc::settings::{ClientAuth, DOCUMENT, ProviderSettings, is_scope};
 
 /// The variables of one provider.
 struct Rows {
@@ -24,27 +25,62 @@ static MAIN: Rows = Rows {
     auth: &vars::OAUTH_CLIENT_AUTH,
 };
 
-/// The settings of all providers, the main one first. `None` if a variable is invalid; `env` then has the problems.
-pub(crate) fn read(env: &mut Env<'_>) -> Option<Vec<ProviderSettings>> {
+/// When a document can replace a registered application.
+pub(super) const FETCHED: &str =
+    "if it can fetch the service's document: not from this machine or from a Space, which may be private";
+
+/// The document that describes this service to a provider.
+struct Document {
+    address: String,
+    /// Whether a provider can fetch it.
+    public: bool,
+}
+
+/// The settings of all providers, the main one first. Without any, Hugging Face is the main one if it can fetch the
+/// document of this service at `base`. `None` if a variable is invalid; `env` then has the problems.
+pub(super) fn read(
+    env: &mut Env<'_>,
+    base: Option<&Origin>,
+    on_space: bool,
+    dev: bool,
+) -> Option<Vec<ProviderSettings>> {
     let name = env.read(&vars::OAUTH_PROVIDER_NAME, parse_name);
     let others = env.read(&vars::PROVIDERS, parse_names);
-    let mut all = Vec::new(); // collected first, so that all problems are reported together
-    if env.is_set(vars::OAUTH_CLIENT_ID.name) {
-        all.push(one(env, name.as_deref().unwrap_or_default(), &MAIN, true));
-    }
+    let document = base.map(|base| Document {
+        address: format!("{base}{DOCUMENT}"),
+        public: base.tls && !base.is_loopback() && !on_space,
+    });
     let names = others.as_deref().unwrap_or_default();
+    let mut all = Vec::new(); // collected first, so that all problems are reported together
+    let registered = env.is_set(vars::OAUTH_CLIENT_ID.name);
+    let described = !registered
+        && !dev
+        && names.is_empty()
+        && document.as_ref().is_some_and(|document| document.public)
+        && !env.is_set(vars::OAUTH_CLIENT_SECRET.name)
+        && env.read(MAIN.issuer, |text| Some(text == MAIN.issuer.default)) == Some(true);
+    if registered || described {
+        all.push(one(env, name.as_deref().unwrap_or_default(), &MAIN, true, document.as_ref()));
+    }
     if names.iter().any(|other| Some(other) == name.as_ref()) {
         let message = "contains the name of the main provider (OAUTH_PROVIDER_NAME)";
         env.problem(&vars::PROVIDERS, message.to_owned());
         all.push(None);
     }
-    all.extend(names.iter().map(|name| one(env, name, &rows(name), false)));
+    all.extend(names.iter().map(|name| one(env, name, &rows(name), false, document.as_ref())));
     name?;
     others?;
     all.into_iter().collect()
 }
 
-fn one(env: &mut Env<'_>, name: &str, rows: &Rows, main: bool) -> Option<ProviderSettings> {
+fn one(
+    env: &mut Env<'_>,
+    name: &str,
+    rows: &Rows,
+    main: bool,
+    document: Option<&Document>,
+) -> Option<ProviderSettings> {
+    let registered = env.is_set(rows.client_id.name);
     let mut required = |var: &'static Var, parse: fn(&str) -> Option<String>| {
         if main || env.is_set(var.name) {
             return env.read(var, parse);
@@ -56,8 +92,22 @@ fn one(env: &mut Env<'_>, name: &str, rows: &Rows, main: bool) -> Option<Provide
         None
     };
     let issuer = required(rows.issuer, parse_issuer);
-    let client_id = required(rows.client_id, visible);
+    let client_id = match document {
+        Some(document) if main && !registered => Some(document.address.clone()),
+        _ => required(rows.client_id, visible),
+    };
     let client_secret = env.optional(rows.client_secret, visible);
+    let own = document.filter(|document| client_id.as_ref() == Some(&document.address));
+    if own.is_some_and(|own| !own.public || !main || !matches!(client_secret, Some(None))) {
+        let message = format!(
+            "is this service's document: only for the main provider, without a client secret, {FETCHED}"
+        );
+        env.problem(rows.client_id, message);
+        return None;
+    }
+    if let Some(own) = own {
+        env.explain(|| format!("the provider fetches {}", own.address));
+    }
     let scopes = env.read(rows.scopes, parse_scopes);
     let auth = env.read(rows.auth, parse_auth);
     Some(ProviderSettings {

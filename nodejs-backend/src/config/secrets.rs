@@ -1,8 +1,10 @@
 //! The secrets that all keys are derived from.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
+use space_kit::Env;
 use space_kit::seal::GatewaySecret;
-use space_kit::{Env, Log};
 
 use super::vars;
 use crate::crypto::secret::Secret;
@@ -33,7 +35,10 @@ pub(super) fn read(
                 Some(_) => "OAUTH_CLIENT_SECRET is too short or too uniform to derive keys from",
                 None => "there is no OAUTH_CLIENT_SECRET to derive keys from",
             };
-            let message = format!("is required, because {why}; generate one with: openssl rand -base64 32");
+            let message = format!(
+                "is required, because {why}; a new one is AUTH_SECRET={}",
+                random_text().unwrap_or_default()
+            );
             env.problem(&vars::AUTH_SECRET, message);
             None
         }
@@ -71,13 +76,14 @@ pub(super) fn or_default(
     configured: Option<Vec<Secret>>,
     settings: &[ProviderSettings],
     dev: bool,
-    log: &Log,
+    env: &mut Env<'_>,
 ) -> Option<Vec<Secret>> {
     let secrets = match configured {
         Some(secrets) => secrets,
-        None if dev => vec![random_secret()?],
+        // It lasts as long as the process.
+        None if dev => vec![Secret::parse(&random_text()?)?],
         None => {
-            log.info("AUTH_SECRET is unset: keys are derived from OAUTH_CLIENT_SECRET", &[]);
+            env.notice("AUTH_SECRET is unset: keys are derived from OAUTH_CLIENT_SECRET");
             vec![client_secret(settings).and_then(Secret::from_client_secret)?]
         }
     };
@@ -92,11 +98,9 @@ fn client_secret(settings: &[ProviderSettings]) -> Option<&str> {
     settings.iter().find(|one| one.main)?.client_secret.as_deref()
 }
 
-/// A random secret that lasts as long as the process.
-fn random_secret() -> Option<Secret> {
-    let mut bytes = [0_u8; 64];
+/// A random text that is varied enough for a secret.
+fn random_text() -> Option<String> {
+    let mut bytes = [0_u8; 48];
     SystemRandom::new().fill(&mut bytes).ok()?;
-    // Each byte becomes a character of the private use area: 64 random characters are varied enough for a secret.
-    let text: String = bytes.iter().filter_map(|byte| char::from_u32(0xE000 + u32::from(*byte))).collect();
-    Secret::parse(&text)
+    Some(STANDARD.encode(bytes))
 }

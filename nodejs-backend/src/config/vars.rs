@@ -17,7 +17,7 @@ space_kit::vars! {
 
 space_kit::vars! {
     PROVIDER;
-    pub(crate) OAUTH_CLIENT_ID = "", "visible ASCII characters", "client id of this service at the provider; Hugging Face sets it if hf_oauth is true";
+    pub(crate) OAUTH_CLIENT_ID = "", "visible ASCII characters", "client id of this service at the provider; a Space with hf_oauth: true sets it; if unset elsewhere, Hugging Face fetches /.well-known/oauth-cimd";
     pub(crate) OAUTH_CLIENT_SECRET(secret) = "", "visible ASCII characters", "client secret of this service at the provider; if unset, the service is a public client, which only PKCE protects";
     pub(crate) OAUTH_SCOPES = "openid profile", "scopes separated by spaces, including openid", "scopes to request from the provider";
     pub(crate) OPENID_PROVIDER_URL = "https://huggingface.co", "an https address without a query, or an http address on this machine", "issuer of the provider, exactly as in its ID tokens";

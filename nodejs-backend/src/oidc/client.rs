@@ -47,6 +47,11 @@ impl Client {
         self.settings.main
     }
 
+    /// How this service is known to the provider.
+    pub(crate) fn settings(&self) -> &ProviderSettings {
+        &self.settings
+    }
+
     /// The address at the provider where the browser starts the sign-in.
     ///
     /// # Errors

@@ -1,5 +1,9 @@
 //! The settings of an OpenID provider.
 
+/// Where this service describes itself. A provider may accept the address as client id and fetch the document
+/// (draft-ietf-oauth-client-id-metadata-document); huggingface.co documents this path.
+pub(crate) const DOCUMENT: &str = "/.well-known/oauth-cimd";
+
 /// How the client secret is sent to the token endpoint (OpenID Connect Core section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientAuth {

@@ -38,12 +38,10 @@ fn every_problem_names_what_is_accepted_and_repeats_no_secret() {
     assert_eq!(status, Some(0), "{told}");
     for (more, wanted) in [
         (("AUTH_SECRET", "hunter2hunter2hunter2hunter2hunter2"), "openssl rand -base64 32"),
-        (("AUTH_SECRET", ""), "AUTH_SECRET: is required, because there is no OAUTH_CLIENT_SECRET"),
         (("AUTH_SECRETS", SECRET), "AUTH_SECRETS: is set together with AUTH_SECRET"),
         (("AUTH_URL", ""), "AUTH_URL: is required outside of a Space"),
         (("AUTH_URL", "http://auth.example"), "AUTH_URL: \"http://auth.example\" is not accepted"),
         (("AUTH_URL", "https://auth.example/path"), "an https origin such as"),
-        (("OAUTH_CLIENT_ID", ""), "OAUTH_CLIENT_ID: is required"),
         (("OAUTH_SCOPES", "profile"), "including openid"),
         (("OPENID_PROVIDER_URL", "http://id.example"), "OPENID_PROVIDER_URL"),
         (("OAUTH_PROVIDER_NAME", "Hugging Face"), "lower-case letters"),
@@ -109,6 +107,33 @@ fn dev_sign_in_is_accepted_only_on_this_machine() {
 }
 
 #[test]
+fn names_of_better_auth_and_next_auth_are_reported_with_ours() {
+    let (status, told) = check(&[
+        ("DEV_SIGN_IN", "yes"),
+        ("BETTER_AUTH_SECRET", "x"),
+        ("NEXTAUTH_URL", "x"),
+        ("GITHUB_CLIENT_ID", "x"),
+        ("ALLOWED_ORIGINS", "x"),
+    ]);
+    assert_eq!(status, Some(0), "{told}");
+    for line in [
+        "BETTER_AUTH_SECRET is unknown; did you mean AUTH_SECRET?",
+        "NEXTAUTH_URL is unknown; did you mean AUTH_URL?",
+        "GITHUB_CLIENT_ID is unknown; did you mean PROVIDERS?",
+        "ALLOWED_ORIGINS is unknown; did you mean TRUSTED_ORIGINS?",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+}
+
+#[test]
+fn a_problem_hides_no_setting_from_the_other_messages() {
+    let (status, told) = check(&[("DEV_SIGN_IN", "yes"), ("HOST", "127.0.0.1"), ("IDLE_TIMEOUT", "soon")]);
+    assert_eq!(status, Some(64));
+    assert!(told.contains("IDLE_TIMEOUT") && !told.contains("0.0.0.0"), "{told}");
+}
+
+#[test]
 fn all_problems_are_reported_together() {
     let (status, told) = check(&[
         ("DEV_SIGN_IN", "maybe"),
@@ -166,4 +191,84 @@ fn without_a_provider_the_message_names_the_variables_to_set() {
     ] {
         assert!(told.contains(name), "{name}: {told}");
     }
+}
+
+#[test]
+fn without_a_client_secret_a_fresh_auth_secret_is_printed_that_can_be_pasted() {
+    let described: &[_] = &[("AUTH_URL", "https://auth.example")];
+    let public = &[described, &[("OAUTH_CLIENT_ID", "x")]].concat();
+    let other = &[described, &OTHER, &[("OTHER_CLIENT_SECRET", SECRET)]].concat();
+    for env in [described, public, other] {
+        let fresh = || {
+            let (status, told) = check(env);
+            assert_eq!(status, Some(64), "{told}");
+            assert!(
+                told.contains("AUTH_SECRET: is required, because there is no OAUTH_CLIENT_SECRET"),
+                "{told}"
+            );
+            told.split_once("AUTH_SECRET=").unwrap().1.lines().next().unwrap().to_owned()
+        };
+        let secret = fresh();
+        assert_ne!(secret, fresh(), "another one each time");
+        let (status, told) = check(&[env, &[("AUTH_SECRET", &secret)]].concat());
+        assert_eq!((status, told.contains(&secret)), (Some(0), false), "{told}");
+    }
+}
+
+/// A further provider.
+const OTHER: [(&str, &str); 3] =
+    [("PROVIDERS", "other"), ("OTHER_PROVIDER_URL", "https://id.example"), ("OTHER_CLIENT_ID", "x")];
+
+#[test]
+fn a_document_needs_a_public_https_address_and_the_main_provider() {
+    let fetched =
+        "if it can fetch the service's document: not from this machine or from a Space, which may be private";
+    let (secret, own) = (("AUTH_SECRET", SECRET), "https://auth.example/.well-known/oauth-cimd");
+    let (status, told) = check(&[("AUTH_URL", "https://auth.example"), secret]);
+    assert_eq!(status, Some(0), "{told}");
+    assert!(told.contains(&format!("the provider fetches {own}")), "{told}");
+    for (name, env) in [
+        ("OAUTH_CLIENT_ID", vec![("AUTH_URL", "http://127.0.0.1:7861")]),
+        ("OAUTH_CLIENT_ID", vec![("AUTH_URL", "https://localhost:7861")]),
+        ("OAUTH_CLIENT_ID", vec![("SPACE_ID", "me/app"), ("SPACE_HOST", "me-app.hf.space")]),
+        ("OAUTH_CLIENT_ID", vec![("AUTH_URL", "https://auth.example"), ("SPACE_ID", "me/app")]),
+        // Whether another provider fetches documents is not known.
+        (
+            "OAUTH_CLIENT_ID",
+            vec![("AUTH_URL", "https://auth.example"), ("OPENID_PROVIDER_URL", "https://id.example")],
+        ),
+        // The id of this secret is missing.
+        ("OAUTH_CLIENT_ID", vec![("AUTH_URL", "https://auth.example"), ("OAUTH_CLIENT_SECRET", SECRET)]),
+        // The same, with the document's address as client id.
+        (
+            "OAUTH_CLIENT_ID",
+            vec![
+                ("AUTH_URL", "https://localhost:7861"),
+                ("OAUTH_CLIENT_ID", "https://localhost:7861/.well-known/oauth-cimd"),
+            ],
+        ),
+        (
+            "OAUTH_CLIENT_ID",
+            vec![("AUTH_URL", "https://auth.example"), ("OAUTH_CLIENT_ID", own), ("SPACE_ID", "me/app")],
+        ),
+        (
+            "OAUTH_CLIENT_ID",
+            vec![
+                ("AUTH_URL", "https://auth.example"),
+                ("OAUTH_CLIENT_ID", own),
+                ("OAUTH_CLIENT_SECRET", SECRET),
+            ],
+        ),
+        (
+            "OTHER_CLIENT_ID",
+            vec![("AUTH_URL", "https://auth.example"), OTHER[0], OTHER[1], ("OTHER_CLIENT_ID", own)],
+        ),
+    ] {
+        let (status, told) = check(&[&env[..], &[secret]].concat());
+        assert_eq!(status, Some(64), "{env:?}: {told}");
+        assert!(told.contains(&format!("  {name}: is ")) && told.contains(fetched), "{env:?}: {told}");
+    }
+    let explicit = [("OAUTH_CLIENT_ID", own), ("OPENID_PROVIDER_URL", "https://id.example"), secret];
+    let (status, told) = check(&[&explicit[..], &[("AUTH_URL", "https://auth.example")]].concat());
+    assert_eq!(status, Some(0), "{told}");
 }

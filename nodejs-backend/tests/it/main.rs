@@ -4,6 +4,7 @@
 mod accounts;
 mod browser;
 mod callback;
+mod client_document;
 mod configuration;
 mod cross_site;
 mod dev_sign_in;

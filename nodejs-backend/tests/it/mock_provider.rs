@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use space_kit::jwt::testing::Signer;
+use space_kit::testing::exchange;
 
 pub(crate) const CLIENT_ID: &str = "the+client/1";
 /// What all refresh tokens begin with.
@@ -48,6 +49,9 @@ pub(crate) enum ClientAuth {
     Basic,
     Post,
     Public,
+    /// None either: the client id is the address of a document, which the provider fetches from this socket address
+    /// (draft-ietf-oauth-client-id-metadata-document).
+    Document(SocketAddr),
 }
 
 pub(crate) struct MockProvider {
@@ -60,6 +64,8 @@ struct Shared {
     deviation: Deviation,
     signer: Signer,
     codes: HashMap<String, HashMap<String, String>>,
+    /// Clients that described themselves.
+    described: Vec<String>,
     /// Refresh tokens that were exchanged for another one.
     used: Vec<String>,
     /// Method, path and body of every request.
@@ -93,6 +99,7 @@ impl MockProvider {
             deviation,
             signer: Signer::rsa(),
             codes: HashMap::new(),
+            described: vec![],
             used: vec![],
             seen: vec![],
         };
@@ -114,9 +121,15 @@ impl MockProvider {
 
     /// The code that a visitor's consent to an authentication request gives.
     pub(crate) fn consent(&self, url: &str) -> String {
+        let asked = query(url);
+        let client = self.shared.lock().unwrap().deviation.client;
+        if let ClientAuth::Document(address) = client {
+            accept_document(address, &asked);
+        }
         let mut shared = self.shared.lock().unwrap();
+        shared.described.push(asked["client_id"].clone());
         let code = format!("code-{}", shared.codes.len());
-        shared.codes.insert(code.clone(), query(url));
+        shared.codes.insert(code.clone(), asked);
         code
     }
 
@@ -124,6 +137,26 @@ impl MockProvider {
     pub(crate) fn count(&self, path: &str) -> usize {
         self.shared.lock().unwrap().seen.iter().filter(|seen| seen.split(' ').nth(1) == Some(path)).count()
     }
+}
+
+/// Fetches the document of the client that asks, and checks it as a provider does.
+fn accept_document(address: SocketAddr, asked: &HashMap<String, String>) {
+    let id = &asked["client_id"];
+    let (host, path) = id.strip_prefix("https://").unwrap().split_once('/').unwrap();
+    let reply = exchange(
+        address,
+        format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\n\r\n"),
+    );
+    assert_eq!((reply.status, reply.header("content-type")), (200, "application/json"), "{}", reply.text());
+    let document = reply.json();
+    assert_eq!(document["client_id"], id.as_str());
+    assert_eq!(document["token_endpoint_auth_method"], "none");
+    assert!(document.get("client_secret").is_none());
+    let has = |name: &str, value: &str| document[name].as_array().unwrap().iter().any(|one| one == value);
+    assert!(has("redirect_uris", &asked["redirect_uri"]), "{document}");
+    assert!(has("response_types", "code") && has("grant_types", "authorization_code"), "{document}");
+    let scope = document["scope"].as_str().unwrap();
+    assert!(asked["scope"].split(' ').all(|one| scope.split(' ').any(|listed| listed == one)), "{document}");
 }
 
 fn serve(stream: TcpStream, shared: &Mutex<Shared>) {
@@ -228,10 +261,16 @@ impl Shared {
         let proven = match self.deviation.client {
             ClientAuth::Basic => authorization == format!("Basic {basic}") && sent("client_secret").is_none(),
             ClientAuth::Post => authorization.is_empty() && sent("client_secret") == Some(CLIENT_SECRET),
-            ClientAuth::Public => authorization.is_empty() && sent("client_secret").is_none(),
+            ClientAuth::Public | ClientAuth::Document(_) => {
+                authorization.is_empty() && sent("client_secret").is_none()
+            }
         };
-        let proven = proven
-            && (matches!(self.deviation.client, ClientAuth::Basic) || sent("client_id") == Some(CLIENT_ID));
+        let named = match self.deviation.client {
+            ClientAuth::Basic => true,
+            ClientAuth::Document(_) => self.described.iter().any(|id| sent("client_id") == Some(id)),
+            ClientAuth::Post | ClientAuth::Public => sent("client_id") == Some(CLIENT_ID),
+        };
+        let proven = proven && named;
         if sent("grant_type") == Some("refresh_token") && proven {
             return self.refresh(sent("refresh_token").unwrap_or_default());
         }
@@ -250,7 +289,7 @@ impl Shared {
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let mut claims = json!({
-            "iss": self.issuer, "aud": CLIENT_ID, "sub": "65f0", "iat": now, "exp": now + 600, "nonce": asked["nonce"],
+            "iss": self.issuer, "aud": asked["client_id"], "sub": "65f0", "iat": now, "exp": now + 600, "nonce": asked["nonce"],
         });
         let signer = self.deviation.signer.as_ref().unwrap_or(&self.signer);
         let mut header = json!({"alg": signer.alg(), "kid": "key 1", "typ": "JWT"});

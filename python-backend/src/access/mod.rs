@@ -13,4 +13,4 @@ pub(crate) use caller::Caller;
 pub(crate) use credentials::Credentials;
 pub(crate) use keys::ApiKeys;
 pub(crate) use payer::PayerToken;
-pub(crate) use policy::{Access, AccessRule, FAILURES, TokenRule, not_configured};
+pub(crate) use policy::{Access, AccessRule, DEV, FAILURES, TokenRule, not_configured};

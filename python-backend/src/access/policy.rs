@@ -11,6 +11,7 @@ use space_kit::jwks::{FetchDocument, IssuerError, KeySource, Location, VerifyErr
 use space_kit::jwt::{Expected, Token, TokenError};
 use space_kit::rate_limit::{Bucket, Limiter, Rate, Verdict};
 use space_kit::seal::GatewaySecret;
+use space_kit::web::Origin;
 use space_kit::{Error, StatusCode};
 
 use super::allow::AllowList;
@@ -28,6 +29,9 @@ pub(crate) enum AccessRule {
     /// At least one of these is on, or callers bring their own Hugging Face tokens.
     Allow { open: bool, keys: Option<ApiKeys>, tokens: Option<TokenRule> },
 }
+
+/// The prefix of the issuer of nodejs-backend's `DEV_SIGN_IN`.
+pub(crate) const DEV: &str = "dev:";
 
 /// Which tokens are valid, and which of their holders are allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,9 +74,24 @@ impl Access {
         Access { gateway, takes_own, ..self }
     }
 
+    /// The origin of the nodejs-backend whose tokens are accepted. It is their issuer and their audience.
+    pub(crate) fn sign_in(&self) -> Option<&str> {
+        let AccessRule::Allow { tokens: Some(TokenRule { expected, .. }), .. } = &self.rule else {
+            return None;
+        };
+        let origin = expected.audience.as_str();
+        let same = expected.issuer.strip_prefix(DEV).unwrap_or(&expected.issuer) == origin;
+        (same && Origin::parse(origin).is_some_and(|parsed| parsed.to_string() == origin)).then_some(origin)
+    }
+
     /// Whether the operator set a rule. Without one, only the demo model is served, to everyone.
     pub(crate) fn is_configured(&self) -> bool {
         self.rule != AccessRule::NotConfigured
+    }
+
+    /// Whether everyone may call, without a credential.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.rule, AccessRule::Allow { open: true, .. })
     }
 
     /// Identifies the caller of a request. It waits only if an issuer's keys must be fetched first.

@@ -51,8 +51,10 @@ pub(super) fn translation(
     Some(Translation::new(dialect, body.clone(), streams, context))
 }
 
-/// The path whose response says how many tokens a request of `/v1/messages` has.
-pub(super) const COUNT_TOKENS: &str = "/messages/count_tokens";
+/// Whether a request asks how many tokens a request of `/v1/messages` has.
+pub(super) fn counts_tokens(head: &Parts) -> bool {
+    head.method == Method::POST && azure_path::below(head.uri.path()) == "/messages/count_tokens"
+}
 
 /// Responds with an estimate, instead of an upstream that cannot count tokens.
 ///
@@ -98,10 +100,7 @@ pub(super) async fn demo_only(mut call: Call<State>) -> HandlerResult {
 pub(super) async fn demo_model(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let longest = call.kit.config.max_body_bytes;
     let (text, _reservation) = body::read(call, admitted, longest).await?;
-    if azure_path::below(call.head.uri.path()) == COUNT_TOKENS {
-        return count_tokens(call, &text);
-    }
-    if names_demo(&call.state, &text) {
+    if counts_tokens(&call.head) || names_demo(&call.state, &text) {
         return demo(call, admitted, &text);
     }
     let catalogue = &call.state.catalogue;
@@ -110,12 +109,15 @@ pub(super) async fn demo_model(call: &mut Call<State>, admitted: &Admitted) -> H
     Err(catalogue.not_found(&model))
 }
 
-/// Responds as the demo model.
+/// Responds as the demo model, or with the tokens of a request.
 ///
 /// # Errors
 ///
 /// 400 if the request is invalid or cannot be translated.
 pub(super) fn demo(call: &Call<State>, admitted: &Admitted, text: &Bytes) -> HandlerResult {
+    if counts_tokens(&call.head) {
+        return count_tokens(call, text);
+    }
     let (state, id) = (&call.state, call.id.clone());
     let streams = ChatBody::read(text.clone())?.stream;
     let Some(translation) = translation(call, of(&call.head), text, DEMO_MODEL, streams) else {

@@ -35,7 +35,8 @@ const REPEATABLE: &[&str] = &["/messages", "/messages/count_tokens", "/responses
 ///
 /// An error of admission, 400 or 404 if the path is not accepted, or the upstream's error.
 pub(crate) async fn pass(mut call: Call<State>) -> HandlerResult {
-    if !call.state.access.is_configured() && dialects::of(&call.head) != Dialect::Other {
+    let is_for_demo = dialects::of(&call.head) != Dialect::Other || dialects::counts_tokens(&call.head);
+    if !call.state.access.is_configured() && is_for_demo {
         return dialects::demo_only(call).await;
     }
     let admitted = admission::admit(&call).await?;
@@ -48,7 +49,7 @@ async fn forward(call: &mut Call<State>, admitted: &Admitted) -> HandlerResult {
     let state = &running.state;
     let path = path(&call.head)?;
     let dialect = dialects::of(&call.head);
-    let counts_tokens = call.head.method == Method::POST && path == dialects::COUNT_TOKENS;
+    let counts_tokens = dialects::counts_tokens(&call.head);
     let Some(group) = state.upstreams.main() else {
         if dialect != Dialect::Other || counts_tokens {
             return dialects::demo_model(call, admitted).await;

@@ -12,13 +12,10 @@ use super::vars::{
     ACCESS, API_KEYS, JWT_ALLOW, JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, OAUTH_CLIENT_ID,
     OPENID_PROVIDER_URL, RATE_LIMIT,
 };
-use crate::access::{AccessRule, AllowList, ApiKeys, TokenRule};
+use crate::access::{AccessRule, AllowList, ApiKeys, DEV, TokenRule};
 
 /// The default of `RATE_LIMIT` when anyone may spend the operator's credits.
 const OPEN_RATE: Rate = Rate::a_minute(20);
-
-/// The prefix of the issuer of nodejs-backend's `DEV_SIGN_IN`.
-const DEV: &str = "dev:";
 
 /// The settings of access.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,20 +26,16 @@ pub(super) struct AccessConfig {
 }
 
 impl AccessConfig {
-    /// A warning for the operator's log.
-    pub(super) fn warning(&self) -> Option<&'static str> {
+    /// What the operator should know.
+    pub(super) fn notice(&self) -> Option<&'static str> {
         match &self.rule {
-            AccessRule::NotConfigured => Some(
-                "HF_TOKEN or UPSTREAM_API_KEYS is set, but access is not configured, so only the demo model is served: \
-                 set ACCESS, API_KEYS or JWT_ALLOW",
-            ),
             AccessRule::Allow { tokens: Some(tokens), .. } if tokens.expected.issuer.starts_with(DEV) => {
                 Some(
                     "JWT_ISSUER is the issuer of DEV_SIGN_IN: anyone can sign in as any user. Use it for local \
                      development only.",
                 )
             }
-            AccessRule::Allow { .. } => None,
+            _ => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 
 use space_kit::rate_limit::Limiter;
-use space_kit::{Config, Env, HeaderName, Log, jwks, parse};
+use space_kit::{Config, Env, HeaderName, jwks, parse};
 
 use self::payer::PayerConfig;
 use crate::access::{Access, FAILURES};
@@ -19,9 +19,6 @@ use crate::clock::Clock;
 use crate::state::State;
 use crate::usage::UsageTotals;
 use crate::wire::headers::may_be_forwarded;
-
-const ONLY_DEMO: &str = "HF_TOKEN is not set, so only the demo model answers: add it under Settings > Variables and \
-                         secrets, or set UPSTREAM_URL";
 
 /// The state of the service; `None` means that `env` has the problems, all of them.
 pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
@@ -49,12 +46,9 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     }
     if upstreams.main().is_none() {
         catalogue.serve_only_demo();
-        if kit.on_space {
-            Log::new(kit.log_level, kit.log_format).warn(ONLY_DEMO, &[]);
-        }
     }
-    if let Some(warning) = access.warning() {
-        Log::new(kit.log_level, kit.log_format).warn(warning, &[]);
+    if let Some(notice) = access.notice() {
+        env.notice(notice);
     }
     let failures = Limiter::new(FAILURES, clock.instant(), RandomState::new());
     Some(State {

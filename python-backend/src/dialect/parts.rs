@@ -17,8 +17,9 @@ pub(super) struct Parts {
     list: Vec<Part>,
     /// The first part that has not ended.
     open: usize,
-    /// What the bytes of the texts may be together.
-    left: usize,
+    /// The bytes of the texts together, and what they may be.
+    length: usize,
+    limit: usize,
     /// A text that makes ids unique.
     seed: String,
     /// The name under which the upstream sends reasoning.
@@ -31,12 +32,20 @@ const REASONING: [&str; 2] = ["reasoning_content", "reasoning"];
 impl Parts {
     /// No parts yet, of at most `limit` bytes of text.
     pub(super) fn new(seed: String, limit: usize) -> Parts {
-        Parts { list: Vec::new(), open: 0, left: limit, seed, reasoning_name: REASONING[0] }
+        Parts { list: Vec::new(), open: 0, length: 0, limit, seed, reasoning_name: REASONING[0] }
     }
 
     /// All parts so far.
     pub(super) fn list(&self) -> &[Part] {
         &self.list
+    }
+
+    /// The bytes of text that are held: those that have not been written, or all if the end repeats them.
+    pub(super) fn held(&self, keeps_all: bool) -> usize {
+        match keeps_all {
+            true => self.length,
+            false => self.list.iter().map(|part| part.text.len()).sum(),
+        }
     }
 
     /// Whether there is a call.
@@ -122,8 +131,10 @@ impl Parts {
     }
 
     fn append(&mut self, at: usize, text: &str) -> Result<(), Error> {
-        let left = self.left.checked_sub(text.len());
-        self.left = left.ok_or_else(|| bad_gateway("the upstream's response is longer than ANSWER_LIMIT"))?;
+        self.length = self.length.saturating_add(text.len());
+        if self.length > self.limit {
+            return Err(bad_gateway("the upstream's response is longer than ANSWER_LIMIT"));
+        }
         if let Some(part) = self.list.get_mut(at) {
             part.text.push_str(text);
         }

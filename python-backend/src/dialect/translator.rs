@@ -68,6 +68,11 @@ impl Translator {
         &self.dropped_tools
     }
 
+    /// The bytes of text that this holds.
+    pub(crate) fn held(&self) -> usize {
+        self.parts.held(matches!(self.events, Events::Responses(_)))
+    }
+
     /// Translates a chunk. The data is a JSON object.
     ///
     /// # Errors

@@ -4,8 +4,9 @@ mod memory;
 pub(crate) mod rate_headers;
 mod slots;
 
-use std::fmt::Write;
 use std::hash::RandomState;
+
+use space_kit::metrics::single;
 
 pub(crate) use memory::{Held, HoldError, Memory, Reservation, longest};
 pub(crate) use slots::{Slot, Slots};
@@ -37,7 +38,7 @@ impl Limits {
             ("gateway_body_bytes", "Bytes of request bodies held", self.bodies.used()),
             ("gateway_answer_bytes", "Bytes of responses held", self.answers.used()),
         ] {
-            _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+            single(out, name, "gauge", help, value as u64);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `GET /`: a playground for browsers, links for programs.
 
-use serde_json::json;
+pub(crate) mod clients;
+
+use serde_json::{Value, json};
+use space_kit::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use space_kit::{Body, Call, Response, respond};
 
 use crate::state::State;
@@ -9,13 +12,13 @@ const HTML: &str = include_str!("page.html");
 
 /// The page may run only its own style and script (by their hashes) and connect only to this service. The Hub
 /// may frame it, because the Hub shows a Space in an iframe.
-const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-JuFznXI/99ip3q9q8ve4EZ/sm0ccSqfit8krEZV8sSU='; \
-                      script-src 'sha256-WCShnwKoPkp1196jnAxTxNeIqvqDU65q4AGH2bCVmsw='; base-uri 'none'; form-action 'none'; \
+const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-WgrDsh2DFYbWMN8P9RD8swti/lT29W+Y9E5wCOE/yf4='; \
+                      script-src 'sha256-M+ubp82yHBBl6B4ysuOHXqsTreswUsB7vF2YTYcJvzM='; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self' https://huggingface.co";
 
 pub(crate) fn front(call: &Call<State>) -> Response<Body> {
     let kit = &call.kit;
-    let links = json!({
+    let mut about = json!({
         "service": kit.name,
         "version": kit.version,
         "links": {
@@ -26,7 +29,24 @@ pub(crate) fn front(call: &Call<State>) -> Response<Body> {
             "openapi": "/openapi.json",
         },
     });
-    respond::front(&call.head.headers, HTML, POLICY, &links)
+    let sign_in = call.state.access.sign_in();
+    if let (Some(origin), Some(links)) = (sign_in, about.get_mut("links").and_then(Value::as_object_mut)) {
+        links.insert("sign_in".to_owned(), origin.into());
+    }
+    let mut response = respond::front(&call.head.headers, HTML, POLICY, &about);
+    if let (Some(origin), Some(policy)) = (sign_in, response.headers_mut().get_mut(CONTENT_SECURITY_POLICY))
+        && let Ok(wider) = HeaderValue::try_from(with_sign_in(origin))
+    {
+        *policy = wider;
+    }
+    response
+}
+
+/// The policy of a page that also runs the script of nodejs-backend at this origin, and connects to it.
+fn with_sign_in(origin: &str) -> String {
+    POLICY
+        .replace("connect-src 'self'", &format!("connect-src 'self' {origin}"))
+        .replace("; base-uri", &format!(" {origin}/sign-in/v1.js; base-uri"))
 }
 
 #[cfg(test)]
@@ -36,5 +56,10 @@ mod tests {
     #[test]
     fn the_policy_allows_only_the_pages_own_style_and_script() {
         space_kit::testing::assert_policy_fits(HTML, POLICY);
+        let wider = with_sign_in("https://auth.example");
+        space_kit::testing::assert_policy_fits(HTML, &wider);
+        let added =
+            wider.replace(" https://auth.example/sign-in/v1.js", "").replace(" https://auth.example", "");
+        assert_eq!((added.as_str(), wider.matches("auth.example").count()), (POLICY, 2));
     }
 }

@@ -86,7 +86,8 @@ impl Relay<'_> {
         let (mut received, mut sent) = (self.clock.instant(), self.clock.instant());
         loop {
             let has_events = self.events(&mut scanner, &mut done, &mut out);
-            held.resize_if_long(scanner.held() + out.len()).map_err(HoldError::of_response)?;
+            let kept = self.translator.as_ref().map_or(0, |translator| translator.held());
+            held.resize_if_long(scanner.held() + out.len() + kept).map_err(HoldError::of_response)?;
             if !out.is_empty() {
                 sender.send(std::mem::take(&mut out)).await;
                 sent = self.clock.instant();

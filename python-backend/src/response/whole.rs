@@ -6,7 +6,7 @@ use space_kit::{Body, Bytes, HandlerResult, HeaderMap, HeaderName, HeaderValue, 
 use super::embeddings;
 use crate::dialect::{Translation, Translator};
 use crate::errors::upstream::bad_gateway;
-use crate::limits::Held;
+use crate::limits::{Held, HoldError};
 use crate::request::Exchange;
 use crate::upstream::{Answer, WholeAnswer};
 use crate::usage::UsageRecord;
@@ -46,18 +46,21 @@ const X_DROPPED_TOOLS: HeaderName = HeaderName::from_static("x-dropped-tools");
 ///
 /// # Errors
 ///
-/// 502 if it cannot be translated.
+/// 502 if it cannot be translated, 429 if there is no memory for the translation.
 pub(super) fn translated(mut exchange: Exchange, answer: WholeAnswer) -> HandlerResult {
+    let WholeAnswer { head, body, mut held, usage } = answer;
     exchange.usage.begun = true;
-    exchange.usage.reported = answer.usage;
+    exchange.usage.reported = usage;
     let translator = exchange.request.translation.take().and_then(Translation::into_translator);
     let translator =
         translator.ok_or_else(|| bad_gateway("the upstream's response has another form than requested"))?;
-    let mut headers = headers::to_client(&answer.head.headers);
+    let mut headers = headers::to_client(&head.headers);
     report_dropped_tools(&translator, &exchange.usage, &mut headers);
-    let text = Bytes::from(translator.whole(&answer.body)?.take().concat());
+    let text = Bytes::from(translator.whole(&body)?.take().concat());
+    drop(body);
+    held.resize(text.len()).map_err(HoldError::of_response)?;
     headers.insert(CONTENT_TYPE, respond::JSON);
-    let mut response = Response::new(Body::from(answer.held.attach(text)));
+    let mut response = Response::new(Body::from(held.attach(text)));
     *response.headers_mut() = headers;
     Ok(response)
 }

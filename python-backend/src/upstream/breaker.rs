@@ -57,6 +57,13 @@ impl Breaker {
         true
     }
 
+    /// Whether it is open for some model, and no probe has worked since.
+    pub(super) fn is_open(&self) -> bool {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let models = state.models.iter().map(|(_, failures)| failures);
+        models.chain([&state.upstream]).any(|failures| failures.in_a_row >= FAILURES)
+    }
+
     /// Records what a request for this model showed. After a probe that shows nothing, the next request may be
     /// one.
     pub(super) fn record(&self, model: &str, health: Health, now: Instant) {
@@ -120,8 +127,9 @@ mod tests {
                 breaker.record("m", failure, start);
                 assert!(breaker.allows("m", start));
             }
+            assert!(!breaker.is_open());
             breaker.record("m", failure, start);
-            assert!(!breaker.allows("m", start + PAUSE / 2));
+            assert!(!breaker.allows("m", start + PAUSE / 2) && breaker.is_open());
             let later = start + PAUSE;
             assert!(breaker.allows("m", later), "the probe");
             assert!(!breaker.allows("m", later), "only one probe");
@@ -129,7 +137,7 @@ mod tests {
             assert!(breaker.allows("m", later), "a probe that shows nothing does not count");
             assert!(!breaker.allows("m", later));
             breaker.record("m", Health::Works, later);
-            assert!(breaker.allows("m", later) && breaker.allows("m", later));
+            assert!(breaker.allows("m", later) && breaker.allows("m", later) && !breaker.is_open());
         }
     }
 
@@ -149,6 +157,7 @@ mod tests {
         let (breaker, now) = (Breaker::default(), Instant::now());
         breaker.record("m", Health::ModelMissing, now);
         assert!(!breaker.allows("m", now + MISSING / 2) && breaker.allows("other", now));
+        assert!(!breaker.is_open(), "the upstream works");
         assert!(breaker.allows("m", now + MISSING) && !breaker.allows("m", now + MISSING), "one probe");
     }
 

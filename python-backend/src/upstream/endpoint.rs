@@ -3,6 +3,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use space_kit::metrics::Histogram;
+
 use super::address::Upstream;
 use super::attempt_counts::AttemptCounts;
 use super::breaker::Breaker;
@@ -18,6 +20,10 @@ pub(super) struct Endpoint {
     pub(super) breaker: Breaker,
     pub(super) waker: Waker,
     pub(super) counts: AttemptCounts,
+    /// How long attempts took until a whole response, or the first event of a stream.
+    pub(super) durations: Histogram,
+    /// How long requests for a stream took until its first event, with all attempts.
+    pub(super) first_events: Histogram,
     pub(super) habits: Arc<Habits>,
     pub(super) address_hash: u64,
     /// Hashes of the models in its last list.
@@ -33,6 +39,8 @@ impl Endpoint {
             breaker: Breaker::default(),
             waker: Waker::default(),
             counts: AttemptCounts::default(),
+            durations: Histogram::default(),
+            first_events: Histogram::default(),
             habits: Arc::default(),
             listed: Mutex::default(),
         }

@@ -120,7 +120,8 @@ impl UpstreamGroup {
         let clock = self.settings.clock;
         let UpstreamRequest { repeatable, client_repeats, .. } = *request;
         let mut failover = Failover::new(choices, Budget { tries, client_repeats, repeatable });
-        let status_until = clock.instant() + self.settings.timeouts.heartbeat;
+        let began = clock.instant();
+        let status_until = began + self.settings.timeouts.heartbeat;
         let (mut last, mut wake_until, mut lead) = (None, None, None);
         loop {
             let now = clock.instant();
@@ -138,7 +139,13 @@ impl UpstreamGroup {
                     failover.defer(candidate)
                 }
                 Step::Try(candidate) => match self.attempt(request, candidate, &failover).await {
-                    Ok(answer) => return Ok(answer),
+                    Ok(answer) => {
+                        let is_stream = matches!(answer, Answer::Events(_) | Answer::ChatEvents(_));
+                        if let Some(endpoint) = self.endpoints.get(candidate.endpoint).filter(|_| is_stream) {
+                            endpoint.first_events.observe(clock.instant().duration_since(began));
+                        }
+                        return Ok(answer);
+                    }
                     Err(AttemptError { kind, error }) => {
                         let is_final = !failover.record(candidate, kind);
                         // Prefer an error with Retry-After over another endpoint's error without one.
@@ -211,7 +218,8 @@ impl UpstreamGroup {
             return Err(AttemptError { kind: AttemptErrorKind::Unreachable, error: unavailable() });
         };
         let GroupSettings { pool, bill_to, timeouts, clock, .. } = &self.settings;
-        let until = timeouts.of_attempt(request, clock.instant(), failover.has_more());
+        let began = clock.instant();
+        let until = timeouts.of_attempt(request, began, failover.has_more());
         let attempt = Attempt {
             request,
             upstream: &endpoint.upstream,
@@ -239,6 +247,9 @@ impl UpstreamGroup {
         let failure = result.as_ref().err().map(|error| error.kind);
         endpoint.counts.add(&request.model, outcome(failure));
         let now = clock.instant();
+        if failure.is_none() {
+            endpoint.durations.observe(now.duration_since(began));
+        }
         let health = match failure {
             Some(AttemptErrorKind::NoModel) if runs_model && self.endpoints.len() > 1 => Health::ModelMissing,
             Some(AttemptErrorKind::NoModel | AttemptErrorKind::NotHeld) | None => Health::Works,
@@ -282,17 +293,8 @@ impl UpstreamGroup {
         }
     }
 
-    /// Appends the counts of attempts, in the Prometheus text format.
-    pub(super) fn render(&self, out: &mut String) {
-        for endpoint in &self.endpoints {
-            endpoint.counts.render(&format!("{:?}", endpoint.upstream), out);
-        }
-    }
-
-    /// Appends the counts of translated requests, in the Prometheus text format.
-    pub(super) fn render_translated(&self, out: &mut String) {
-        for endpoint in &self.endpoints {
-            endpoint.habits.render(&format!("{:?}", endpoint.upstream), out);
-        }
+    /// The endpoints, in the order of preference.
+    pub(super) fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
     }
 }

@@ -1,10 +1,13 @@
 //! The upstream groups of the service, one for each API.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
+use space_kit::metrics::family;
 use space_kit::outgoing::Pool;
 
 use super::address::Upstream;
+use super::endpoint::Endpoint;
 use super::group::{GroupSettings, UpstreamGroup};
 
 /// The upstream groups of the service, one for each API.
@@ -72,21 +75,76 @@ impl Upstreams {
         self.completions.as_ref().or(self.main())
     }
 
-    /// Appends the counts of attempts, in the Prometheus text format.
+    fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        [&self.main, &self.embeddings, &self.completions]
+            .into_iter()
+            .flatten()
+            .flat_map(|group| group.endpoints())
+    }
+
+    /// Whether Hugging Face is an upstream and gets no key.
+    pub(crate) fn lacks_token(&self) -> bool {
+        self.endpoints().any(|one| one.upstream.is_hugging_face() && one.upstream.key.is_none())
+    }
+
+    /// Whether some upstream's circuit breaker is open.
+    pub(crate) fn has_failing(&self) -> bool {
+        self.endpoints().any(|one| one.breaker.is_open())
+    }
+
+    /// Appends what is known of each upstream, in the Prometheus text format.
     pub(crate) fn render(&self, out: &mut String) {
-        out.push_str("# HELP gateway_upstream_tries_total Attempts by upstream and outcome\n");
-        out.push_str("# TYPE gateway_upstream_tries_total counter\n");
-        let mut rows = String::new();
-        for group in [&self.main, &self.embeddings, &self.completions].into_iter().flatten() {
-            group.render(&mut rows);
+        type Append = fn(&Endpoint, &str, &str, &mut String);
+        let families: [(&str, &str, &str, Append); 5] = [
+            (
+                "gateway_upstream_tries_total",
+                "counter",
+                "Attempts by upstream and outcome",
+                |one, _, upstream, out| one.counts.render(upstream, out),
+            ),
+            (
+                "gateway_upstream_duration_seconds",
+                "histogram",
+                "Time of an answered attempt until the whole response, or the first event of a stream",
+                |one, name, upstream, out| {
+                    one.durations.render(name, &format!(r#"upstream="{upstream}""#), out)
+                },
+            ),
+            (
+                "gateway_time_to_first_token_seconds",
+                "histogram",
+                "Time of a request for a stream until its first event, all attempts together",
+                |one, name, upstream, out| {
+                    one.first_events.render(name, &format!(r#"upstream="{upstream}""#), out)
+                },
+            ),
+            (
+                "gateway_breaker_open",
+                "gauge",
+                "Whether the upstream fails for some model",
+                |one, name, upstream, out| {
+                    let open = u8::from(one.breaker.is_open());
+                    _ = writeln!(out, r#"{name}{{upstream="{upstream}"}} {open}"#);
+                },
+            ),
+            (
+                "gateway_translated_total",
+                "counter",
+                "Requests of other APIs that were answered by chat completions",
+                |one, _, upstream, out| one.habits.render(upstream, out),
+            ),
+        ];
+        let mut endpoints: Vec<(String, &Endpoint)> = Vec::new();
+        for endpoint in self.endpoints() {
+            // One address may be there twice, with another key or for another API.
+            let same = |(_, other): &&(String, &Endpoint)| other.address_hash == endpoint.address_hash;
+            let copy = endpoints.iter().filter(same).count() + 1;
+            let copy = if copy > 1 { format!("#{copy}") } else { String::new() };
+            endpoints.push((format!("{:?}{copy}", endpoint.upstream), endpoint));
         }
-        out.push_str(&rows);
-        out.push_str(
-            "# HELP gateway_translated_total Requests of other APIs that were answered by chat completions\n",
-        );
-        out.push_str("# TYPE gateway_translated_total counter\n");
-        if let Some(group) = &self.main {
-            group.render_translated(out);
+        for (name, kind, help, append) in families {
+            family(out, name, kind, help);
+            endpoints.iter().for_each(|(upstream, endpoint)| append(endpoint, name, upstream, out));
         }
     }
 }

@@ -4,6 +4,8 @@
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use space_kit::metrics::family;
+
 use super::tokens::Usage;
 
 /// With this many rows, a caller's next new model is counted as `other`. With twice as many, a new caller is
@@ -64,7 +66,7 @@ impl UsageTotals {
         ];
         for (name, kind, help, pick) in families {
             if !help.is_empty() {
-                _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter");
+                family(out, name, "counter", help);
             }
             for row in rows.iter() {
                 let (Row { caller, model, .. }, count) = (row, pick(row));

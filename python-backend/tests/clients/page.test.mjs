@@ -114,7 +114,7 @@ test("a required key is requested, a wrong one is rejected with a message, and t
   const page = await openPage(keyed)
   assert.equal(await status(page), "This service requires an API key: enter it above.")
   assert.equal(await page.$eval("#status", element => element.className), "")
-  for (const id of ["python", "javascript", "curl"]) assert.match(await page.$eval(`#${id}`, code => code.textContent), /YOUR-KEY/)
+  for (const id of ["openai", "openai-js", "curl", "codex", "claude"]) assert.match(await page.$eval(`#${id}`, code => code.textContent), /YOUR-KEY/)
   await page.type("#key", "wrong")
   await ask(page, "gpt-4o", "hello")
   await until(page, "API key is unknown")
@@ -124,7 +124,7 @@ test("a required key is requested, a wrong one is rejected with a message, and t
   await ask(page, "gpt-4o", "hello")
   await until(page, "^First word")
   assert.equal(await answer(page), TEXT)
-  assert.ok(!(await page.$eval("#python", code => code.textContent)).includes(KEY), "a key is not shown")
+  assert.ok(!(await page.$eval("#openai", code => code.textContent)).includes(KEY), "a key is not shown")
   await page.close()
 })
 
@@ -145,7 +145,7 @@ test("every field and button is reachable by keyboard and has a name", async () 
     await page.keyboard.press("Tab")
     names.add(await page.evaluate(() => (document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim().split("\n")[0]))
   }
-  for (const name of ["Model", "Message", "Send", "New conversation", "Copy Python"]) {
+  for (const name of ["Model", "Message", "Send", "New conversation", "Copy openai"]) {
     assert.ok([...names].some(found => found.startsWith(name)), `${name} is not among ${[...names]}`)
   }
   await page.close()

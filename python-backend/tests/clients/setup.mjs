@@ -36,13 +36,16 @@ function start(command, args, env, stream) {
   return { child, line, lines }
 }
 
-/** Starts a mock upstream. Returns its base URL. */
-export async function mock(...options) {
+/** Starts a mock upstream that answers with a text. Returns its base URL. */
+export const mock = (...options) =>
+  mockOf([{ match: { userMessage: "hello" }, response: { content: TEXT } }], ...options)
+
+/** Starts a mock upstream with these fixtures. Returns its base URL. */
+export async function mockOf(list, ...options) {
   const folder = mkdtempSync(join(tmpdir(), "mock-"))
   folders.push(folder)
   const fixtures = join(folder, "fixtures.json")
-  const response = { content: TEXT }
-  writeFileSync(fixtures, JSON.stringify({ fixtures: [{ match: { userMessage: "hello" }, response }] }))
+  writeFileSync(fixtures, JSON.stringify({ fixtures: list }))
   const bin = new URL("node_modules/.bin/llmock", import.meta.url).pathname
   const args = [bin, "-p", "0", "-f", fixtures, "-c", "8", ...options]
   const { line } = start(process.execPath, args, process.env, "stdout")

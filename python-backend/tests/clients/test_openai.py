@@ -86,7 +86,7 @@ class OpenAiClient(unittest.TestCase):
         request = stream.response.headers["x-request-id"]
         next(iter(stream))
         stream.close()
-        line = self.log_line(f'"message":"request","request_id":"{request}"') # not the line of its usage
+        line = self.log_line(f'"message":"request","service":"python-backend","request_id":"{request}"') # not the line of its usage
         self.assertIn("aborted", line)
         self.assertEqual(line["status"], 200)
 

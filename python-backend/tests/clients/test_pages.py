@@ -28,9 +28,10 @@ VENVS = Path(sys.prefix).parent
 NODE_MODULES = CLIENTS / "node_modules"
 KEY, HF_TOKEN = "a-key-of-enough-length", "hf_ForTheSpace"
 MACHINE, PUBLIC, PRIVATE = SECTIONS = ("On your machine", "A public Space", "A private Space")
-NOT_RUN = {"aider", "librechat", "litellm", "llm", "open-webui"}
+NOT_RUN = {"librechat", "open-webui"}
 # Pages whose client needs an environment of its own. The others share venv-pages.
-VENV_OF = {"README": "venv-gateway", "openai-python": "venv-gateway", "huggingface-hub": "venv-gateway", "aider": "venv-aider"}
+VENV_OF = {"README": "venv-gateway", "openai-python": "venv-gateway", "huggingface-hub": "venv-gateway",
+           "anthropic": "venv-gateway", "aider": "venv-aider"}
 COMMANDS = {"python": ("py", "python"), "js": ("mjs", "node"), "sh": ("sh", "bash", "-e", "-o", "pipefail")}
 HELLO, CITY, EDITED = "Hello from the Space.", {"name": "Paris", "country": "France"}, 'print("Good morning")\n'
 # What a snippet prints: with the demo model on your machine, and with the upstream of the Space.
@@ -40,7 +41,7 @@ PATIENCE = 300  # seconds for one snippet, on a busy machine with cold caches
 
 
 class Upstream(BaseHTTPRequestHandler):
-    """The upstream of the Space. It has one model, which can call a function and edit hello.py."""
+    """The upstream of the Space. It has only chat completions, and one model, which can call a function and edit hello.py."""
 
     protocol_version = "HTTP/1.1"
     leaked = []
@@ -59,6 +60,8 @@ class Upstream(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path != "/v1/chat/completions":
+            return self.send_error(404)
         message, reason = {"role": "assistant", "content": HELLO}, "stop"
         if body.get("tools"):
             function = {"name": body["tools"][0]["function"]["name"], "arguments": json.dumps(CITY)}

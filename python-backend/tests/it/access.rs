@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use space_kit::jwt::testing::Signer;
 use space_kit::testing::{Process, Reply};
 
+use crate::failover::rejecting;
 use crate::fake::{Fake, completion, json_answer};
 use crate::support::{before, error_of, question};
 use crate::{chat, start};
@@ -31,6 +32,11 @@ fn with_an_upstream_token_and_no_rule_only_the_demo_model_is_served() {
         }
     }
     assert_eq!(chat(&service, &question(json!({"model": "demo"}))).status, 200);
+    for (model, status) in [("demo", 200), ("org/model", 401)] {
+        let body = question(json!({"model": model})).to_string();
+        let reply = service.request("POST", "/v1/messages/count_tokens?beta=true", &[], &body);
+        assert_eq!(reply.status, status, "{}", reply.text());
+    }
     assert_eq!(service.get("/v1/models").json()["data"].as_array().unwrap().len(), 1);
     assert_eq!(fake.count(), 0);
 }
@@ -132,14 +138,14 @@ fn a_user_of_nodejs_backends_dev_sign_in_is_accepted() {
     assert_eq!(ask(&service, ("authorization", &token)).status, 200);
 }
 
-/// What `check` logs.
+/// What `check` prints.
 fn log_of_check(set: &[(&str, &str)]) -> String {
     let mut check = Process::command(env!("CARGO_BIN_EXE_python-backend"), set);
     check.arg("check");
     let output = Process::run(check);
     let log = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{log}");
-    log
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -156,11 +162,37 @@ fn a_space_without_a_token_is_told_where_to_add_it() {
         log.contains("HF_TOKEN is not set, so only the demo model answers: add it under Settings"),
         "{log}"
     );
-    let served: [&[(&str, &str)]; 2] =
-        [&[], &[("SPACE_ID", "me/app"), ("UPSTREAM_URL", "http://127.0.0.1:9/v1")]];
-    for set in served {
-        let log = log_of_check(set);
-        assert!(!log.contains("only the demo model answers"), "{log}");
+    let log = log_of_check(&[("UPSTREAM_URL", "http://127.0.0.1:9/v1")]);
+    assert!(!log.contains("only the demo model answers"), "{log}");
+    let log = log_of_check(&[("UPSTREAM_URL", "https://router.huggingface.co/v1")]);
+    assert!(log.contains("HF_TOKEN is not set, but an upstream is Hugging Face"), "{log}");
+}
+
+#[test]
+fn health_says_why_the_service_is_degraded() {
+    let reasons = |service: &Process| service.get("/health").json()["reasons"].to_string();
+    let demo = start(&[]);
+    assert!(reasons(&demo).contains("only the demo model answers"), "{}", reasons(&demo));
+    assert!(demo.log("HF_TOKEN").contains("only the demo model answers"));
+    let fake = rejecting(500, "", r#"{"error":"no"}"#);
+    let service = before(&fake, &[("UPSTREAM_TRIES", "1")]);
+    assert_eq!(reasons(&service), "null");
+    (0..5).for_each(|_| assert_eq!(chat(&service, &question(json!({}))).status, 500));
+    let health = service.get("/health");
+    assert_eq!((health.status, health.json()["status"].as_str()), (200, Some("degraded")));
+    assert!(reasons(&service).contains("circuit breaker is open"), "{}", reasons(&service));
+    assert!(!health.text().contains("127.0.0.1"), "the address of an upstream is not for everyone");
+}
+
+#[test]
+fn names_of_other_programs_are_reported_with_ours() {
+    let log = log_of_check(&[("OPENAI_BASE_URL", "x"), ("HUGGING_FACE_HUB_TOKEN", "x"), ("HF_TOKE", "x")]);
+    for line in [
+        "OPENAI_BASE_URL is unknown; did you mean UPSTREAM_URL?",
+        "HUGGING_FACE_HUB_TOKEN is unknown; did you mean HF_TOKEN?",
+        "HF_TOKE is unknown; did you mean HF_TOKEN?",
+    ] {
+        assert!(log.contains(line), "{log}");
     }
 }
 

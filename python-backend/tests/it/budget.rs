@@ -57,9 +57,10 @@ fn all_attempts_at_all_upstreams_share_one_budget() {
     chat(&service, &question(json!({})));
     assert_eq!(fakes.each_ref().map(Fake::count), [3, 2, 1]);
     let metrics = service.get("/metrics").text();
-    for (fake, outcome, count) in [(&fakes[0], "refused_5xx", 2), (&fakes[1], "refused_5xx", 1)] {
+    for (fake, code, count) in [(&fakes[0], 500, 2), (&fakes[1], 502, 1)] {
         let (name, url) = ("gateway_upstream_tries_total", fake.url());
-        let row = format!(r#"{name}{{upstream="{url}",model="org/model",outcome="{outcome}"}} {count}"#);
+        let row =
+            format!(r#"{name}{{upstream="{url}",model="other",outcome="refused",code="{code}"}} {count}"#);
         assert!(metrics.contains(&row), "{metrics}");
     }
     let service = before_all(&[&fakes[0], &fakes[1]], &[("UPSTREAM_TRIES", "1")]);

@@ -5,6 +5,7 @@ use python_backend::SERVICE;
 use space_kit::testing::{Process, assert_contract_fits, assert_documented};
 
 const MANUAL: &str = include_str!("../../README.md");
+const PAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/clients/");
 
 #[test]
 fn the_contract_lists_exactly_the_routes() {
@@ -50,13 +51,69 @@ fn each_set_up_of_the_manual_is_valid_and_check_explains_it() {
     assert_eq!(set_ups.len(), explained.len());
     for ((name, variables), lines) in set_ups.into_iter().zip(explained) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_python-backend"));
-        command.arg("check").env_clear().envs(&variables);
+        // A placeholder is rejected, so the reader's own secret takes its place.
+        let filled = variables.iter().map(|(name, value)| (name, value.replace("YOUR", "the")));
+        command.arg("check").env_clear().envs(filled);
         let output = Process::run(command);
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         let expected: String = lines.iter().map(|line| format!("  UPSTREAM_URL {line}\n")).collect();
-        let explanation = text.strip_prefix("python-backend: the configuration is valid\n");
-        let explanation = explanation.and_then(|text| Some(text.split_once("limits:\n")?.0));
-        assert_eq!(explanation.map(str::to_lowercase), Some(expected.to_lowercase()), "{name}");
+        let (explanation, _) = text.split_once("limits:\n").unwrap();
+        let explanation: String =
+            explanation.split_inclusive('\n').filter(|line| line.starts_with("  UPSTREAM_URL ")).collect();
+        assert_eq!(explanation.to_lowercase(), expected.to_lowercase(), "{name}");
     }
+}
+
+/// What the command `client` prints.
+fn client(arguments: &[&str], env: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_python-backend"));
+    command.arg("client").args(arguments).env_clear().envs(env.iter().copied());
+    let output = Process::run(command);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_manual_and_the_clients_pages_have_the_code_that_the_command_prints() {
+    let list = client(&[], &[]);
+    let local = "base URL: http://127.0.0.1:7860/v1 (anthropic: http://127.0.0.1:7860)\nkey:      none\nmodel:    demo\n";
+    assert!(list.starts_with(local), "{list}");
+    let names = list.trim_end().rsplit_once(": ").unwrap().1.split(", ");
+    let names: Vec<&str> = names.filter(|name| !["codex", "claude"].contains(name)).collect();
+    assert_eq!(names.len(), 8, "{list}");
+    for name in names {
+        let page = match name {
+            "openai" => "openai-python",
+            "curl" => "README",
+            name => name,
+        };
+        let text = std::fs::read_to_string(format!("{PAGES}{page}.md")).unwrap();
+        let code = client(&[name], &[]);
+        let machine = text.split("\n## ").find(|section| section.starts_with("On your machine\n")).unwrap();
+        assert!(machine.contains(&format!("\n{code}```\n")), "{page} should have:\n{code}");
+    }
+    let keyed = ("API_KEYS", "site:0123456789abcdefghij");
+    for name in ["openai", "openai-js", "curl"] {
+        let code = client(&[name], &[keyed]);
+        assert!(MANUAL.contains(&format!("\n{code}```\n")), "the manual should have:\n{code}");
+    }
+    let env = [keyed, ("UPSTREAM_URL", "http://127.0.0.1:1/v1"), ("DEFAULT_MODEL", "MODEL")];
+    for name in ["codex", "claude"] {
+        let code = client(&[name, "https://OWNER-NAME.hf.space"], &env);
+        assert_eq!(code, client(&[name, "https://OWNER-NAME.hf.space/v1/"], &env));
+        assert!(MANUAL.contains(&format!("\n{code}```\n")), "the manual should have:\n{code}");
+        let demo = client(&[name], &[]);
+        assert!(demo.contains("'/call ") && demo.contains("http://127.0.0.1:7860"), "{demo}");
+    }
+}
+
+#[test]
+fn an_unknown_client_is_an_error_that_suggests_one() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_python-backend"));
+    command.args(["client", "claude-code"]).env_clear();
+    let output = Process::run(command);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(64), 0));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("did you mean claude?") && text.contains("openai-js"), "{text}");
 }

@@ -142,7 +142,7 @@ fn s11_exhausted_credit_is_final() {
     let reply = chat(&service, &question(json!({})));
     assert_eq!((reply.status, reply.json()["error"]["message"].as_str()), (402, Some(words)));
     assert_eq!((fake.count(), second.count()), (1, 0));
-    assert!(service.get("/metrics").text().contains(r#"outcome="refused_402"} 1"#));
+    assert!(service.get("/metrics").text().contains(r#"outcome="refused",code="402"} 1"#));
 }
 
 #[test]

@@ -139,3 +139,50 @@ fn a_long_event_is_held_within_the_memory_for_answers() {
     assert_eq!(events(&reply).last().map(String::as_str), Some("[DONE]"));
     wait_for(&service, "gateway_answer_bytes", 0);
 }
+
+#[test]
+fn a_translated_stream_counts_the_text_that_its_end_repeats() {
+    let fake = Fake::start(|_, stream| {
+        begin_events(stream);
+        let text = "x".repeat(32 << 10);
+        for _ in 0..40 {
+            chunk(
+                stream,
+                format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"),
+            );
+        }
+        crate::fake::GOOD.iter().for_each(|event| chunk(stream, event));
+        end(stream)
+    });
+    let body = question(json!({"stream": true, "input": "hi"})).to_string();
+    let ask = |memory, path| {
+        let env = [("UPSTREAM_API", "chat"), ("ANSWER_MEMORY", memory)];
+        let service = before(&fake, &env);
+        let reply = service.request("POST", path, &[], &body);
+        wait_for(&service, "gateway_answer_bytes", 0);
+        reply
+    };
+    let reply = ask("2MiB", "/v1/responses");
+    let last = reply.text().rsplit("event: ").next().unwrap().to_owned();
+    assert!(!reply.whole && last.starts_with("response.failed\n"), "{last}");
+    assert!(last.contains("too long for this service"), "{last}");
+    let reply = ask("16MiB", "/v1/responses");
+    assert!(reply.whole && reply.text().contains("event: response.completed"));
+    let reply = ask("2MiB", "/v1/messages");
+    assert!(
+        reply.whole && reply.text().ends_with("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
+    );
+}
+
+#[test]
+fn a_translated_response_is_held_with_its_own_length() {
+    let fake = long_answers(10 * MIB);
+    let env = [BEHIND_A_PROXY, ("UPSTREAM_API", "chat"), ("ANSWER_LIMIT", "16MiB")];
+    let service = before(&fake, &env);
+    let body = question(json!({"input": "hi"})).to_string();
+    let mut slow = ask(&service, "/v1/responses", "6.6.6.6", &body);
+    let length: usize = read_head(&mut slow).header("content-length").parse().unwrap();
+    wait_for(&service, "gateway_answer_bytes", length);
+    drop(slow);
+    wait_for(&service, "gateway_answer_bytes", 0);
+}

@@ -17,6 +17,32 @@ fn a_program_gets_links_and_a_browser_gets_a_page_that_the_hub_may_frame() {
 }
 
 #[test]
+fn the_page_may_run_only_the_script_of_a_sign_in_service_whose_tokens_are_accepted() {
+    let accept = [("accept", "text/html")];
+    let plain = start(&[]).request("GET", "/", &accept, "").header("content-security-policy").to_owned();
+    for (issuer, audience, offered) in [
+        ("https://auth.example", "https://auth.example", Some("https://auth.example")),
+        ("dev:http://127.0.0.1:7861", "http://127.0.0.1:7861", Some("http://127.0.0.1:7861")),
+        // Another issuer's tokens are for an application, not for itself.
+        ("https://huggingface.co", "the-client", None),
+        ("https://id.example/realm", "https://id.example/realm", None),
+        ("https://auth.example", "https://other.example", None),
+    ] {
+        let service = start(&[("JWT_ISSUER", issuer), ("JWT_AUDIENCE", audience), ("JWT_ALLOW", "*")]);
+        assert_eq!(service.get("/").json()["links"]["sign_in"].as_str(), offered, "{issuer}");
+        let page = service.request("GET", "/", &accept, "");
+        let policy = page.header("content-security-policy");
+        match offered {
+            Some(origin) => {
+                assert!(policy.contains(&format!("connect-src 'self' {origin};")), "{policy}");
+                assert!(policy.contains(&format!("' {origin}/sign-in/v1.js; base-uri")), "{policy}");
+            }
+            None => assert_eq!(policy, plain, "{issuer}"),
+        }
+    }
+}
+
+#[test]
 fn a_head_request_is_200_without_a_body() {
     let head = start(&[]).request("HEAD", "/", &[], "");
     assert_eq!((head.status, head.body.len()), (200, 0));

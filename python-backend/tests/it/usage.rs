@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::chat;
 use crate::fake::{Fake, GOOD, HELLO, STOP, begin_events, chunk, end, json_answer};
-use crate::support::{assert_clean, before, events, question, streamed};
+use crate::support::{assert_clean, before, before_all, events, question, streamed};
 
 #[test]
 fn usage_is_requested_and_hidden_from_a_client_that_did_not_request_it() {
@@ -33,6 +33,11 @@ fn chunks_are_counted_if_the_upstream_reports_no_usage() {
     let row = r#"gateway_tokens_total{caller="anonymous",model="org/model",kind="completion"} 2"#;
     assert!(metrics.contains(row), "{metrics}");
     assert!(metrics.contains(r#"outcome="answered"} 1"#), "{metrics}");
+    for name in ["gateway_time_to_first_token_seconds", "gateway_upstream_duration_seconds"] {
+        let counted = format!("{name}_count{{upstream=\"{}\"}} 1", fake.url());
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
+    assert!(metrics.contains(&format!("gateway_breaker_open{{upstream=\"{}\"}} 0", fake.url())), "{metrics}");
 }
 
 #[test]
@@ -90,4 +95,17 @@ fn the_tokens_of_responses_and_messages_are_counted() {
         let line = service.log("\"usage\"");
         assert!(line.contains(&counts), "{path} {body}: {line}");
     }
+}
+
+#[test]
+fn one_address_that_is_an_upstream_twice_has_two_labels() {
+    let fake = Fake::events(GOOD);
+    let (one, url) = (fake.url(), fake.url());
+    let service = before_all(&[&fake, &fake], &[("EMBEDDINGS_URL", &one)]);
+    let metrics = service.get("/metrics").text();
+    let mut series: Vec<&str> =
+        metrics.lines().filter_map(|line| line.rsplit_once(' ')).map(|it| it.0).collect();
+    series.retain(|name| name.starts_with("gateway_breaker_open"));
+    let labels = ["", "#2", "#3"].map(|copy| format!("gateway_breaker_open{{upstream=\"{url}{copy}\"}}"));
+    assert_eq!(series, labels);
 }

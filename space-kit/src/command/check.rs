@@ -2,26 +2,18 @@
 
 use std::fmt::Write;
 
+use crate::command::told::Told;
 use crate::service::description::Service;
 use crate::settings::config::{CONNECTION_BYTES, Config};
 use crate::settings::env::{Lookup, Var};
 use crate::settings::memory_limit::memory_limit;
-use crate::settings::suggest::is_slip_of;
 use crate::settings::vars;
 
-/// The text of `check` for a usable configuration, with the variables that look like misspelled ones.
-pub(super) fn valid<'a, S: Send + Sync>(
-    service: &'static Service<S>,
-    set: impl Iterator<Item = &'a str> + Clone,
-) -> String {
+/// Says that the configuration is valid, and what a start would tell the operator.
+pub(super) fn valid<S: Send + Sync>(service: &'static Service<S>, state: &S, told: &Told<'_>) -> String {
     let mut text = format!("{}: the configuration is valid\n", service.name);
-    let known = service.vars.iter().flat_map(|(_, vars)| vars.iter().copied()).chain(service.kit_vars());
-    for name in set.clone().filter(|name| !known.clone().any(|var| var.name == *name)) {
-        let meant =
-            known.clone().find(|var| is_slip_of(name, var.name) && !set.clone().any(|set| set == var.name));
-        if let Some(var) = meant {
-            _ = writeln!(text, "  {name} is unknown; did you mean {}?", var.name);
-        }
+    for line in told.lines(service, state) {
+        text.extend(["  ", &*line, "\n"]);
     }
     text
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt::{self, Write};
 use std::path::PathBuf;
 
+use crate::service::command::ServiceCommand;
 use crate::settings::env::{Defaults, Groups, Var};
 
 /// What the arguments ask for.
@@ -19,6 +20,8 @@ pub enum Command {
     Help,
     /// Print name, version and compiler.
     Version,
+    /// Run the service's own command at this place of its table.
+    Own(usize),
 }
 
 /// A parsed command line.
@@ -26,17 +29,22 @@ pub enum Command {
 pub struct Invocation {
     /// What to do.
     pub command: Command,
+    /// The arguments of the service's own command.
+    pub arguments: Vec<String>,
     /// A `.env` file to read too.
     pub env_file: Option<PathBuf>,
 }
 
-/// Parses the arguments, program name first.
+/// Parses the arguments, program name first. `own` are the service's commands, whose further words are their arguments.
 ///
 /// # Errors
 ///
 /// For an unknown argument, a missing FILE, or a second command.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, CliError> {
-    let mut invocation = Invocation { command: Command::Serve, env_file: None };
+pub fn parse<S>(
+    args: impl IntoIterator<Item = OsString>,
+    own: &[ServiceCommand<S>],
+) -> Result<Invocation, CliError> {
+    let mut invocation = Invocation { command: Command::Serve, arguments: Vec::new(), env_file: None };
     let mut args = args.into_iter().skip(1);
     while let Some(arg) = args.next() {
         let text = arg.to_string_lossy();
@@ -50,13 +58,24 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Cli
                 invocation.env_file = Some(file.into());
                 continue;
             }
-            _ => match text.strip_prefix("--env-file=") {
-                Some(file) if !file.is_empty() => {
+            _ => {
+                let file = text.strip_prefix("--env-file=").filter(|file| !file.is_empty());
+                if let Some(file) = file {
                     invocation.env_file = Some(file.into());
                     continue;
                 }
-                _ => return Err(CliError::Unknown(text.into_owned())),
-            },
+                if matches!(invocation.command, Command::Own(_)) && !text.starts_with('-') {
+                    invocation.arguments.push(text.into_owned());
+                    continue;
+                }
+                match own.iter().position(|own| own.name == text) {
+                    Some(at) => Command::Own(at),
+                    None => {
+                        let own = own.iter().fold(String::new(), |all, own| all + own.name + ", ");
+                        return Err(CliError::Unknown(text.into_owned(), own));
+                    }
+                }
+            }
         };
         if invocation.command != Command::Serve {
             return Err(CliError::SecondCommand(text.into_owned()));
@@ -69,8 +88,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Cli
 /// Why a command line cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CliError {
-    /// No argument has this name.
-    Unknown(String),
+    /// No argument has this name. The service's commands, with a comma after each, are accepted too.
+    Unknown(String, String),
     /// `--env-file` without a FILE.
     NoFile,
     /// This is a second command.
@@ -80,9 +99,9 @@ pub enum CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CliError::Unknown(argument) => write!(
+            CliError::Unknown(argument, own) => write!(
                 f,
-                "unknown argument {argument:?}; accepted: check, healthcheck, --env-file FILE, --help, --version"
+                "unknown argument {argument:?}; accepted: check, healthcheck, {own}--env-file FILE, --help, --version"
             ),
             CliError::NoFile => f.write_str("--env-file requires a FILE after it"),
             CliError::SecondCommand(command) => write!(f, "only one command is accepted; remove {command:?}"),
@@ -96,13 +115,26 @@ pub fn version(name: &str, version: &str) -> String {
 }
 
 /// The text of `--help`: usage, and every variable from the tables that parse them.
-pub fn help(name: &str, about: &str, own: Groups, kit: &[&Var], defaults: Defaults) -> String {
+pub fn help<S>(
+    name: &str,
+    about: &str,
+    commands: &[ServiceCommand<S>],
+    own: Groups,
+    kit: &[&Var],
+    defaults: Defaults,
+) -> String {
     let mut text = format!(
         "{name}: {about}\n\n\
          usage: {name} [--env-file FILE]   serve until TERM or INT\n       \
          {name} check             validate the configuration and exit (64: invalid)\n       \
-         {name} healthcheck       request /health/ready from the local port; exit 0 or 1\n       \
-         {name} --help | --version\n\n\
+         {name} healthcheck       request /health/ready from the local port; exit 0 or 1\n"
+    );
+    for command in commands {
+        _ = writeln!(text, "       {name} {}", command.usage);
+    }
+    _ = write!(
+        text,
+        "       {name} --help | --version\n\n\
          Environment variables configure the service. An empty value counts as unset.\n"
     );
     for (title, vars) in own.iter().copied().chain([("server", kit)]) {
@@ -124,7 +156,9 @@ mod tests {
     use super::*;
 
     fn run(args: &[&str]) -> Result<Invocation, CliError> {
-        parse(std::iter::once("service").chain(args.iter().copied()).map(OsString::from))
+        let own: [ServiceCommand<()>; 1] =
+            [ServiceCommand { name: "say", usage: "", run: |(), _, _| Ok(String::new()) }];
+        parse(std::iter::once("service").chain(args.iter().copied()).map(OsString::from), &own)
     }
 
     #[test]
@@ -147,7 +181,19 @@ mod tests {
         let error = run(&["--prot", "80"]).unwrap_err().to_string();
         assert!(error.contains("--prot") && error.contains("healthcheck"), "{error}");
         assert_eq!(run(&["--env-file"]), Err(CliError::NoFile));
+        assert!(run(&["sya"]).unwrap_err().to_string().contains("healthcheck, say, --env-file"));
         let second = CliError::SecondCommand("healthcheck".to_owned());
         assert_eq!(run(&["check", "healthcheck"]), Err(second));
+    }
+
+    #[test]
+    fn a_command_of_the_service_has_the_words_after_it() {
+        let invocation = run(&["say", "a", "--env-file", ".env", "b"]).unwrap();
+        assert_eq!((invocation.command, invocation.arguments.join(" ")), (Command::Own(0), "a b".to_owned()));
+        assert_eq!(invocation.env_file, Some(PathBuf::from(".env")));
+        for wrong in [&["a", "say"][..], &["say", "--a"]] {
+            assert!(matches!(run(wrong), Err(CliError::Unknown(..))), "{wrong:?}");
+        }
+        assert_eq!(run(&["say", "check"]), Err(CliError::SecondCommand("check".to_owned())));
     }
 }

@@ -5,3 +5,4 @@ pub mod cli;
 mod healthcheck;
 pub mod process;
 pub(crate) mod run;
+mod told;

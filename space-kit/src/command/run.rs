@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::command::check;
 use crate::command::cli::{self, Command};
 use crate::command::healthcheck;
+use crate::command::told::Told;
 use crate::crash::handler;
 use crate::crash::restart;
 use crate::observe::log::Value;
@@ -43,7 +44,7 @@ pub fn main<S: Send + Sync + 'static>(
     process: &[(&OsStr, &OsStr)],
 ) -> u8 {
     match configure(service, args.map(OsStr::to_owned), process) {
-        Ok(server) => run(&server),
+        Ok((server, told)) => run(&server, &told),
         Err(status) => status,
     }
 }
@@ -51,20 +52,22 @@ pub fn main<S: Send + Sync + 'static>(
 /// Configures the server, or returns the exit status if the arguments ask for something else or are not usable. Not
 /// inlined, so that the server does not run on top of the two pages of stack that this needs.
 #[inline(never)]
-fn configure<S: Send + Sync + 'static>(
+fn configure<'a, S: Send + Sync + 'static>(
     service: &'static Service<S>,
     args: impl Iterator<Item = OsString>,
-    process: &[(&OsStr, &OsStr)],
-) -> Result<Arc<Server<S>>, u8> {
-    let invocation = cli::parse(args).map_err(|error| unusable(service.name, &[error.to_string()]))?;
+    process: &'a [(&'a OsStr, &'a OsStr)],
+) -> Result<(Arc<Server<S>>, Told<'a>), u8> {
+    let invocation =
+        cli::parse(args, service.commands).map_err(|error| unusable(service.name, &[error.to_string()]))?;
     match invocation.command {
         Command::Help => {
             let kit: Vec<&Var> = service.kit_vars().collect();
-            let text = cli::help(service.name, service.about, service.vars, &kit, service.defaults);
+            let Service { name, about, commands, vars, defaults, .. } = *service;
+            let text = cli::help(name, about, commands, vars, &kit, defaults);
             return Err(print(&text));
         }
         Command::Version => return Err(print(&cli::version(service.name, service.version))),
-        Command::Serve | Command::Check | Command::Healthcheck => {}
+        Command::Serve | Command::Check | Command::Healthcheck | Command::Own(_) => {}
     }
     let file = invocation.env_file.as_deref().map(env_file::read).transpose();
     let file = file.map_err(|error| unusable(service.name, &[error.to_string()]))?.unwrap_or_default();
@@ -90,22 +93,29 @@ fn configure<S: Send + Sync + 'static>(
         }
     };
     let explanation = env.take_explanation();
+    let notices = env.take_notices();
     let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
-    match (config, state) {
-        (Some(config), Some(state)) if problems.is_empty() && invocation.command == Command::Check => {
-            let set =
-                process.iter().filter_map(|(name, _)| name.to_str()).chain(file.keys().map(String::as_str));
+    let (Some(config), Some(state), true) = (config, state, problems.is_empty()) else {
+        return Err(unusable(service.name, &problems));
+    };
+    match invocation.command {
+        Command::Check => {
             let limits = check::limits(service, &config, &state, &lookup);
-            Err(print(&(check::valid(service, set) + &explanation + &limits)))
+            let valid = check::valid(service, &state, &Told { notices, process, file });
+            Err(print(&(valid + &explanation + &limits)))
         }
-        (Some(config), Some(state)) if problems.is_empty() => Ok(Server::new(service, state, config)),
-        _ => Err(unusable(service.name, &problems)),
+        Command::Own(at) => {
+            let own = service.commands.get(at);
+            let text = own.map_or(Ok(String::new()), |own| (own.run)(&state, &config, &invocation.arguments));
+            Err(text.map_or_else(|error| unusable(service.name, &[error.to_string()]), |text| print(&text)))
+        }
+        _ => Ok((Server::new(service, state, config), Told { notices, process, file })),
     }
 }
 
 /// Runs a configured service until a signal ends it, and returns the exit status.
-fn run<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> u8 {
-    match live(server) {
+fn run<S: Send + Sync + 'static>(server: &Arc<Server<S>>, told: &Told<'_>) -> u8 {
+    match live(server, told) {
         Ok(()) => SUCCESS,
         Err(error) => {
             server.kit().log.error("cannot serve", &[("cause", Value::Show(&error))]);
@@ -115,7 +125,7 @@ fn run<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> u8 {
 }
 
 /// The life of a configured service, from start to end.
-fn live<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> Result<(), RunError> {
+fn live<S: Send + Sync + 'static>(server: &Arc<Server<S>>, told: &Told<'_>) -> Result<(), RunError> {
     let config = &server.kit().config;
     handler::catch_panics(server.kit().log.format());
     let mut handed = Handed::take(config)?; // before anything else is opened
@@ -133,7 +143,7 @@ fn live<S: Send + Sync + 'static>(server: &Arc<Server<S>>) -> Result<(), RunErro
         }
         let drain = Drain::new();
         let accepting = task::spawn(accept(server.clone(), listener, drain.guard()));
-        announce(server, address).await;
+        announce(server, address, told).await;
         if first {
             restarts::prepare(server, descriptor); // after the first responses
         }
@@ -175,9 +185,13 @@ fn bind<S>(server: &Server<S>, handed: &mut Handed) -> Result<TcpListener, RunEr
     Ok(listener)
 }
 
-/// Logs that the service listens. This and the work that start-up does not need wait until the clients that waited for
+/// Logs that the service listens, and what the operator should know. This and the work that start-up does not need wait until the clients that waited for
 /// the start are served: after one turn of the runtime they are accepted, after two they are served.
-async fn announce<S: Send + Sync + 'static>(server: &Server<S>, address: io::Result<SocketAddr>) {
+async fn announce<S: Send + Sync + 'static>(
+    server: &Server<S>,
+    address: io::Result<SocketAddr>,
+    told: &Told<'_>,
+) {
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
     space_heap::claim();
@@ -192,6 +206,9 @@ async fn announce<S: Send + Sync + 'static>(server: &Server<S>, address: io::Res
             ("restarts", Value::Int(kit.config.restarts.count())),
         ],
     );
+    for line in told.lines(server.service, &server.running.state) {
+        kit.log.warn(&line, &[]);
+    }
     task::spawn(trim::run());
 }
 

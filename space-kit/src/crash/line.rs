@@ -3,7 +3,8 @@
 use std::fmt::{self, Write};
 use std::time::SystemTime;
 
-use crate::observe::log::{Format, quote};
+use crate::observe::log::{Format, cut, quote};
+use crate::observe::stderr;
 
 const CAPACITY: usize = 2560;
 /// Bytes of a text. Escaped, it takes up to six times as much, and leaves room for the fields after it.
@@ -55,17 +56,15 @@ impl Line {
 
     /// Adds any text.
     pub(crate) fn text(&mut self, name: &str, value: &str) {
-        let end = (0..=LONGEST_TEXT.min(value.len())).rev().find(|&end| value.is_char_boundary(end));
         _ = match self.format {
             Format::Json => write!(self, r#","{name}":"#),
             Format::Text => write!(self, " {name}="),
         };
-        quote(self, value.get(..end.unwrap_or(0)).unwrap_or(""));
+        quote(self, cut(value, LONGEST_TEXT));
     }
 
     /// Ends the line and writes it to standard error, with the text at `request_id` as a last field. The line is dropped
     /// if standard error takes nothing now.
-    #[allow(unsafe_code)]
     pub(crate) fn send(mut self, request_id: Option<(*const u8, usize)>) {
         let (before, after) = match self.format {
             Format::Json => (r#","request_id":""#, "\"}\n"),
@@ -78,18 +77,11 @@ impl Line {
             }
             None => ((self.bytes.as_ptr(), 0), if self.format == Format::Json { "}\n" } else { "\n" }),
         };
-        let part =
-            |start: *const u8, length| libc::iovec { iov_base: start.cast_mut().cast(), iov_len: length };
-        let parts =
-            [part(self.bytes.as_ptr(), self.length), part(id.0, id.1), part(after.as_ptr(), after.len())];
-        let mut ready = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
-        // SAFETY: poll is given one entry, and writev three parts that are only read. An address that is not readable
-        // is an error of the call. Both may be called after a signal.
-        unsafe {
-            if libc::poll(&raw mut ready, 1, 0) == 1 && ready.revents & libc::POLLOUT != 0 {
-                libc::writev(libc::STDERR_FILENO, parts.as_ptr(), parts.len() as libc::c_int);
-            }
-        }
+        stderr::write(&[
+            stderr::part(self.bytes.as_ptr(), self.length),
+            stderr::part(id.0, id.1),
+            stderr::part(after.as_ptr(), after.len()),
+        ]);
     }
 }
 

@@ -84,6 +84,8 @@ pub(crate) struct Crash {
 /// The crashes of a process so far. The default is a process that has had none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Restarts {
+    /// Whether the first image was given its listening socket, so that `HOST` does not say where it listens.
+    pub(crate) is_socket_given: bool,
     answered: bool,
     unanswered: u64,
     window_start: u64,
@@ -165,7 +167,7 @@ impl Restarts {
         let own = [
             VERSION,
             pid.into(),
-            self.answered.into(),
+            u64::from(self.answered) | u64::from(self.is_socket_given) << 1,
             self.unanswered,
             self.window_start,
             self.in_window,
@@ -198,28 +200,16 @@ impl Restarts {
         for word in &mut words {
             *word = u64::from_str_radix(parts.next()?, 16).ok()?;
         }
-        let [
-            version,
-            owner,
-            answered,
-            unanswered,
-            window_start,
-            in_window,
-            cause,
-            at,
-            high,
-            low,
-            known,
-            fd,
-            ..,
-        ] = words;
+        let [version, owner, flags, unanswered, window_start, in_window, cause, at, high, low, known, fd, ..] =
+            words;
         if text.len() != TEXT || parts.next().is_some() || version != VERSION || owner != u64::from(pid) {
             return None;
         }
         let cause = usize::try_from(cause).ok()?.checked_sub(1).and_then(|at| Cause::ALL.get(at));
         let bits = u128::from(high) << 64 | u128::from(low);
         Some(Restarts {
-            answered: answered != 0,
+            is_socket_given: flags & 2 != 0,
+            answered: flags & 1 != 0,
             unanswered,
             window_start,
             in_window,
@@ -276,7 +266,9 @@ mod tests {
 
     #[test]
     fn a_record_survives_as_text_and_only_for_its_process() {
-        let restarts = Restarts::default().after(&crash(12, true), BURST, Some(10));
+        let first = Restarts { is_socket_given: true, ..Restarts::default() };
+        let restarts = first.after(&crash(12, true), BURST, Some(10));
+        assert!(restarts.is_socket_given);
         let mut text = String::new();
         restarts.write(77, &mut text).unwrap();
         assert_eq!(text.len(), TEXT);

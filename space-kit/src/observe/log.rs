@@ -1,8 +1,14 @@
 //! One line per event on standard error, as JSON or text. Lines have no queries, bodies or secrets.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
 use std::time::{Duration, SystemTime};
+
+use crate::observe::stderr;
+
+/// Bytes of a line for all but its texts: names, numbers, the end.
+const REST: usize = 400;
+/// The most bytes that one byte of a text takes when it is escaped.
+const ESCAPED: usize = 6;
 
 /// How severe a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,11 +100,11 @@ impl Log {
         level <= self.level
     }
 
-    /// Writes one line. A standard error that cannot be written to is no reason to fail a request.
+    /// Writes one line, or drops it if standard error takes nothing now: no reader of a log may stop a service.
     pub fn write(&self, level: Level, message: &str, fields: Fields<'_>) {
         if self.enabled(level) {
             let line = self.line(SystemTime::now(), level, message, fields);
-            _ = std::io::stderr().write_all(line.as_bytes());
+            stderr::write(&[stderr::part(line.as_ptr(), line.len())]);
         }
     }
 
@@ -150,7 +156,9 @@ impl Log {
         line
     }
 
+    /// Appends a text, which is cut if the line could become longer than standard error takes at once.
     fn text(&self, line: &mut String, text: &str) {
+        let text = cut(text, stderr::LONGEST.saturating_sub(REST + line.len()) / ESCAPED);
         let plain = |b: u8| b.is_ascii_graphic() && !b"\"\\=".contains(&b);
         if self.format == Format::Text && !text.is_empty() && text.bytes().all(plain) {
             line.push_str(text);
@@ -158,6 +166,12 @@ impl Log {
             quote(line, text);
         }
     }
+}
+
+/// The text up to this many bytes.
+pub(crate) fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    text.get(..end.unwrap_or(0)).unwrap_or("")
 }
 
 /// Appends `text` as a JSON string. Control characters are escaped, including those that move a terminal's cursor or
@@ -205,6 +219,20 @@ mod tests {
             line(Format::Text, fields),
             "1970-01-01T00:00:00.000Z INFO  request path=\"/a status=500\\n\" client=::1\n"
         );
+    }
+
+    #[test]
+    fn a_line_of_long_texts_fits_into_one_write() {
+        let long = "\u{202e}\n\u{9b}é".repeat(2000);
+        let fields: Fields<'_> =
+            &["path", "cause", "model", "caller", "error"].map(|name| (name, Value::Str(&long)));
+        for format in [Format::Json, Format::Text] {
+            let line = line(format, fields);
+            assert!(line.len() <= stderr::LONGEST && line.ends_with('\n'), "{}", line.len());
+            assert!(line.contains("error"), "the last field is there");
+        }
+        let whole: serde_json::Value = serde_json::from_str(&line(Format::Json, fields)).unwrap();
+        assert!(whole["path"].as_str().unwrap().len() > 300, "{whole}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Counters and gauges, and their Prometheus text format (version 0.0.4).
+//! Counters, gauges and histograms, and their Prometheus text format (version 0.0.4).
 
 use std::fmt::Write;
 use std::sync::OnceLock;
@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 
+use crate::observe::stderr;
 use crate::web::unix_seconds;
 
-/// Upper bounds of the duration histogram: seconds as text, and microseconds.
-const BOUNDS: [(&str, u64); 11] = [
+/// Upper bounds of a histogram: seconds as text, and microseconds. A whole response of a model may take ten minutes.
+const BOUNDS: [(&str, u64); 14] = [
     ("0.001", 1_000),
     ("0.005", 5_000),
     ("0.01", 10_000),
@@ -22,7 +23,17 @@ const BOUNDS: [(&str, u64); 11] = [
     ("10", 10_000_000),
     ("30", 30_000_000),
     ("60", 60_000_000),
+    ("120", 120_000_000),
+    ("300", 300_000_000),
+    ("600", 600_000_000),
 ];
+
+/// Statuses that have a count of their own. Any other is counted by its class, because upstreams may invent statuses.
+const CODES: [u16; 32] = [
+    200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 402, 403, 404, 405, 408, 409, 410, 413,
+    415, 421, 422, 426, 429, 431, 499, 500, 502, 503, 504,
+];
+const CLASSES: usize = 5;
 
 /// A counter that only grows, or a gauge that drop guards decrease.
 #[derive(Debug, Default)]
@@ -45,6 +56,72 @@ impl Count {
     }
 }
 
+/// Counts by status.
+#[derive(Debug)]
+pub struct StatusCounts([Count; CODES.len() + CLASSES]);
+
+impl Default for StatusCounts {
+    fn default() -> StatusCounts {
+        StatusCounts(std::array::from_fn(|_| Count::default()))
+    }
+}
+
+impl StatusCounts {
+    /// Counts a status.
+    pub fn add(&self, status: StatusCode) {
+        let code = status.as_u16();
+        let class = || CODES.len() + usize::from(code / 100).clamp(1, CLASSES) - 1;
+        let at = CODES.iter().position(|known| *known == code).unwrap_or_else(class);
+        if let Some(count) = self.0.get(at) {
+            count.add(1);
+        }
+    }
+
+    /// Appends a line for each status that was counted, with `labels` before its own.
+    pub fn render(&self, name: &str, labels: &str, out: &mut String) {
+        for (at, count) in self.0.iter().enumerate().filter(|(_, count)| count.get() > 0) {
+            let class = || format!("{}xx", at + 1 - CODES.len());
+            let code = CODES.get(at).map_or_else(class, u16::to_string);
+            _ = writeln!(out, r#"{name}{{{labels},code="{code}"}} {}"#, count.get());
+        }
+    }
+}
+
+/// Durations by upper bound.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [Count; BOUNDS.len() + 1],
+    micros: Count,
+}
+
+impl Histogram {
+    /// Counts a duration.
+    pub fn observe(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.micros.add(micros);
+        let at = BOUNDS.iter().position(|(_, bound)| micros <= *bound).unwrap_or(BOUNDS.len());
+        if let Some(bucket) = self.buckets.get(at) {
+            bucket.add(1);
+        }
+    }
+
+    /// Appends the buckets, the sum and the count, unless nothing was counted.
+    pub fn render(&self, name: &str, labels: &str, out: &mut String) {
+        if self.buckets.iter().all(|bucket| bucket.get() == 0) {
+            return;
+        }
+        let mut below = 0;
+        for (at, bucket) in self.buckets.iter().enumerate() {
+            below += bucket.get();
+            let bound = BOUNDS.get(at).map_or("+Inf", |(bound, _)| bound);
+            _ = writeln!(out, r#"{name}_bucket{{{labels},le="{bound}"}} {below}"#);
+        }
+        let micros = self.micros.get();
+        let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+        _ = writeln!(out, "{name}_sum{{{labels}}} {seconds}.{micros:06}\n{name}_count{{{labels}}} {below}");
+    }
+}
+
 /// One row of the route table. Its counts are allocated when its first request finishes, so start-up does not pay for
 /// them.
 #[derive(Debug)]
@@ -56,9 +133,8 @@ struct Row {
 
 #[derive(Debug, Default)]
 struct Counts {
-    classes: [Count; 5],
-    buckets: [Count; BOUNDS.len()],
-    micros: Count,
+    statuses: StatusCounts,
+    durations: Histogram,
 }
 
 /// All counters of a service. Labels are bounded: one row per route, and one for requests that match none.
@@ -94,19 +170,17 @@ impl Metrics {
         }
     }
 
+    /// The pattern of a row, or "unmatched".
+    pub(crate) fn route(&self, route: Option<usize>) -> &'static str {
+        self.rows.get(route.unwrap_or(self.rows.len() - 1)).map_or("", |row| row.path)
+    }
+
     /// Counts a finished request under its row, or under "unmatched".
     pub(crate) fn finished(&self, route: Option<usize>, status: StatusCode, took: Duration) {
         let at = route.unwrap_or(self.rows.len() - 1);
         let Some(row) = self.rows.get(at).map(|row| row.counts.get_or_init(Box::default)) else { return };
-        let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
-        if let Some(count) = row.classes.get(class) {
-            count.add(1);
-        }
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        row.micros.add(micros);
-        if let Some((_, bucket)) = BOUNDS.iter().zip(&row.buckets).find(|((_, bound), _)| micros <= *bound) {
-            bucket.add(1);
-        }
+        row.statuses.add(status);
+        row.durations.observe(took);
     }
 
     /// The text for a scrape. `started` is when the process started; `rustc` is the compiler's version.
@@ -124,68 +198,53 @@ impl Metrics {
         _ = writeln!(out, r#"space_build_info{{service="{service}",version="{version}",rustc="{rustc}"}} 1"#);
         let started = unix_seconds(started);
         single(out, "process_start_time_seconds", "gauge", "Unix time of the start", started);
-        single(out, "http_requests_in_flight", "gauge", "Requests in flight", self.in_flight.get());
-        single(out, "http_connections", "gauge", "Open connections", self.connections.get());
+        single(out, "space_http_requests_in_flight", "gauge", "Requests in flight", self.in_flight.get());
+        single(out, "space_http_connections", "gauge", "Open connections", self.connections.get());
         let totals = [
-            ("http_connections_total", "Connections accepted", &self.connections_total),
-            ("http_refused_connections_total", "Connections rejected before a request", &self.refused_total),
-            ("http_request_body_bytes_total", "Bytes of request bodies read", &self.received_bytes),
-            ("http_response_body_bytes_total", "Bytes of response bodies sent", &self.sent_bytes),
+            ("space_http_connections_total", "Connections accepted", &self.connections_total),
+            (
+                "space_http_refused_connections_total",
+                "Connections rejected before a request",
+                &self.refused_total,
+            ),
+            ("space_http_request_body_bytes_total", "Bytes of request bodies read", &self.received_bytes),
+            ("space_http_response_body_bytes_total", "Bytes of response bodies sent", &self.sent_bytes),
         ];
         for (name, help, count) in totals {
             single(out, name, "counter", help, count.get());
         }
-        family(out, "restarts_total", "counter", "Restarts of this process after a crash");
+        let lost = "Log lines that standard error did not take";
+        single(out, "space_log_lines_dropped_total", "counter", lost, stderr::dropped());
+        family(out, "space_restarts_total", "counter", "Restarts of this process after a crash");
         for (cause, count) in restarts {
-            _ = writeln!(out, r#"restarts_total{{cause="{cause}"}} {count}"#);
+            _ = writeln!(out, r#"space_restarts_total{{cause="{cause}"}} {count}"#);
         }
-        self.render_requests(out);
-        self.render_durations(out);
+        let name = "space_http_requests_total";
+        family(out, name, "counter", "Finished requests");
+        self.each_counted(|labels, counts| counts.statuses.render(name, labels, out));
+        let name = "space_http_request_duration_seconds";
+        family(out, name, "histogram", "Time from a request's head to the end of its response");
+        self.each_counted(|labels, counts| counts.durations.render(name, labels, out));
         text
     }
 
-    /// The rows that have finished requests.
-    fn counted(&self) -> impl Iterator<Item = (&Row, &Counts)> {
-        self.rows.iter().filter_map(|row| Some((row, row.counts.get()?.as_ref())))
-    }
-
-    fn render_requests(&self, out: &mut String) {
-        family(out, "http_requests_total", "counter", "Finished requests");
-        for (Row { method, path, .. }, counts) in self.counted() {
-            for (class, count) in counts.classes.iter().enumerate().filter(|(_, count)| count.get() > 0) {
-                let (class, count) = (class + 1, count.get());
-                _ = writeln!(
-                    out,
-                    r#"http_requests_total{{method="{method}",route="{path}",status="{class}xx"}} {count}"#
-                );
+    /// Passes on the labels and counts of each row that has finished requests.
+    fn each_counted(&self, mut to: impl FnMut(&str, &Counts)) {
+        for Row { method, path, counts } in &self.rows {
+            if let Some(counts) = counts.get() {
+                to(&format!(r#"method="{method}",route="{path}""#), counts);
             }
-        }
-    }
-
-    fn render_durations(&self, out: &mut String) {
-        let name = "http_request_duration_seconds";
-        family(out, name, "histogram", "Time from a request's head to the end of its response");
-        for (Row { method, path, .. }, counts) in self.counted() {
-            let total: u64 = counts.classes.iter().map(Count::get).sum();
-            let labels = format!(r#"method="{method}",route="{path}""#);
-            let mut below = 0;
-            for ((bound, _), bucket) in BOUNDS.iter().zip(&counts.buckets) {
-                below += bucket.get();
-                _ = writeln!(out, r#"{name}_bucket{{{labels},le="{bound}"}} {below}"#);
-            }
-            _ = writeln!(out, r#"{name}_bucket{{{labels},le="+Inf"}} {total}"#);
-            let micros = counts.micros.get();
-            _ = writeln!(out, "{name}_sum{{{labels}}} {}.{:06}", micros / 1_000_000, micros % 1_000_000);
-            _ = writeln!(out, "{name}_count{{{labels}}} {total}");
         }
     }
 }
 
-fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+/// Appends the two lines before the samples of a family.
+pub fn family(out: &mut String, name: &str, kind: &str, help: &str) {
     _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn single(out: &mut String, name: &str, kind: &str, help: &str, value: u64) {
+/// Appends a family that has one sample.
+pub fn single(out: &mut String, name: &str, kind: &str, help: &str, value: u64) {
     family(out, name, kind, help);
     _ = writeln!(out, "{name} {value}");
 }
@@ -199,19 +258,36 @@ mod tests {
         let metrics = Metrics::new([("GET", "/a")].into_iter());
         metrics.finished(Some(0), StatusCode::OK, Duration::from_millis(2));
         metrics.finished(Some(0), StatusCode::NOT_FOUND, Duration::from_secs(90));
+        metrics.finished(Some(0), StatusCode::NOT_FOUND, Duration::from_secs(601));
         metrics.finished(None, StatusCode::OK, Duration::ZERO);
         let text = metrics.render("s", "1", "rustc", SystemTime::UNIX_EPOCH, [("panic", 2)].into_iter());
         for line in [
-            r#"restarts_total{cause="panic"} 2"#,
-            r#"http_requests_total{method="GET",route="/a",status="2xx"} 1"#,
-            r#"http_requests_total{method="GET",route="/a",status="4xx"} 1"#,
-            r#"http_requests_total{method="other",route="unmatched",status="2xx"} 1"#,
-            r#"http_request_duration_seconds_bucket{method="GET",route="/a",le="0.001"} 0"#,
-            r#"http_request_duration_seconds_bucket{method="GET",route="/a",le="0.005"} 1"#,
-            r#"http_request_duration_seconds_bucket{method="GET",route="/a",le="60"} 1"#,
-            r#"http_request_duration_seconds_bucket{method="GET",route="/a",le="+Inf"} 2"#,
-            r#"http_request_duration_seconds_count{method="GET",route="/a"} 2"#,
+            r#"space_restarts_total{cause="panic"} 2"#,
+            r#"space_http_requests_total{method="GET",route="/a",code="200"} 1"#,
+            r#"space_http_requests_total{method="GET",route="/a",code="404"} 2"#,
+            r#"space_http_requests_total{method="other",route="unmatched",code="200"} 1"#,
+            r#"space_http_request_duration_seconds_bucket{method="GET",route="/a",le="0.001"} 0"#,
+            r#"space_http_request_duration_seconds_bucket{method="GET",route="/a",le="0.005"} 1"#,
+            r#"space_http_request_duration_seconds_bucket{method="GET",route="/a",le="60"} 1"#,
+            r#"space_http_request_duration_seconds_bucket{method="GET",route="/a",le="600"} 2"#,
+            r#"space_http_request_duration_seconds_bucket{method="GET",route="/a",le="+Inf"} 3"#,
+            r#"space_http_request_duration_seconds_sum{method="GET",route="/a"} 691.002000"#,
+            r#"space_http_request_duration_seconds_count{method="GET",route="/a"} 3"#,
         ] {
+            assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn an_invented_status_is_counted_by_its_class() {
+        let counts = StatusCounts::default();
+        for code in 100..1000 {
+            counts.add(StatusCode::from_u16(code).unwrap());
+        }
+        let mut text = String::new();
+        counts.render("m", r#"a="b""#, &mut text);
+        assert_eq!(text.lines().count(), CODES.len() + CLASSES);
+        for line in [r#"m{a="b",code="429"} 1"#, r#"m{a="b",code="1xx"} 100"#, r#"m{a="b",code="5xx"} 496"#] {
             assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
         }
     }

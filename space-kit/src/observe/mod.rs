@@ -2,4 +2,6 @@
 
 pub(crate) mod log;
 pub mod metrics;
+pub(crate) mod process;
 pub(crate) mod readiness;
+pub(crate) mod stderr;

@@ -1,4 +1,4 @@
-//! From a parsed request to its response: checks, routing, CORS, time limit, panics. `/metrics`, `/openapi.json` and
+//! From a parsed request to its response: checks, routing, CORS, time limit, panics. `/health`, `/metrics`, `/openapi.json` and
 //! errors need the service's functions, so they are handled here.
 
 use std::convert::Infallible;
@@ -15,12 +15,13 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
 use crate::connection::state::ConnectionState;
+use crate::observe::process;
 use crate::observe::readiness::Status;
 use crate::server::render::Server;
 use crate::server::track::{Track, Tracked};
 use crate::service::body::Body;
 use crate::service::call::{Call, HandlerResult, Reply};
-use crate::service::client::{self, X_REQUEST_ID};
+use crate::service::client::{self, TRACEPARENT, X_REQUEST_ID};
 use crate::service::error::{Error, RequestError};
 use crate::service::host;
 use crate::service::probes;
@@ -71,6 +72,7 @@ impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Ha
         let client = client::address(&head.headers, self.peer, kit.config.trusted_proxy_hops);
         let (method, uri) = (head.method.clone(), head.uri.clone());
         let mut track = Track::new(server.clone(), self.state.clone(), method, uri, id, client);
+        track.trace = head.headers.get(TRACEPARENT).cloned();
         let length = incoming.size_hint().lower();
         let request = self.state.begin_request();
         let violation = self.state.violation(request);
@@ -135,6 +137,10 @@ fn handle<S: Send + Sync>(server: &Server<S>, route: &Route<S>, call: Call<S>) -
             Ok(()) => metrics(server).into(),
             Err(error) => Error::from(error).into(),
         },
+        Action::Health => {
+            let running = &server.running;
+            probes::health(&running.kit, &(server.service.degraded)(&running.state)).into()
+        }
         Action::OpenApi => respond::json_text(server.service.openapi).into(),
     }
 }
@@ -149,6 +155,7 @@ fn metrics<S: Send + Sync>(server: &Server<S>) -> Response<Body> {
         kit.clock.started_at,
         kit.config.restarts.by_cause().map(|(cause, count)| (cause.name(), count)),
     );
+    process::render(&mut text);
     (server.service.metrics)(&server.running.state, &mut text);
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     respond::with(StatusCode::OK, content_type, text)

@@ -122,6 +122,7 @@ mod tests {
         name: "test",
         version: "1",
         about: "",
+        commands: &[],
         vars: &[],
         defaults: &[],
         sites: &crate::settings::vars::CORS_ORIGINS,
@@ -135,6 +136,8 @@ mod tests {
         },
         metrics: |_, _| {},
         expose: "",
+        degraded: |_| Vec::new(),
+        other_names: "",
         budgets: |_| Vec::new(),
     };
 

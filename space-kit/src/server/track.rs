@@ -15,6 +15,7 @@ use crate::connection::state::{ConnectionState, Phase};
 use crate::observe::log::{Level, Value};
 use crate::server::render::Server;
 use crate::service::body::{Body, BoxError};
+use crate::service::client;
 
 /// Logged for a request whose client disconnected before a response was ready (nginx's convention).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -28,6 +29,8 @@ pub(crate) struct Track<S: Send + Sync + 'static> {
     pub(crate) route: Option<usize>,
     pub(crate) probe: bool,
     pub(crate) cause: Option<String>,
+    /// `traceparent`.
+    pub(crate) trace: Option<HeaderValue>,
     method: Method,
     pub(crate) uri: Uri,
     started: Instant,
@@ -57,6 +60,7 @@ impl<S: Send + Sync + 'static> Track<S> {
             route: None,
             probe: false,
             cause: None,
+            trace: None,
             method,
             uri,
             started,
@@ -74,30 +78,37 @@ impl<S: Send + Sync + 'static> Track<S> {
     fn log(&self, status: u16, took: Duration) {
         let failed = status >= 500 || self.cause.is_some();
         let level = match (failed, self.probe) {
+            (true, _) if status >= 500 => Level::Error,
             (true, _) => Level::Warn,
             (false, true) => Level::Debug,
             (false, false) => Level::Info,
         };
-        if !self.server.kit().log.enabled(level) {
+        let kit = self.server.kit();
+        if !kit.log.enabled(level) {
             return;
         }
         let id = self.id.to_str().unwrap_or("");
         let mut fields = vec![
+            ("service", Value::Str(kit.name)),
             ("request_id", Value::Str(id)),
             ("method", Value::Str(self.method.as_str())),
+            ("route", Value::Str(kit.metrics.route(self.route))),
             ("path", Value::Str(self.uri.path())),
             ("status", Value::Int(status.into())),
             ("duration_ms", Value::Millis(took)),
             ("bytes", Value::Int(self.sent)),
             ("client", Value::Show(&self.client)),
         ];
+        if let Some(trace) = self.trace.as_ref().and_then(client::trace_id) {
+            fields.push(("trace_id", Value::Str(trace)));
+        }
         if !self.whole {
             fields.push(("aborted", Value::Str("the response was not sent completely")));
         }
         if let Some(cause) = &self.cause {
             fields.push(("cause", Value::Str(cause)));
         }
-        self.server.kit().log.write(level, "request", &fields);
+        kit.log.write(level, "request", &fields);
     }
 }
 

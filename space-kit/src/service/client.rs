@@ -11,6 +11,9 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 /// The header of the request id, in requests and responses.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The header of the trace that a request belongs to.
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address: the peer, or the `X-Forwarded-For` entry that the outermost of `hops` trusted proxies wrote.
@@ -21,6 +24,20 @@ pub fn address(headers: &HeaderMap, peer: IpAddr, hops: u8) -> IpAddr {
     let from_the_right = lines.flat_map(|line| line.as_bytes().rsplit(|&b| b == b','));
     let entry = from_the_right.take(usize::from(hops)).last();
     entry.and_then(|entry| parse_entry(str::from_utf8(entry).ok()?.trim_ascii())).unwrap_or(peer)
+}
+
+/// The trace's id in a `traceparent`: 32 hexadecimal digits, not all of them 0 (W3C Trace Context, section 3.2).
+pub(crate) fn trace_id(traceparent: &HeaderValue) -> Option<&str> {
+    let text = traceparent.to_str().ok()?;
+    let mut fields = text.split('-');
+    let [version, id, parent, flags] = [(); 4].map(|()| fields.next().unwrap_or(""));
+    let is_hex = |text: &str, digits| {
+        text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let fits = is_hex(version, 2) && is_hex(id, 32) && is_hex(parent, 16) && is_hex(flags, 2);
+    let is_known = version != "ff" && (version != "00" || fields.next().is_none());
+    let is_set = |field: &str| field.bytes().any(|b| b != b'0');
+    (fits && is_known && is_set(id) && is_set(parent)).then_some(id)
 }
 
 /// Whether a proxy forwarded the request, trusted or not, by the headers that proxies add.
@@ -92,6 +109,29 @@ mod tests {
             headers.append(name, HeaderValue::from_static(value));
         }
         headers
+    }
+
+    #[test]
+    fn only_a_valid_traceparent_names_a_trace() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let of = |text: String| trace_id(&HeaderValue::try_from(text).unwrap()).map(str::to_owned);
+        for valid in
+            [format!("00-{id}-00f067aa0ba902b7-01"), format!("cc-{id}-00f067aa0ba902b7-01-what-follows")]
+        {
+            assert_eq!(of(valid.clone()).as_deref(), Some(id), "{valid}");
+        }
+        for invalid in [
+            format!("00-{id}-00f067aa0ba902b7-01-more"),
+            format!("ff-{id}-00f067aa0ba902b7-01"),
+            format!("00-{id}-0000000000000000-01"),
+            format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
+            format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase()),
+            format!("00-{id}-00f067aa0ba902b7"),
+            format!("00-{}-00f067aa0ba902b7-01", &id[1..]),
+            String::new(),
+        ] {
+            assert_eq!(of(invalid.clone()), None, "{invalid}");
+        }
     }
 
     #[test]

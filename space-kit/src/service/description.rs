@@ -4,6 +4,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
+use crate::service::command::ServiceCommand;
 use crate::service::error::Error;
 use crate::service::probes;
 use crate::service::route::Route;
@@ -19,6 +20,8 @@ pub struct Service<S: 'static> {
     pub version: &'static str,
     /// One line for `--help`.
     pub about: &'static str,
+    /// The service's own commands.
+    pub commands: &'static [ServiceCommand<S>],
     /// The service's own variables.
     pub vars: Groups,
     /// Other defaults for some of the kit's variables, by name.
@@ -41,6 +44,11 @@ pub struct Service<S: 'static> {
     pub metrics: fn(&S, &mut String),
     /// The response headers that pages on other sites may read, separated by commas.
     pub expose: &'static str,
+    /// Why the service does less than it could, for `/health`, the log and `check`: constant texts without quotes, which
+    /// everyone may read.
+    pub degraded: fn(&S) -> Vec<&'static str>,
+    /// Variables of other programs and what they are called here, for suggestions: `THEIRS=OURS`, separated by spaces.
+    pub other_names: &'static str,
     /// What requests may hold together, for `check`: a variable's name and its bytes.
     pub budgets: fn(&S) -> Vec<(&'static str, usize)>,
 }

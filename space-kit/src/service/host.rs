@@ -28,8 +28,11 @@ pub(crate) fn check(
     }
     let allowed = &config.allowed_hosts;
     let here = config.listen.ip();
-    let is_checked =
-        if allowed.is_empty() { here.is_loopback() && !config.listen_fds } else { allowed != "*" };
+    let is_checked = if allowed.is_empty() {
+        here.is_loopback() && !config.restarts.is_socket_given
+    } else {
+        allowed != "*"
+    };
     if !is_checked || is_probe || is_loopback(authority) {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 pub(crate) mod body;
 pub(crate) mod call;
 pub mod client;
+pub(crate) mod command;
 pub(crate) mod description;
 pub(crate) mod error;
 pub(crate) mod host;

@@ -14,6 +14,7 @@ use crate::service::error::RequestError;
 use crate::service::host;
 use crate::service::respond;
 use crate::service::route::Route;
+use crate::service::running::Kit;
 use crate::web::constant_time_eq;
 
 /// Holds the table for any state `S`.
@@ -22,7 +23,7 @@ pub(crate) struct Probes<S>(PhantomData<S>);
 impl<S: Send + Sync + 'static> Probes<S> {
     /// The kit's routes.
     pub(crate) const ROUTES: &'static [Route<S>] = &[
-        Route::probe("/health", |call| health(&call).into()),
+        Route::health("/health"),
         Route::probe("/health/live", |_| status_only(StatusCode::OK, r#"{"status":"ok"}"#).into()),
         Route::probe("/health/ready", |call| ready(&call).into()),
         Route::metrics("/metrics"),
@@ -30,9 +31,16 @@ impl<S: Send + Sync + 'static> Probes<S> {
     ];
 }
 
-fn health<S: Send + Sync>(call: &Call<S>) -> Response<Body> {
-    let kit = &call.kit;
+/// The response to `/health`. A service that does less than it could is degraded, which is no reason to restart it: the
+/// status stays 200.
+pub(crate) fn health(kit: &Kit, reasons: &[&str]) -> Response<Body> {
     let status = kit.readiness.status();
+    let accepting = status.as_str();
+    let (mut word, mut why) = (accepting, String::new());
+    if status == Status::Ready && !reasons.is_empty() {
+        word = "degraded";
+        why = format!(r#""reasons":["{}"],"#, reasons.join(r#"",""#));
+    }
     let mut checks = String::new();
     for name in kit.readiness.pending() {
         _ = write!(checks, r#","{name}":"pending""#);
@@ -44,12 +52,11 @@ fn health<S: Send + Sync>(call: &Call<S>) -> Response<Body> {
     }
     // These texts are constants that need no escaping; a `serde_json::Value` would cost ten thousand instructions.
     let body = format!(
-        r#"{{"checks":{{"accepting":"{status}"{checks}}},"restarts":{{"count":{}{last}}},"service":"{}","status":"{status}","uptime_seconds":{},"version":"{}"}}"#,
+        r#"{{"checks":{{"accepting":"{accepting}"{checks}}},{why}"restarts":{{"count":{}{last}}},"service":"{}","status":"{word}","uptime_seconds":{},"version":"{}"}}"#,
         restarts.count(),
         kit.name,
         kit.clock.started.elapsed().as_secs(),
         kit.version,
-        status = status.as_str(),
     );
     let mut response = respond::with(code(status), respond::JSON, body);
     response.headers_mut().insert(CACHE_CONTROL, respond::NO_STORE);

@@ -31,6 +31,8 @@ pub(crate) enum Action<S: 'static> {
     Metrics,
     /// The server returns the service's OpenAPI document.
     OpenApi,
+    /// The server returns its health, with the service's reasons.
+    Health,
 }
 
 impl<S> Route<S> {
@@ -56,6 +58,11 @@ impl<S> Route<S> {
     /// The row of `/metrics`.
     pub(crate) const fn metrics(path: &'static str) -> Route<S> {
         Route::row(Method::GET, path, Action::Metrics, true)
+    }
+
+    /// The row of `/health`.
+    pub(crate) const fn health(path: &'static str) -> Route<S> {
+        Route::row(Method::GET, path, Action::Health, true)
     }
 
     /// The row of `/openapi.json`.

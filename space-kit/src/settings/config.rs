@@ -29,6 +29,9 @@ pub(crate) const CONNECTION_BYTES: usize = 32 * 1024;
 /// The first descriptor that systemd passes (sd_listen_fds(3)).
 pub(crate) const FIRST_FD: i32 = 3;
 
+/// `app_port` of the Spaces that `scripts/deploy.sh` makes.
+const USUAL_PORT: u16 = 7860;
+
 /// The platform sets it on a Hugging Face Space.
 pub(crate) const SPACE_ID: &str = "SPACE_ID";
 
@@ -70,6 +73,9 @@ impl Config {
         let on_space = env.is_set(SPACE_ID);
         let host = env.read(&vars::HOST, parse::address);
         let port = env.read(&vars::PORT, parse::port);
+        if on_space && port.is_some_and(|port| port != USUAL_PORT) {
+            env.notice("PORT differs from the usual 7860: app_port in the Space's README.md must have the same number");
+        }
         let log_level = env.read(&vars::LOG_LEVEL, Level::parse);
         let log_format = env.optional(&vars::LOG_FORMAT, Format::parse);
         let cors = env.read(sites, Cors::parse);
@@ -94,6 +100,8 @@ impl Config {
         if listen_fds && ready_fd? == Some(FIRST_FD) {
             env.problem(&vars::READY_FD, format!("{FIRST_FD} is the socket of LISTEN_FDS"));
         }
+        let mut restarts = restarts?.unwrap_or_default();
+        restarts.is_socket_given |= listen_fds && restarts.count() == 0; // a restarted process hands its own to itself
         Some(Config {
             listen: SocketAddr::new(host?, port?),
             log_level: log_level?,
@@ -110,7 +118,7 @@ impl Config {
             metrics_token: metrics_token?,
             crash_restart: crash_restart?,
             crash_burst: crash_burst?,
-            restarts: restarts?.unwrap_or_default(),
+            restarts,
             listen_fds,
             ready_fd: ready_fd?,
             on_space,

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 
+use crate::settings::secret;
+
 /// Returns a variable's value by name, from the environment or the file of `--env-file`; tests pass a map.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
@@ -75,6 +77,7 @@ pub struct Env<'a> {
     lookup: &'a Lookup<'a>,
     defaults: Defaults,
     problems: Vec<SettingError>,
+    notices: Vec<Cow<'static, str>>,
     /// What the settings mean. `None`: it is not asked for.
     explanation: Option<String>,
 }
@@ -88,7 +91,7 @@ pub type Groups = &'static [(&'static str, &'static [&'static Var])];
 impl<'a> Env<'a> {
     /// A reader over `lookup`; `defaults` take precedence over those of the variables' rows.
     pub fn new(lookup: &'a Lookup<'a>, defaults: Defaults) -> Self {
-        Env { lookup, defaults, problems: Vec::new(), explanation: None }
+        Env { lookup, defaults, problems: Vec::new(), notices: Vec::new(), explanation: None }
     }
 
     /// Collects what the settings mean, for `check`.
@@ -136,6 +139,10 @@ impl<'a> Env<'a> {
         if text.is_none() {
             self.problem(var, format!("is not UTF-8; accepted: {}", var.accepts));
         }
+        if let Some(mistake) = text.as_deref().filter(|_| var.secret).and_then(secret::mistake) {
+            self.problem(var, mistake.to_owned());
+            return None;
+        }
         text.map(Some)
     }
 
@@ -147,6 +154,17 @@ impl<'a> Env<'a> {
     /// Records a problem that the parser of a single value cannot detect, such as two variables that contradict each other.
     pub fn problem(&mut self, var: &'static Var, message: String) {
         self.problems.push(SettingError { name: var.name, message });
+    }
+
+    /// Records what an operator should know of usable settings. `check` prints it, and a start logs it after its first
+    /// responses.
+    pub fn notice(&mut self, text: impl Into<Cow<'static, str>>) {
+        self.notices.push(text.into());
+    }
+
+    /// What [`Env::notice`] recorded.
+    pub fn take_notices(&mut self) -> Vec<Cow<'static, str>> {
+        std::mem::take(&mut self.notices)
     }
 
     /// Adds a line that `check` prints: what settings mean together. A start does not make the line.

@@ -6,5 +6,6 @@ pub mod env;
 pub(crate) mod env_file;
 pub(crate) mod memory_limit;
 pub mod parse;
+pub(crate) mod secret;
 pub(crate) mod suggest;
 pub mod vars;

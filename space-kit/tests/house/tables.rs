@@ -72,6 +72,7 @@ pub(crate) const UNSAFE: &[(&str, &str)] = &[
     ("space-kit/heap/src", "the allocator"),
     ("space-kit/src/command/process.rs", "reads the arguments and the environment that C hands over"),
     ("space-kit/src/connection/io.rs", "looks at the bytes that it reads into hyper's buffer"),
+    ("space-kit/src/observe/stderr.rs", "writes to standard error only if it takes something now"),
     ("space-kit/src/crash", "handles signals, executes the binary again, hands descriptors on"),
     ("space-kit/src/server/listen.rs", "takes a descriptor that the parent process says is ours"),
     ("space-kit/src/server/shutdown.rs", "holds signals back and reads them from a descriptor"),

@@ -30,7 +30,7 @@ fn each_fatal_signal_restarts_the_process_with_the_same_id_and_address() {
         restarted(&process, times);
         assert_restarted(&process, times, signal);
         let text = process.get("/metrics").text();
-        assert_eq!(metric(&text, &format!("restarts_total{{cause=\"{signal}\"}}")), 1);
+        assert_eq!(metric(&text, &format!("space_restarts_total{{cause=\"{signal}\"}}")), 1);
     }
     let name = std::fs::read_to_string(format!("/proc/{}/comm", process.id())).unwrap();
     assert_eq!(name, "probe\n");

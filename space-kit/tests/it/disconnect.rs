@@ -9,8 +9,8 @@ use crate::support::{chunk, fields, get, metric, post, start};
 #[track_caller]
 fn assert_nothing_is_in_flight(process: &Process) {
     let text = process.get("/metrics").text();
-    assert_eq!(metric(&text, "http_requests_in_flight"), 1, "the scrape itself\n{text}");
-    assert_eq!(metric(&text, "http_connections"), 1, "the scrape itself\n{text}");
+    assert_eq!(metric(&text, "space_http_requests_in_flight"), 1, "the scrape itself\n{text}");
+    assert_eq!(metric(&text, "space_http_connections"), 1, "the scrape itself\n{text}");
 }
 
 #[test]
@@ -65,6 +65,6 @@ fn a_half_sent_head_does_not_count_as_a_request() {
     drop(send(process.address, "GET /hel"));
     process.log("connection failed");
     let text = process.get("/metrics").text();
-    assert_eq!(metric(&text, "http_connections"), 1, "the scrape itself");
-    assert!(!text.contains("http_requests_total{"), "{text}");
+    assert_eq!(metric(&text, "space_http_connections"), 1, "the scrape itself");
+    assert!(!text.contains("space_http_requests_total{"), "{text}");
 }

@@ -98,3 +98,17 @@ fn a_ready_descriptor_that_cannot_be_written_is_reported() {
     assert!(told.contains("READY_FD: cannot write to it"), "{told}");
     assert!(!told.contains("\"listening\""), "{told}");
 }
+
+#[test]
+fn behind_a_socket_handed_over_every_name_may_call_also_after_a_crash() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let process = Process::spawn(activated(socket));
+    let named = || {
+        let request = "GET /hello HTTP/1.1\r\nhost: any.example\r\n\r\n";
+        read_reply(&mut send(process.address, request), false).status
+    };
+    assert_eq!(named(), 200);
+    process.signal("SEGV");
+    process.log("\"listening\"");
+    assert_eq!(named(), 200, "HOST does not say where it listens");
+}

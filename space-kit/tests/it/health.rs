@@ -27,6 +27,20 @@ fn health_reports_the_service_its_version_and_uptime() {
 }
 
 #[test]
+fn a_service_that_does_less_than_it_could_is_degraded_and_stays_ready() {
+    let process = start(&[("GREETING", "weak")]);
+    for reason in ["one reason", "another"] {
+        assert_eq!(fields(&process.log(reason))["level"], "warn", "a start says it too");
+    }
+    let reply = process.get("/health");
+    let health = reply.json();
+    assert_eq!((reply.status, health["status"].as_str()), (200, Some("degraded")));
+    assert_eq!(health["reasons"], serde_json::json!(["one reason", "another"]));
+    assert_eq!(process.get("/health/ready").text(), r#"{"status":"ok"}"#);
+    assert!(start(&[]).get("/health").json()["reasons"].is_null());
+}
+
+#[test]
 fn live_and_ready_return_one_word() {
     let process = start(&[]);
     assert_eq!(process.get("/health/live").text(), r#"{"status":"ok"}"#);

@@ -31,6 +31,17 @@ fn on_loopback_only_loopback_names_may_call() {
 }
 
 #[test]
+fn on_loopback_only_loopback_names_may_call_after_a_crash_too() {
+    let process = start(&[("ALLOWED_HOSTS", "")]);
+    for _ in 0..3 {
+        assert_eq!(named(&process, "/hello", "rebound.example"), 421);
+        assert_eq!(named(&process, "/hello", "localhost"), 200);
+        process.signal("SEGV");
+        process.log("\"listening\"");
+    }
+}
+
+#[test]
 fn allowed_hosts_are_names_without_their_ports() {
     let process = start(&[("ALLOWED_HOSTS", "api.example, Other.example")]);
     for host in ["api.example", "API.example:443", "other.example", "localhost"] {

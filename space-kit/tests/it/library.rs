@@ -13,6 +13,7 @@ static SERVICE: Service<()> = Service {
     name: "library",
     version: "0",
     about: "a service that a test runs",
+    commands: &[],
     vars: &[],
     defaults: &[],
     sites: &vars::CORS_ORIGINS,
@@ -26,6 +27,8 @@ static SERVICE: Service<()> = Service {
     render: |_, _, _| Bytes::new(),
     metrics: |_, _| {},
     expose: "",
+    degraded: |()| Vec::new(),
+    other_names: "",
     budgets: |()| Vec::new(),
 };
 

@@ -1,25 +1,35 @@
 //! The log: one JSON object per line, without queries, bodies and secrets; request ids link lines to responses.
 
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
 use space_kit::testing::{Process, exchange, read_reply, send};
 
-use crate::support::{command, fields, get, post, start};
+use crate::support::{command, command_under, fields, get, metric, post, start};
 
 #[test]
 fn a_request_is_one_line_with_all_fields() {
     let process = start(&[]);
-    let reply = process.request("POST", "/echo", &[("x-request-id", "my-id")], "12345");
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let headers = [("x-request-id", "my-id"), ("traceparent", parent.as_str())];
+    let reply = process.request("POST", "/echo", &headers, "12345");
     let line = process.log("\"request\"");
     let names: Vec<&str> = [
         "time",
         "level",
         "message",
+        "service",
         "request_id",
         "method",
+        "route",
         "path",
         "status",
         "duration_ms",
         "bytes",
         "client",
+        "trace_id",
     ]
     .into();
     let places: Vec<usize> = names.iter().map(|name| line.find(&format!("\"{name}\":")).unwrap()).collect();
@@ -28,6 +38,7 @@ fn a_request_is_one_line_with_all_fields() {
     assert_eq!(fields.as_object().unwrap().len(), names.len(), "{line}");
     assert_eq!(fields["request_id"], reply.header("x-request-id"));
     assert_eq!((fields["method"].as_str(), fields["path"].as_str()), (Some("POST"), Some("/echo")));
+    assert_eq!((fields["service"].as_str(), fields["trace_id"].as_str()), (Some("probe"), Some(trace)));
     assert_eq!((fields["status"].as_u64(), fields["bytes"].as_u64()), (Some(200), Some(5)));
     assert_eq!((fields["level"].as_str(), fields["client"].as_str()), (Some("info"), Some("127.0.0.1")));
     let time = fields["time"].as_str().unwrap();
@@ -71,8 +82,46 @@ fn the_cause_of_a_failure_is_only_in_the_log() {
     let line = fields(&process.log("/fail"));
     assert_eq!(
         (line["level"].as_str(), line["cause"].as_str()),
-        (Some("warn"), Some("token hf_x was refused"))
+        (Some("error"), Some("token hf_x was refused"))
     );
+}
+
+#[test]
+fn a_line_has_the_pattern_of_the_route_and_no_trace_of_its_own() {
+    let process = start(&[]);
+    for (path, route) in [("/hello/you", "/hello/{name}"), ("/none", "unmatched")] {
+        process.request("GET", path, &[("traceparent", "00-secret-1-01")], "");
+        let line = process.log(path);
+        assert_eq!(fields(&line)["route"], route);
+        assert!(!line.contains("trace_id") && !line.contains("secret"), "{line}");
+    }
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_no_request_and_loses_whole_lines() {
+    const REQUESTS: usize = 600;
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let activated = "LISTEN_FDS=1 LISTEN_PID=$$; export LISTEN_FDS LISTEN_PID; exec 3<&0;";
+    let mut child = command_under(activated, &[])
+        .stdin(Stdio::from(OwnedFd::from(socket)))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A pipe holds 64 KiB, and these lines are more.
+    let long = format!("/{}", "x".repeat(400));
+    let requests = get(&long).repeat(REQUESTS);
+    let mut stream = send(address, requests);
+    (0..REQUESTS).for_each(|_| assert_eq!(read_reply(&mut stream, false).status, 404));
+    drop(stream);
+    let metrics = exchange(address, get("/metrics").replace("probe", "localhost")).text();
+    let lost = metric(&metrics, "space_log_lines_dropped_total");
+    child.kill().unwrap();
+    let log = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    let kept: Vec<_> = log.lines().map(fields).filter(|line| line["message"] == "request").collect();
+    assert!(lost > 100 && kept.len() > 50, "{lost} lost, {} kept", kept.len());
+    let others = log.lines().count() - kept.len();
+    assert!(others <= 1 && kept.len() + lost as usize + others >= REQUESTS, "each line is whole, or counted");
 }
 
 #[test]

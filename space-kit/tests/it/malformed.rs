@@ -231,6 +231,6 @@ fn whatever_is_sent_the_service_responds_with_http_or_nothing_and_survives() {
     });
     outcome.unwrap();
     let text = process.get("/metrics").text();
-    assert_eq!(metric(&text, r#"restarts_total{cause="panic"}"#), 0);
-    assert_eq!(metric(&text, "http_requests_in_flight"), 1, "the scrape itself");
+    assert_eq!(metric(&text, r#"space_restarts_total{cause="panic"}"#), 0);
+    assert_eq!(metric(&text, "space_http_requests_in_flight"), 1, "the scrape itself");
 }

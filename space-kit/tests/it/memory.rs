@@ -32,7 +32,7 @@ fn an_idle_connection_uses_less_than_16_kib_and_most_of_it_is_returned() {
     drop(idle);
     let until = Instant::now() + Duration::from_secs(10);
     loop {
-        let open = metric(&process.get("/metrics").text(), "http_connections");
+        let open = metric(&process.get("/metrics").text(), "space_http_connections");
         let left = taken(&process).saturating_sub(before);
         if open <= 1 && left < each * MANY / 4 {
             break;

@@ -59,7 +59,7 @@ fn on_a_space_without_a_token_metrics_are_off() {
 }
 
 #[test]
-fn requests_are_counted_by_route_and_class() {
+fn requests_are_counted_by_route_and_status() {
     let process = start(&[]);
     process.get("/hello/a");
     process.get("/hello/b");
@@ -70,27 +70,41 @@ fn requests_are_counted_by_route_and_class() {
     process.request("POST", "/echo", &[], "12345");
     let text = process.get("/metrics").text();
     for (name, value) in [
-        (r#"http_requests_total{method="GET",route="/hello/{name}",status="2xx"}"#, 3),
-        (r#"http_requests_total{method="GET",route="/fail",status="5xx"}"#, 1),
-        (r#"http_requests_total{method="other",route="unmatched",status="4xx"}"#, 2),
-        (r#"http_request_duration_seconds_count{method="GET",route="/hello/{name}"}"#, 3),
-        ("http_request_body_bytes_total", 5),
-        ("http_requests_in_flight", 1),
-        ("http_connections", 1),
-        ("http_connections_total", 8),
+        (r#"space_http_requests_total{method="GET",route="/hello/{name}",code="200"}"#, 3),
+        (r#"space_http_requests_total{method="GET",route="/fail",code="502"}"#, 1),
+        (r#"space_http_requests_total{method="other",route="unmatched",code="404"}"#, 1),
+        (r#"space_http_requests_total{method="other",route="unmatched",code="405"}"#, 1),
+        (r#"space_http_request_duration_seconds_count{method="GET",route="/hello/{name}"}"#, 3),
+        ("space_http_request_body_bytes_total", 5),
+        ("space_http_requests_in_flight", 1),
+        ("space_http_connections", 1),
+        ("space_http_connections_total", 8),
     ] {
         assert_eq!(metric(&text, name), value, "{name}\n{text}");
     }
-    assert!(metric(&text, "http_response_body_bytes_total") > 5);
+    assert!(metric(&text, "space_http_response_body_bytes_total") > 5);
     assert!(text.contains(r#"space_build_info{service="probe",version=""#), "{text}");
     assert!(text.contains(r#"rustc="rustc 1."#), "{text}");
+}
+
+#[test]
+fn the_process_is_described_under_the_standard_names() {
+    let process = start(&[]);
+    let text = process.get("/metrics").text();
+    let (open, most) = (metric(&text, "process_open_fds"), metric(&text, "process_max_fds"));
+    assert!((6..most).contains(&open), "three standard ones, the listener, this connection and more: {text}");
+    let (resident, memory) =
+        (metric(&text, "process_resident_memory_bytes"), metric(&text, "process_virtual_memory_bytes"));
+    assert!(0 < resident && resident <= memory, "{text}");
+    assert!(text.contains("\nprocess_cpu_seconds_total 0."), "{text}");
+    assert!(metric(&text, "process_start_time_seconds") > 0);
 }
 
 #[test]
 fn rejected_connections_are_counted_separately() {
     let process = start(&[]);
     read_reply(&mut send(process.address, "garbage\r\n\r\n"), false);
-    assert_eq!(metric(&process.get("/metrics").text(), "http_refused_connections_total"), 1);
+    assert_eq!(metric(&process.get("/metrics").text(), "space_http_refused_connections_total"), 1);
 }
 
 #[test]
@@ -121,7 +135,7 @@ fn no_request_can_add_a_label() {
         assert_eq!(read_reply(&mut stream, false).status, 200);
     }
     assert_eq!(series(), before);
-    let unmatched = r#"http_requests_total{method="other",route="unmatched",status="4xx"}"#;
+    let unmatched = r#"space_http_requests_total{method="other",route="unmatched",code="404"}"#;
     assert_eq!(metric(&process.get("/metrics").text(), unmatched), 1001);
 }
 

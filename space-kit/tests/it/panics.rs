@@ -34,8 +34,8 @@ fn a_request_that_panics_before_its_response_gets_a_500_and_its_connection_is_cl
         assert_restarted(&process, times, "panic");
     }
     let text = process.get("/metrics").text();
-    assert_eq!(metric(&text, r#"restarts_total{cause="panic"}"#), 2);
-    assert_eq!(metric(&text, r#"restarts_total{cause="SEGV"}"#), 0);
+    assert_eq!(metric(&text, r#"space_restarts_total{cause="panic"}"#), 2);
+    assert_eq!(metric(&text, r#"space_restarts_total{cause="SEGV"}"#), 0);
 }
 
 #[test]

@@ -29,8 +29,12 @@ fn ten_thousand_slow_connections_are_held_while_others_are_served() {
         assert_eq!(read_reply(&mut busy, false).json(), n.to_string());
     }
     let text = process.get("/metrics").text();
-    assert_eq!(metric(&text, "http_connections"), SLOW as u64 + 2, "the slow, the busy one and the scrape");
-    assert_eq!(metric(&text, "http_refused_connections_total"), 0);
+    assert_eq!(
+        metric(&text, "space_http_connections"),
+        SLOW as u64 + 2,
+        "the slow, the busy one and the scrape"
+    );
+    assert_eq!(metric(&text, "space_http_refused_connections_total"), 0);
 
     for stream in slow.iter_mut().step_by(1000) {
         std::io::Write::write_all(stream, b"y\r\n\r\n").unwrap();

@@ -67,6 +67,43 @@ fn a_secret_is_never_repeated() {
 }
 
 #[test]
+fn names_that_look_like_ours_are_reported_with_ours_and_without_values() {
+    let set =
+        [("SALUTATION", "secret"), ("MY_METRICS_TOKEN", "secret"), ("HOTS", "secret"), ("OTHER", "secret")];
+    let process = start(&set);
+    process.get("/hello");
+    let told = process.log_until("/hello").concat();
+    for line in [
+        "SALUTATION is unknown; did you mean GREETING?",
+        "MY_METRICS_TOKEN is unknown; did you mean METRICS_TOKEN?",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    assert!(!told.contains("secret") && !told.contains("OTHER"), "{told}");
+    assert!(!told.contains("HOTS"), "HOST itself is set: {told}");
+}
+
+#[test]
+fn a_port_that_the_proxy_of_a_space_does_not_ask_is_reported() {
+    let space = start(&[("SPACE_ID", "me/app")]);
+    assert!(space.log("PORT").contains("app_port in the Space's README.md"));
+    let elsewhere = start(&[]);
+    elsewhere.get("/hello");
+    assert!(!elsewhere.log_until("/hello").concat().contains("app_port"));
+}
+
+#[test]
+fn a_secret_in_quotes_and_a_placeholder_are_rejected() {
+    for (value, why) in [("\"a-token-of-enough-length\"", "quotes"), ("changeme-changeme", "placeholder")] {
+        let (status, told) = run(&["check"], &[("METRICS_TOKEN", value)]);
+        assert_eq!(status, Some(64), "{told}");
+        assert!(told.contains("METRICS_TOKEN") && told.contains(why) && !told.contains(value), "{told}");
+    }
+    let (status, told) = run(&["check"], &[("GREETING", "'quoted'")]);
+    assert_eq!(status, Some(0), "only secrets: {told}");
+}
+
+#[test]
 fn an_empty_value_counts_as_unset() {
     let (status, told) = run(&["check"], &[("PORT", ""), ("METRICS_TOKEN", ""), ("GREETING", "")]);
     assert_eq!((status, told.as_str()), (Some(0), ""));

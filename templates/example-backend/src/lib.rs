@@ -25,6 +25,7 @@ pub static SERVICE: Service<State> = Service {
     name: "example-backend",
     version: env!("CARGO_PKG_VERSION"),
     about: "a small backend for a Hugging Face Space",
+    commands: &[],
     vars: &[("greetings", VARS)],
     defaults: &[("MAX_BODY_BYTES", "16KiB")],
     sites: &vars::CORS_ORIGINS,
@@ -39,6 +40,8 @@ pub static SERVICE: Service<State> = Service {
     render,
     metrics: |_, _| {},
     expose: "x-request-id",
+    degraded: |_| Vec::new(),
+    other_names: "",
     budgets: |_| Vec::new(),
 };
 

@@ -9,13 +9,13 @@ import { client } from "./service.mjs"
 
 const ann = { sub: "65f0c0ffee", name: "Ann Example", preferred_username: "ann", picture: "https://cdn.example/ann.png", email: "ann@mail.example", email_verified: true }
 
-/** `redirectUris` are the registered redirect URIs. With `tls` the provider speaks https, as localhost. `more` are further
-    settings of it. */
-export async function certified(redirectUris, tls, more = {}) {
+/** `redirectUris` are the registered redirect URIs. With `tls` the provider speaks https, as localhost unless it has a
+    `name`. `more` are further settings of it. */
+export async function certified(redirectUris, tls, more = {}, name) {
   const server = tls ? https.createServer(tls) : http.createServer()
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
-  const issuer = `${tls ? "https://localhost" : "http://127.0.0.1"}:${server.address().port}`
+  const issuer = name ? `https://${name}` : `${tls ? "https://localhost" : "http://127.0.0.1"}:${server.address().port}`
   const provider = new Provider(issuer, {
     clients: [{ client_id: client.id, client_secret: client.secret, redirect_uris: redirectUris, grant_types: ["authorization_code", "refresh_token"] }],
     pkce: { required: () => true },
@@ -36,5 +36,5 @@ export async function certified(redirectUris, tls, more = {}) {
     const consent = { grantId: await grant.save() }
     await provider.interactionFinished(request, response, { login: { accountId: ann.sub }, consent })
   })
-  return { issuer, user: ann, stop: () => { server.closeAllConnections(); server.close() } }
+  return { issuer, user: ann, oidc: provider, server, stop: () => { server.closeAllConnections(); server.close() } }
 }

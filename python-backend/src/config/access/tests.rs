@@ -100,8 +100,8 @@ fn the_issuer_of_dev_sign_in_is_accepted_only_on_this_machine() {
     let rule = tokens(&[dev, AUDIENCE, ALLOW]);
     assert_eq!(rule.expected.issuer, dev.1);
     assert_eq!(rule.origin, Location::Address("http://127.0.0.1:7861/api/auth/jwks".to_owned()));
-    assert!(read_with(true, &[dev, AUDIENCE, ALLOW]).unwrap().warning().unwrap().contains("JWT_ISSUER"));
-    assert_eq!(read_with(true, &[ISSUER, AUDIENCE, ALLOW]).unwrap().warning(), None);
+    assert!(read_with(true, &[dev, AUDIENCE, ALLOW]).unwrap().notice().unwrap().contains("JWT_ISSUER"));
+    assert_eq!(read_with(true, &[ISSUER, AUDIENCE, ALLOW]).unwrap().notice(), None);
     assert_eq!(problems(&[dev, AUDIENCE, ALLOW, ("SPACE_ID", "me/app")]), ["JWT_ISSUER"]);
     for elsewhere in ["dev:https://id.example", "dev:http://10.0.0.1", "dev:", "dev:dev:http://127.0.0.1"] {
         assert_eq!(problems(&[("JWT_ISSUER", elsewhere), AUDIENCE, ALLOW]), ["JWT_ISSUER"], "{elsewhere}");
