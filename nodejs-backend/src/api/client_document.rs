@@ -26,7 +26,7 @@ pub(crate) fn get(call: &Call<State>) -> HandlerResult {
     let grants = ["authorization_code", "refresh_token"];
     Ok(public(respond::json(&json!({
         "client_id": client_id,
-        "client_name": base.trim_start_matches("https://"),
+        "client_name": base.strip_prefix("https://"),
         "client_uri": base,
         "redirect_uris": [redirect_uri(CallbackPath::Social), redirect_uri(CallbackPath::OAuth2)],
         "grant_types": grants.get(..1 + usize::from(state.keep_token != KeepToken::No)),

@@ -37,10 +37,15 @@ pub(crate) fn render(out: &mut String) {
 /// Ticks, bytes of virtual and of resident memory: fields 14, 15, 23 and 24 of `/proc/self/stat` (proc(5)). The second
 /// field is the program's name, which may have spaces and parentheses.
 fn stat(text: &str) -> Option<(u64, u64, u64)> {
-    let (_, fields) = text.rsplit_once(") ")?;
-    let mut fields = fields.split(' ').skip(11).map(|field| field.parse::<u64>().ok());
-    let ticks = fields.next()??.checked_add(fields.next()??)?;
-    Some((ticks, fields.nth(7)??, fields.next()??.checked_mul(PAGE)?))
+    let mut fields = text.get(text.rfind(')')?..)?.split(' ');
+    let mut number_after = |skipped: usize| -> Option<u64> {
+        for _ in 0..skipped {
+            fields.next()?;
+        }
+        fields.next()?.parse().ok()
+    };
+    let ticks = number_after(12)?.checked_add(number_after(0)?)?;
+    Some((ticks, number_after(7)?, number_after(0)?.checked_mul(PAGE)?))
 }
 
 #[cfg(test)]

@@ -7,8 +7,6 @@ pub const MIN_DISTINCT: usize = 16;
 
 /// Whether a secret has at least 32 bytes and this many different characters.
 pub fn is_hard_to_guess(text: &str, distinct: usize) -> bool {
-    let mut characters: Vec<char> = text.chars().collect();
-    characters.sort_unstable();
-    characters.dedup();
-    text.len() >= MIN_BYTES && characters.len() >= distinct
+    let firsts = text.char_indices().filter(|&(at, character)| text.find(character) == Some(at));
+    text.len() >= MIN_BYTES && firsts.count() >= distinct
 }
