@@ -48,7 +48,7 @@ room() { # on a full disk, many checks fail without a clear reason
 sizes() {
     # Bytes. The gates keep the present size from growing. The probe is the kit without TLS, and its gate also applies
     # to new backends.
-    local -A size_gate=([python-backend]=1487000 [nodejs-backend]=1393000 [probe]=430000)
+    local -A size_gate=([python-backend]=1524000 [nodejs-backend]=1413000 [probe]=430000)
     local name bytes over=0
     for name in *-backend probe; do
         bytes=$(stat -c %s "dist/$name") || return 1

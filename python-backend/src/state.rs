@@ -44,7 +44,10 @@ pub(crate) fn degraded(state: &State) -> Vec<&'static str> {
             "HF_TOKEN or UPSTREAM_API_KEYS is set, but access is not configured, so only the demo model is served: set \
              ACCESS, API_KEYS or JWT_ALLOW",
         ),
-        (upstreams.lacks_token(), "HF_TOKEN is not set, but an upstream is Hugging Face"),
+        (
+            !state.access.has_payers() && upstreams.lacks_token(),
+            "HF_TOKEN is not set, but an upstream is Hugging Face",
+        ),
         (upstreams.has_failing(), "an upstream fails, and its circuit breaker is open"),
     ];
     reasons.into_iter().filter_map(|(applies, reason)| applies.then_some(reason)).collect()

@@ -74,6 +74,11 @@ impl Access {
         Access { gateway, takes_own, ..self }
     }
 
+    /// Whether some callers pay, so that the operator needs no token.
+    pub(crate) fn has_payers(&self) -> bool {
+        self.gateway.is_some() || self.takes_own
+    }
+
     /// The origin of the nodejs-backend whose tokens are accepted. It is their issuer and their audience.
     pub(crate) fn sign_in(&self) -> Option<&str> {
         let AccessRule::Allow { tokens: Some(TokenRule { expected, .. }), .. } = &self.rule else {

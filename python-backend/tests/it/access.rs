@@ -169,6 +169,19 @@ fn a_space_without_a_token_is_told_where_to_add_it() {
 }
 
 #[test]
+fn nothing_is_missing_where_callers_pay() {
+    let issuer = ("JWT_ISSUER", "https://sign-in.example");
+    let secret = ("GATEWAY_SECRET", "q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA=");
+    let audience = ("JWT_AUDIENCE", "https://sign-in.example");
+    for set in
+        [&[("ACCESS", "hf_token")][..], &[("PAYER", "caller"), issuer, audience, ("JWT_ALLOW", "*"), secret]]
+    {
+        let log = log_of_check(set);
+        assert!(log.contains("payer at Hugging Face") && !log.contains("HF_TOKEN is not set"), "{log}");
+    }
+}
+
+#[test]
 fn health_says_why_the_service_is_degraded() {
     let reasons = |service: &Process| service.get("/health").json()["reasons"].to_string();
     let demo = start(&[]);
