@@ -31,12 +31,11 @@ fn response(events: &[(String, Value)]) -> Value {
     for (number, (_, data)) in events.iter().enumerate() {
         assert_eq!(data["sequence_number"], number, "{data}");
     }
-    let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names[..2], ["response.created", "response.in_progress"]);
-    let last = &events[events.len() - 1];
+    let [created, in_progress, rest @ .., last] = events else { panic!("too few events: {events:?}") };
+    assert_eq!([&created.0, &in_progress.0], ["response.created", "response.in_progress"]);
     let status = last.1["response"]["status"].as_str().unwrap();
     assert_eq!(last.0, format!("response.{status}"));
-    let mut rest = events[2..events.len() - 1].iter().peekable();
+    let mut rest = rest.iter().peekable();
     let mut items = Vec::new();
     while let Some((name, added)) = rest.next() {
         assert_eq!(
