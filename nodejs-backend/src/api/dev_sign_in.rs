@@ -34,15 +34,15 @@ pub(crate) fn page(call: &Call<State>) -> HandlerResult {
     }
     let field = |name: &str| escape(params.get(name).unwrap_or_default());
     let body = format!(
-        "<h1>Sign in as any user</h1>\n\
+        "<h1>Sign in as a made-up user</h1>\n\
          <p class=\"warning\" role=\"note\"><strong>Local development.</strong> This page asks for no password and \
          signs in made-up users. It exists because DEV_SIGN_IN is on.</p>\n\
          <form method=\"post\" action=\"/dev/sign-in\">\n\
          <input type=\"hidden\" name=\"state\" value=\"{}\">\n<input type=\"hidden\" name=\"callback_path\" value=\"{}\">\n\
-         <label>User name <input name=\"username\" value=\"dev-user\" required maxlength=\"40\" \
-         pattern=\"[A-Za-z0-9_\\-]+\" autocomplete=\"off\" autofocus></label>\n\
-         <label>Name <input name=\"name\" value=\"Dev User\" maxlength=\"80\" autocomplete=\"off\"></label>\n\
-         <button>Sign in</button> <button name=\"deny\" value=\"yes\" formnovalidate>Deny</button>\n</form>",
+         <p class=\"row\"><label>User name <input name=\"username\" value=\"dev-user\" required maxlength=\"40\" \
+         pattern=\"[A-Za-z0-9_\\-]+\" title=\"letters, digits, - and _\" autocomplete=\"off\" autofocus></label>\n\
+         <label>Name <input name=\"name\" value=\"Dev User\" maxlength=\"80\" autocomplete=\"off\"></label></p>\n\
+         <button class=\"primary\">Sign in</button> <button name=\"deny\" value=\"yes\" formnovalidate>Deny</button>\n</form>",
         field("state"),
         field("callback_path")
     );

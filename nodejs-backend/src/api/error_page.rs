@@ -54,7 +54,7 @@ fn page(status: StatusCode, code: &str, reason: &str, state: &State) -> HandlerR
     let title = "The sign-in failed";
     let body = format!(
         "<h1>{title}</h1>\n<p>{}</p>\n{reason}<p><small>Code: <code>{}</code></small></p>\n\
-         <p><a href=\"/\">Back to the sign-in page</a></p>",
+         <p><a class=\"primary\" href=\"/\">Back to the sign-in page</a></p>",
         advice(code),
         escape(code)
     );

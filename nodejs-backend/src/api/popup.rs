@@ -79,7 +79,7 @@ async fn start_popup(call: Call<State>) -> HandlerResult {
             let text =
                 format!("{} asks you to sign in. The sign-in opens in a second window.", opener.origin);
             let link = format!(
-                "\n<p><a href=\"{}\" target=\"_blank\" rel=\"noreferrer\" autofocus>Continue to {}</a></p>",
+                "\n<p><a class=\"primary\" href=\"{}\" target=\"_blank\" rel=\"noreferrer\" autofocus>Continue to {}</a></p>",
                 escape(&url),
                 escape(host)
             );
@@ -153,7 +153,11 @@ fn page(
     cookies: impl IntoIterator<Item = String>,
 ) -> HandlerResult {
     let data = to_json(data);
-    let body = format!("<p role=\"status\" data-page=\"{}\">{}</p>{more}", escape(&data), escape(text));
+    let body = format!(
+        "<h1>Signing in</h1>\n<p role=\"status\" data-page=\"{}\">{}</p>{more}",
+        escape(&data),
+        escape(text)
+    );
     let page = Page { status: StatusCode::OK, title: "Signing in", body, script, forms: "'none'" };
     with_cookies(page.respond(state)?, cookies)
 }

@@ -1,7 +1,7 @@
 //! Browser navigations: which requests are one, and which host name they must use.
 
-use space_kit::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
-use space_kit::{Error, StatusCode};
+use space_kit::header::{HeaderMap, HeaderName, HeaderValue};
+use space_kit::{Error, StatusCode, respond};
 
 use super::query;
 use super::trusted_origins::TrustedOrigins;
@@ -30,13 +30,7 @@ pub(crate) fn is_navigation(headers: &HeaderMap) -> bool {
 /// Whether the response should be a page: the request is a navigation, or it comes from a browser without
 /// `Sec-Fetch-Mode` and accepts HTML.
 pub(crate) fn expects_page(headers: &HeaderMap) -> bool {
-    let accepts_html = || {
-        headers
-            .get_all(ACCEPT)
-            .iter()
-            .any(|kinds| kinds.to_str().is_ok_and(|kinds| kinds.contains("text/html")))
-    };
-    is(headers, &SEC_FETCH_MODE, "navigate").unwrap_or_else(accepts_html)
+    is(headers, &SEC_FETCH_MODE, "navigate").unwrap_or_else(|| respond::wants_page(headers))
 }
 
 /// Whether the browser says that the visitor has not come here yet, but may (`Sec-Purpose`, Fetch standard).

@@ -1,7 +1,7 @@
-// The page at `/` and the sign-in page of local development, in Chromium: keyboard, narrow screen, dark mode, and no
-// request to another origin.
+// All pages in Chromium: keyboard, narrow screen, dark mode, no finding of axe, and no request to another origin.
 import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
+import axe from "axe-core"
 import { chromium } from "./support/chromium.mjs"
 import { proxy, start } from "./support/service.mjs"
 
@@ -33,7 +33,7 @@ test("a visitor can sign in and out with the keyboard only", async () => {
   assert.equal(await status(page), "You are not signed in.")
   assert.ok(await page.$eval("#warning", element => element.checkVisibility()), "local development has a warning")
   await page.keyboard.press("Tab")
-  assert.equal(await page.evaluate("document.activeElement.textContent"), "Sign in with Hugging Face")
+  assert.equal(await page.evaluate("document.activeElement.textContent"), "Sign in as a made-up user")
   await page.keyboard.press("Enter")
   await page.waitForFunction("location.pathname === '/dev/sign-in'")
   assert.match(await page.$eval("main", element => element.innerText), /Local development\. This page asks for no password/)
@@ -69,13 +69,39 @@ test("the settings for python-backend name the signed-in user and can be copied"
   await page.waitForFunction("document.querySelector('details:last-of-type [role=status]').textContent.includes('select the text')")
 })
 
-test("no page is wider than a narrow screen", async () => {
-  for (const path of ["/", "/dev/sign-in?state=x&callback_path=callback", "/api/auth/error?error=access_denied"]) {
-    const page = await (await browser.createBrowserContext()).newPage()
-    await page.setViewport({ width: 320, height: 640 })
-    await page.goto(url + path)
-    assert.ok(await page.evaluate("document.scrollingElement.scrollWidth <= 320"), path)
+test("no page has a finding of axe or scrolls sideways, in either theme", async () => {
+  const popup = `/api/auth/oauth-popup/start?popupOrigin=${url}&popupNonce=n&provider=`
+  const paths = ["/", "/dev/sign-in", "/dev/sign-in?state=x&callback_path=callback", "/api/auth/error?error=access_denied",
+    "/nothing", `${popup}huggingface`, `${popup}unknown`, "signed in"]
+  for (const value of ["light", "dark"]) for (const width of [320, 360, 1280]) for (const path of paths) {
+    const context = await browser.createBrowserContext(), page = await context.newPage()
+    await page.setViewport({ width, height: 640 })
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value }])
+    if (path === "signed in") {
+      await page.goto(`${url}/login/huggingface?callbackURL=/`)
+      await page.click("form button")
+      await page.waitForFunction("document.querySelector('#claims')?.textContent.includes('dev-dev-user')")
+    } else await page.goto(url + path)
+    if (path === "/") await page.waitForSelector("#actions button")
+    await page.$$eval("details", all => all.forEach(one => { one.open = true }))
+    await page.evaluate(axe.source)
+    const { passes, violations } = await page.evaluate("axe.run()")
+    assert.ok(passes.length > 5, "axe ran")
+    const found = violations.flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html} ${node.failureSummary}`))
+    assert.deepEqual(found, [], `${path} ${value} ${width}`)
+    assert.ok(await page.evaluate(width => document.scrollingElement.scrollWidth <= width, width), `${path} ${width}`)
+    await context.close()
   }
+})
+
+test("a browser gets a page for an address without a route, and a program gets JSON", async () => {
+  const page = await (await browser.createBrowserContext()).newPage()
+  assert.equal((await page.goto(`${url}/nothing`)).status(), 404)
+  assert.equal(await page.$eval("h1", element => element.textContent), "Page not found")
+  await page.click("a.primary")
+  await page.waitForSelector("#actions button.primary")
+  const response = await fetch(`${url}/nothing`)
+  assert.deepEqual([response.status, (await response.json()).code], [404, "NOT_FOUND"])
 })
 
 test("the page follows the preferred colour scheme", async () => {

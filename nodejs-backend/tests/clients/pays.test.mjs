@@ -132,6 +132,7 @@ if (isOwnNetwork(fileURLToPath(import.meta.url), [hub, router, signIn, inference
     await shows("sign", "Sign out cleo")
     await shows("status", "1 model available")
     await page.$eval("#model", (field, model) => { field.value = model }, model)
+    await page.type("#text", "Hello, who are you?")
     await page.click("#send")
     await shows("log", "cleo paid for: Hello, who are you?")
     assert.deepEqual(paid.at(-1), ["cleo", "/v1/chat/completions"])

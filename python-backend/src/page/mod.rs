@@ -10,10 +10,10 @@ use crate::state::State;
 
 const HTML: &str = include_str!("page.html");
 
-/// The page may run only its own style and script (by their hashes) and connect only to this service. The Hub
+/// The page may run only its styles and script (by their hashes) and connect only to this service. The Hub
 /// may frame it, because the Hub shows a Space in an iframe.
-const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-WgrDsh2DFYbWMN8P9RD8swti/lT29W+Y9E5wCOE/yf4='; \
-                      script-src 'sha256-qo+cGofUc+zCkza0+MXsxxFcGOmytCGE+FOvSRKJlaY='; base-uri 'none'; form-action 'none'; \
+const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-0QMNxOkdRWDWUdqgdXAu00l5E3qXgR0RpQzKLWDdC1U=' 'sha256-hlQOaHV7BnT3vbJI1qdpqy+kosjGvTLPf3n7ncDQ8gU='; \
+                      script-src 'sha256-4poJd/9BRvujpF4gJlB6xKXyVBR7wArokNXbhz0muuU='; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self' https://huggingface.co";
 
 pub(crate) fn front(call: &Call<State>) -> Response<Body> {
@@ -55,9 +55,10 @@ mod tests {
 
     #[test]
     fn the_policy_allows_only_the_pages_own_style_and_script() {
-        space_kit::testing::assert_policy_fits(HTML, POLICY);
+        let html = [respond::PAGE_HEAD, HTML].concat();
+        space_kit::testing::assert_policy_fits(&html, POLICY);
         let wider = with_sign_in("https://auth.example");
-        space_kit::testing::assert_policy_fits(HTML, &wider);
+        space_kit::testing::assert_policy_fits(&html, &wider);
         let added =
             wider.replace(" https://auth.example/sign-in/v1.js", "").replace(" https://auth.example", "");
         assert_eq!((added.as_str(), wider.matches("auth.example").count()), (POLICY, 2));

@@ -1,7 +1,8 @@
-// The playground in Chromium: a chat, stop, a wrong key, and no violation of its content security policy.
+// The playground in Chromium: a chat, stop, a wrong key, no violation of its content security policy, and no finding of axe.
 import test, { after, before } from "node:test"
 import assert from "node:assert/strict"
 import { mkdirSync } from "node:fs"
+import axe from "axe-core"
 import puppeteer from "puppeteer-core"
 import { KEY, TEXT, gateway, mock, stopAll } from "./setup.mjs"
 
@@ -21,14 +22,14 @@ after(async () => {
   stopAll()
 })
 
-async function openPage(server, { width = 900, theme = "light" } = {}) {
+async function openPage(server, { width = 900, theme = "light", path = "/" } = {}) {
   const page = await browser.newPage()
   await page.setViewport({ width, height: 1100 })
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }])
   violations = []
   page.on("console", message => message.type() === "error" && violations.push(message.text()))
   page.on("pageerror", error => violations.push(String(error)))
-  await page.goto(server.origin, { waitUntil: "networkidle0" })
+  await page.goto(server.origin + path, { waitUntil: "networkidle0" })
   return page
 }
 
@@ -41,6 +42,8 @@ async function ask(page, model, text) {
 
 const status = page => page.$eval("#status", element => element.textContent)
 const answer = page => page.$eval("#log .assistant:last-child span", element => element.textContent)
+const note = page => page.$eval("#key-note", element => element.textContent)
+const focused = page => page.evaluate(() => document.activeElement.id)
 const box = page => page.$eval("#text", field => field.value)
 const bubbles = page => page.$$eval("#log article", all => all.map(one => [...one.children].map(part => part.textContent).join(": ")))
 const until = (page, pattern) =>
@@ -90,11 +93,14 @@ test("a new conversation keeps nothing of the answer that it ends", async () => 
   await page.close()
 })
 
+const rejected = page => page.waitForFunction(() => /API key is unknown/.test(document.getElementById("key-note").textContent) && !document.getElementById("send").disabled)
+
 test("a message that failed returns to the text field, or is marked as not sent", async () => {
   const page = await openPage(keyed)
+  await page.type("#key", "wrong")
   for (const _ of [1, 2]) {
     await ask(page, "gpt-4o", "hello")
-    await until(page, "no credentials")
+    await rejected(page)
     assert.deepEqual([await bubbles(page), await box(page)], [[], "hello"])
   }
   // If the user has written more meanwhile, both are kept.
@@ -110,14 +116,18 @@ test("a message that failed returns to the text field, or is marked as not sent"
   await page.close()
 })
 
-test("a required key is requested, a wrong one is rejected with a message, and the right one works", async () => {
+test("a missing or wrong key is reported at its field, which has the focus, and the right one works", async () => {
   const page = await openPage(keyed)
-  assert.equal(await status(page), "This service requires an API key: enter it above.")
-  assert.equal(await page.$eval("#status", element => element.className), "")
+  assert.equal(await note(page), "Enter the API key of this service.")
+  assert.equal(await page.$eval("#key", field => field.ariaInvalid), "false", "nothing is wrong yet")
+  await ask(page, "gpt-4o", "hello")
+  assert.deepEqual([await focused(page), await bubbles(page), await box(page)], ["key", [], "hello"], "nothing is sent without a key")
   for (const id of ["openai", "openai-js", "curl", "codex", "claude"]) assert.match(await page.$eval(`#${id}`, code => code.textContent), /YOUR-KEY/)
   await page.type("#key", "wrong")
   await ask(page, "gpt-4o", "hello")
-  await until(page, "API key is unknown")
+  await rejected(page)
+  assert.deepEqual([await focused(page), await page.$eval("#key", field => field.ariaInvalid), await status(page)], ["key", "true", ""])
+  assert.match((await page.accessibility.snapshot({ root: await page.$("#key") })).description, /API key is unknown/)
   if (pictures) await page.screenshot({ path: `${pictures}/wrong-key.png`, fullPage: true })
   await page.$eval("#key", (field, key) => { field.value = key; field.dispatchEvent(new Event("change")) }, KEY)
   await until(page, "models available")
@@ -149,4 +159,57 @@ test("every field and button is reachable by keyboard and has a name", async () 
     assert.ok([...names].some(found => found.startsWith(name)), `${name} is not among ${[...names]}`)
   }
   await page.close()
+})
+
+test("the message box is empty, and an unknown model is reported at its field", async () => {
+  const alone = await gateway(), page = await openPage(alone)
+  assert.equal(await box(page), "")
+  await ask(page, "no such model", "hello")
+  await page.waitForFunction(() => document.getElementById("model-note").textContent && document.activeElement.id === "model")
+  assert.equal(await box(page), "hello")
+  await page.close()
+  assert.equal(await alone.stop(), 0)
+})
+
+test("a browser gets a page for an address without a route, and a program gets JSON", async () => {
+  const page = await openPage(open, { path: "/nothing" })
+  assert.equal(await page.$eval("h1", element => element.textContent), "Page not found")
+  await page.click("a.primary")
+  await page.waitForSelector("#form")
+  await page.close()
+  const response = await fetch(`${open.origin}/nothing`)
+  assert.equal(response.status, 404)
+  assert.equal((await response.json()).error.code, "unknown_url")
+})
+
+test("no page has a finding of axe or scrolls sideways, in either theme", async () => {
+  for (const theme of ["light", "dark"]) for (const width of [360, 1280]) {
+    for (const [server, path] of [[open, "/"], [keyed, "/"], [open, "/nothing"]]) {
+      const page = await openPage(server, { path, theme, width })
+      const check = async state => {
+        await page.evaluate(axe.source)
+        const findings = await page.evaluate(async () => {
+          const { violations, passes } = await axe.run()
+          return { rules: passes.length, found: violations.flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html} ${node.failureSummary}`)) }
+        })
+        assert.ok(findings.rules > 5, "axe ran")
+        assert.deepEqual(findings.found, [], `${path} ${state} ${theme} ${width}`)
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        assert.ok(overflow <= 0, `${path} ${state} is ${overflow} px too wide at ${width} px`)
+      }
+      await check("as it opens")
+      if (path === "/" && server === open) {
+        await page.$$eval("details", all => all.forEach(one => { one.open = true }))
+        await ask(page, "demo", "a word of " + "many".repeat(40) + " letters")
+        await until(page, "^First word")
+        await check("after a chat")
+      } else if (path === "/") {
+        await page.type("#key", "wrong")
+        await ask(page, "gpt-4o", "hello")
+        await rejected(page)
+        await check("with a wrong key")
+      }
+      await page.close()
+    }
+  }
 })

@@ -88,6 +88,9 @@ impl<S: Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Ha
                     Call { head, body, id, client, running: server.running.clone(), pattern: route.path };
                 handle(server, route, call)
             }
+            Err(RequestError::NotFound) if respond::wants_page(&head.headers) => {
+                respond::not_found_page().into()
+            }
             Err(error) => Error::from(error).into(),
         };
         match reply {

@@ -16,6 +16,16 @@ pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// `nosniff`: browsers must not guess another content type.
 pub(crate) const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
+/// How every page begins, with the style that all pages share. The rest begins with the title.
+pub const PAGE_HEAD: &str = include_str!("page_head.html");
+/// The source of the style in [`PAGE_HEAD`] for the policy of a page.
+pub const PAGE_STYLE: &str = "'sha256-0QMNxOkdRWDWUdqgdXAu00l5E3qXgR0RpQzKLWDdC1U='";
+
+const NOT_FOUND: &str = "<title>Page not found</title>\n<main>\n<h1>Page not found</h1>\n\
+    <p>There is nothing at this address.</p>\n<p><a class=\"primary\" href=\"/\">Go to the start page</a></p>\n</main>\n";
+const NOT_FOUND_POLICY: &str = "default-src 'none'; style-src 'sha256-0QMNxOkdRWDWUdqgdXAu00l5E3qXgR0RpQzKLWDdC1U='; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'self' https://huggingface.co";
+
 /// A response with a status, a content type and a body.
 pub fn with(status: StatusCode, content_type: HeaderValue, body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
@@ -46,31 +56,54 @@ pub fn no_content() -> Response<Body> {
     response
 }
 
-/// The response at `/`: a self-contained page for browsers, which accept `text/html`, and JSON for other clients.
+/// The response at `/`: a [`page`] for browsers, which accept `text/html`, and JSON for other clients.
 pub fn front(
     headers: &HeaderMap,
     html: &'static str,
     policy: &'static str,
     json: &serde_json::Value,
 ) -> Response<Body> {
-    let mut response = if wants_page(headers) { page(html, policy) } else { self::json(json) };
+    let mut response = match wants_page(headers) {
+        true => page(StatusCode::OK, html, HeaderValue::from_static(policy)),
+        false => self::json(json),
+    };
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
-/// 200 with a self-contained page under a content security policy.
-fn page(html: &'static str, policy: &'static str) -> Response<Body> {
+/// A self-contained page: [`PAGE_HEAD`] and `html`, under a content security policy.
+pub fn page(status: StatusCode, html: &str, policy: HeaderValue) -> Response<Body> {
     let html_type = HeaderValue::from_static("text/html; charset=utf-8");
-    let mut response = with(StatusCode::OK, html_type, Bytes::from_static(html.as_bytes()));
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    let mut response = with(status, html_type, [PAGE_HEAD, html].concat());
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
 
-fn wants_page(headers: &HeaderMap) -> bool {
-    headers
-        .get(ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"))
+/// The 404 for a browser. Programs get the service's own error instead.
+pub(crate) fn not_found_page() -> Response<Body> {
+    let policy = HeaderValue::from_static(NOT_FOUND_POLICY);
+    let mut response = page(StatusCode::NOT_FOUND, NOT_FOUND, policy);
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// Whether the client accepts `text/html` by name, as browsers do when they navigate.
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    let accepts = |kinds: &HeaderValue| kinds.to_str().is_ok_and(|kinds| kinds.contains("text/html"));
+    headers.get_all(ACCEPT).iter().any(accepts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_allows_only_the_style_that_all_pages_share() {
+        let html = [PAGE_HEAD, NOT_FOUND].concat();
+        crate::testing::assert_policy_fits(&html, NOT_FOUND_POLICY);
+        assert!(NOT_FOUND_POLICY.contains(PAGE_STYLE));
+    }
 }

@@ -31,6 +31,20 @@ fn an_unknown_path_is_a_404_for_every_method() {
 }
 
 #[test]
+fn a_browser_gets_a_page_for_an_unknown_path() {
+    let process = start(&[]);
+    let accept = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    let page = process.request("GET", "/nothing", &accept, "");
+    assert_eq!((page.status, page.header("content-type")), (404, "text/html; charset=utf-8"));
+    assert_eq!((page.header("vary"), page.header("cache-control")), ("accept", "no-store"));
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'; style-src 'sha256-"));
+    assert!(page.text().contains("<h1>Page not found</h1>"), "{}", page.text());
+    for accept in ["*/*", "application/json"] {
+        assert_error(&process.request("GET", "/nothing", &[("accept", accept)], ""), 404, "not_found");
+    }
+}
+
+#[test]
 fn another_method_is_a_405_that_lists_the_accepted_ones() {
     let process = start(&[]);
     for (method, path, allow) in [
