@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use serde_json::json;
-use space_kit::header::CONTENT_SECURITY_POLICY;
+use space_kit::header::{CONTENT_SECURITY_POLICY, HOST};
 use space_kit::{Call, HandlerResult, respond};
 
 use super::page::policy;
@@ -17,7 +17,7 @@ const HTML: &str = include_str!("front.html");
 pub(crate) fn get(call: &Call<State>) -> HandlerResult {
     // Only a navigation is redirected, because the platform's probes may use any host name and follow no redirect.
     if is_navigation(&call.head.headers)
-        && !call.header("host").is_some_and(|host| call.state.trusted.is_custom_host(host))
+        && !call.header(HOST).is_some_and(|host| call.state.trusted.is_custom_host(host))
         && let Some(address) = request::address_on_own_host(call)
     {
         return redirect(&address, []);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
 use serde_json::{Map, Value};
-use space_kit::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use space_kit::header::{HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use space_kit::rate_limit::Bucket;
 use space_kit::web::unix_seconds;
 use space_kit::{Call, Error, RequestBody, StatusCode};
@@ -32,7 +32,7 @@ pub(super) fn now() -> Now {
 /// The same address on the service's own host, if the request came to another host name.
 pub(super) fn address_on_own_host(call: &Call<State>) -> Option<String> {
     let target = call.head.uri.path_and_query()?.as_str();
-    navigation::address_on_own_host(call.header("host")?, target, &call.state.trusted)
+    navigation::address_on_own_host(call.header(HOST)?, target, &call.state.trusted)
 }
 
 /// Rejects a POST that is not JSON or that comes from an untrusted site.

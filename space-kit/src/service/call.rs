@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::Response;
-use hyper::header::HeaderValue;
+use hyper::header::{AsHeaderName, HeaderValue};
 use hyper::http::request::Parts;
 
 use crate::service::body::Body;
@@ -39,7 +39,7 @@ impl<S> Call<S> {
     }
 
     /// The first value of a header, if it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.head.headers.get(name)?.to_str().ok()
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::marker::PhantomData;
 
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use crate::observe::readiness::Status;
@@ -105,6 +105,6 @@ pub(crate) fn may_read_metrics<S>(call: &Call<S>) -> Result<(), RequestError> {
 /// Whether the client is on this machine. A request that a proxy forwarded comes from elsewhere, and a page that calls by
 /// another name is not the operator's.
 fn is_local<S>(call: &Call<S>) -> bool {
-    let is_local_name = call.header("host").is_some_and(host::is_loopback);
+    let is_local_name = call.header(HOST).is_some_and(host::is_loopback);
     is_local_name && call.client.is_loopback() && !client::is_forwarded(&call.head.headers)
 }
