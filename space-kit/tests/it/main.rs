@@ -8,6 +8,7 @@ mod crash;
 mod disconnect;
 mod drain;
 mod exhaustion;
+mod extract;
 mod handover;
 mod health;
 mod hosts;
