@@ -38,7 +38,7 @@ pub use command::{cli, run::main};
 pub use crash::record::Restarts;
 pub use crash::survivors::Survivors;
 #[cfg(feature = "serde")]
-pub use extract::{json::Json, path::Path, query::Query, text::Text};
+pub use extract::{json::Json, number::Number, path::Path, query::Query, text::Text};
 pub use observe::log::{Fields, Format, Level, Log, Value};
 pub use observe::metrics;
 pub use observe::readiness::{Latch, Readiness, Status};

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde::{Deserialize, Serialize};
 use space_kit::testing::{Process, exchange};
 use space_kit::{
-    Call, HandlerResult, HeaderMap, Json, Path, Query, Reply, Route, Service, StatusCode, Text, vars,
+    Call, HandlerResult, HeaderMap, Json, Path, Query, Reply, Route, Service, StatusCode, Text, respond,
 };
 
 use crate::support::{assert_error, chunk, get, post};
@@ -31,10 +31,7 @@ static SERVICE: Service<()> = Service {
     name: "extract",
     version: "0",
     about: "a service that a test runs",
-    commands: &[],
-    vars: &[],
     defaults: &[("MAX_BODY_BYTES", "200")],
-    sites: &vars::CORS_ORIGINS,
     configure: |_, _| Some(()),
     routes: &[
         Route::post("/notes", |call| Reply::later(create(call))),
@@ -43,19 +40,14 @@ static SERVICE: Service<()> = Service {
         Route::get("/numbers/{number}", |call| number(&call).into()),
         Route::get("/files/{*path}", |call| file(&call).into()),
         Route::get("/wrong/{name}", |call| number(&call).into()),
+        Route::get("/key", |call| key(&call).into()),
     ],
-    openapi: "{}",
-    statuses: &[],
     render: |error, _: &str, _: &mut HeaderMap| {
         serde_json::json!({"code": error.code, "message": error.message, "param": error.param})
             .to_string()
             .into()
     },
-    metrics: |_, _| {},
-    expose: "",
-    degraded: |()| Vec::new(),
-    other_names: "",
-    budgets: |()| Vec::new(),
+    ..Service::DEFAULT
 };
 
 async fn create(mut call: Call<()>) -> HandlerResult {
@@ -82,6 +74,11 @@ fn number(call: &Call<()>) -> HandlerResult {
 fn file(call: &Call<()>) -> HandlerResult {
     let Path(path) = Path::<String>::read(call, "path")?;
     Json(path).respond(StatusCode::OK)
+}
+
+fn key(call: &Call<()>) -> HandlerResult {
+    call.require_key("correct-horse")?;
+    Ok(respond::no_content())
 }
 
 #[test]
@@ -211,4 +208,16 @@ fn a_placeholder_is_decoded_or_a_400_names_it() {
         );
     }
     assert_error(&exchange(process.address, get("/wrong/7")), 500, "internal_error");
+}
+
+#[test]
+fn a_key_that_is_absent_or_wrong_is_a_401_that_names_the_scheme() {
+    let process = start();
+    let request = |key: &str| process.request("GET", "/key", &[("authorization", key)], "");
+    assert_eq!(request("Bearer correct-horse").status, 204);
+    for wrong in ["", "Bearer wrong", "correct-horse"] {
+        let reply = request(wrong);
+        assert_error(&reply, 401, "unauthorized");
+        assert_eq!(reply.header("www-authenticate"), "Bearer");
+    }
 }
