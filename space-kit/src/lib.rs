@@ -7,7 +7,7 @@
 mod command;
 mod connection;
 mod crash;
-#[cfg(feature = "serde")]
+#[cfg(any(feature = "serde", test))]
 mod extract;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -37,7 +37,7 @@ pub use command::process; // for `program!`
 pub use command::{cli, run::main};
 pub use crash::record::Restarts;
 pub use crash::survivors::Survivors;
-#[cfg(feature = "serde")]
+#[cfg(any(feature = "serde", test))]
 pub use extract::{json::Json, number::Number, path::Path, query::Query, text::Text};
 pub use observe::log::{Fields, Format, Level, Log, Value};
 pub use observe::metrics;

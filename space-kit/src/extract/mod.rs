@@ -10,3 +10,6 @@ pub(crate) mod query;
 pub(crate) mod rejection;
 pub(crate) mod text;
 pub(crate) mod values;
+
+#[cfg(test)]
+mod tests;

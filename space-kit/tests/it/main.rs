@@ -8,7 +8,6 @@ mod crash;
 mod disconnect;
 mod drain;
 mod exhaustion;
-mod extract;
 mod handover;
 mod health;
 mod hosts;

@@ -3,13 +3,11 @@
 use std::ffi::OsStr;
 use std::process::Stdio;
 
-use serde::{Deserialize, Serialize};
-use space_kit::testing::{Process, exchange};
-use space_kit::{
+use crate::testing::{Process, TestResponse, exchange};
+use crate::{
     Call, HandlerResult, HeaderMap, Json, Path, Query, Reply, Route, Service, StatusCode, Text, respond,
 };
-
-use crate::support::{assert_error, chunk, get, post};
+use serde::{Deserialize, Serialize};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -86,13 +84,31 @@ fn key(call: &Call<()>) -> HandlerResult {
 fn serve() {
     let env = [("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG_FORMAT", "json"), ("ALLOWED_HOSTS", "*")];
     let env = env.map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
-    space_kit::main(&SERVICE, std::iter::empty(), &env);
+    crate::main(&SERVICE, std::iter::empty(), &env);
 }
 
 fn start() -> Process {
     let mut command = Process::command(std::env::current_exe().unwrap(), &[]);
-    command.args(["--exact", "extract::serve", "--ignored", "--nocapture"]).stdout(Stdio::null());
+    command.args(["--exact", "extract::tests::serve", "--ignored", "--nocapture"]).stdout(Stdio::null());
     Process::spawn(command)
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: extract\r\n\r\n")
+}
+
+/// The head of a POST request with one more header.
+fn post(path: &str, header: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nhost: extract\r\n{header}\r\n\r\n")
+}
+
+fn chunk(text: &str) -> String {
+    format!("{:x}\r\n{text}\r\n", text.len())
+}
+
+#[track_caller]
+fn assert_error(reply: &TestResponse, status: u16, code: &str) {
+    assert_eq!((reply.status, &reply.json()["code"]), (status, &code.into()), "{}", reply.text());
 }
 
 #[test]
