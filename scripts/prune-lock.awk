@@ -1,11 +1,6 @@
 # Prunes a Cargo.lock to what the given packages need, exactly as cargo would write it: cargo accepts the result with
 # --locked. Needs no cargo.
 # usage: LC_ALL=C awk -v roots="NAME NAME ..." -f scripts/prune-lock.awk Cargo.lock
-BEGIN {
-    # Cargo.lock does not say which feature a dependency belongs to. These dependencies are optional, and only the
-    # third package enables them. scripts/test-scripts.sh compares the result with cargo's, and fails if a row is missing.
-    enabled_by["serde", "serde_derive"] = "bit-vec"
-}
 /^\[\[package\]\]$/ { count++; next }
 !count { header = header $0 "\n"; next }
 /^name = / { split($0, part, "\""); name[count] = part[2] }
@@ -26,22 +21,20 @@ function find(text, part, parts, i) {
 function keep(i) {
     if (kept[i]) return
     kept[i] = 1
-    is_kept[name[i]] = 1
     changed = 1
 }
-function enabled(i, to) { return !((name[i], name[to]) in enabled_by) || is_kept[enabled_by[name[i], name[to]]] }
 
 END {
     if (failed) exit 1
     roots_given = split(roots, root, " ")
     for (r = 1; r <= roots_given; r++) keep(find(root[r]))
-    while (changed) { # again after each round, because a package that is kept later can enable a dependency
+    while (changed) {
         changed = 0
         for (i = 1; i <= count; i++)
             if (kept[i])
                 for (d = 1; d <= dependencies[i]; d++) {
                     if (!target[i, d]) target[i, d] = find(needs[i, d])
-                    if (enabled(i, target[i, d])) keep(target[i, d])
+                    keep(target[i, d])
                 }
     }
     for (i = 1; i <= count; i++)
@@ -54,7 +47,6 @@ END {
         lines = ""
         for (d = 1; d <= dependencies[i]; d++) {
             to = target[i, d]
-            if (!enabled(i, to)) continue
             text = name[to] # cargo adds the version, and the source, only where the name is ambiguous
             if (names[name[to]] > 1) text = text " " version[to]
             if (versions[name[to], version[to]] > 1) text = text " (" source[to] ")"

@@ -144,7 +144,7 @@ class EachShell(Case):
         ours = lines()
         self.good(run(["cargo", "update", "--workspace", "--offline", "--quiet"], folder))
         difference = list(difflib.unified_diff(ours, lines(), "ours", "cargo's", lineterm=""))
-        self.assertEqual(difference, [], "if cargo drops a dependency, add it to enabled_by in scripts/prune-lock.awk")
+        self.assertEqual(difference, [], "if cargo drops a dependency, scripts/prune-lock.awk has to know which package enables it")
 
     def test_without_engine_and_rust_one_sentence_says_what_to_install(self):
         for machine in self.machines():

@@ -46,14 +46,14 @@ room() { # on a full disk, many checks fail without a clear reason
     [ "$free" -ge "$needed" ]
 }
 sizes() {
-    # Bytes. The gates keep the present size from growing. The probe is the kit without TLS, and its gate also applies
-    # to new backends.
-    local -A size_gate=([python-backend]=1524000 [nodejs-backend]=1413000 [probe]=430000)
+    # Bytes. The gates keep the present size from growing. The probe is the kit without TLS. A new backend has its
+    # own code too, and what reads its types: the template is 467,000 bytes.
+    local -A size_gate=([python-backend]=1524000 [nodejs-backend]=1413000 [probe]=430000) new=500000
     local name bytes over=0
     for name in *-backend probe; do
         bytes=$(stat -c %s "dist/$name") || return 1
-        echo "$name: $bytes bytes, gate ${size_gate[$name]:-430000}"
-        [ "$bytes" -le "${size_gate[$name]:-430000}" ] || over=1
+        echo "$name: $bytes bytes, gate ${size_gate[$name]:-$new}"
+        [ "$bytes" -le "${size_gate[$name]:-$new}" ] || over=1
     done
     return $over
 }

@@ -7,6 +7,8 @@
 mod command;
 mod connection;
 mod crash;
+#[cfg(any(feature = "serde", test))]
+mod extract;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 #[cfg(feature = "outgoing")]
@@ -35,6 +37,8 @@ pub use command::process; // for `program!`
 pub use command::{cli, run::main};
 pub use crash::record::Restarts;
 pub use crash::survivors::Survivors;
+#[cfg(any(feature = "serde", test))]
+pub use extract::{json::Json, number::Number, path::Path, query::Query, text::Text};
 pub use observe::log::{Fields, Format, Level, Log, Value};
 pub use observe::metrics;
 pub use observe::readiness::{Latch, Readiness, Status};

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::command::cli;
+use crate::extract::{location, query};
 use crate::observe::log::{Format, Level, Log, Value};
 use crate::service::client::{self, RequestIds};
 use crate::service::pattern;
@@ -222,5 +223,57 @@ proptest! {
     #[test]
     fn constant_time_eq_is_equality(a in "[ab]{0,4}", b in "[ab]{0,4}") {
         prop_assert_eq!(constant_time_eq(a.as_bytes(), b.as_bytes()), a == b);
+    }
+
+    #[test]
+    fn a_query_has_the_pairs_that_were_encoded(pairs in vec((text(), text()), 0..6)) {
+        let mut encoded = url::form_urlencoded::Serializer::new(String::new());
+        encoded.extend_pairs(&pairs);
+        let mut expected = pairs.clone();
+        expected.sort_by(|(one, _), (other, _)| one.cmp(other)); // stable: the values of a name keep their order
+        prop_assert_eq!(query::pairs(&encoded.finish()).unwrap(), expected);
+    }
+
+    #[test]
+    fn any_query_is_read_as_browsers_write_it_or_rejected(text in "([a-c=&+]|%[0-9A-F]{0,2}|\\PC){0,30}") {
+        if let Ok(pairs) = query::pairs(&text) {
+            let mut expected: Vec<_> = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+            expected.sort_by(|(one, _), (other, _)| one.cmp(other));
+            prop_assert_eq!(pairs, expected);
+        } else {
+            prop_assert!(text.contains('%'), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_anywhere_in_json_is_located(
+        before in vec("\\PC{0,6}", 0..3), levels in vec(prop_oneof![any::<u8>().prop_map(Ok), "[a-z]{1,3}".prop_map(Err)], 1..6),
+    ) {
+        let (mut open, mut path) = (String::new(), String::new());
+        for level in &levels {
+            match level {
+                Ok(number) => {
+                    let number = number % 4;
+                    open += &format!("[ {}", "{\"a\": [7]},\n".repeat(number.into()));
+                    path += &format!("[{number}]");
+                }
+                Err(name) => {
+                    open += "{";
+                    for (n, text) in before.iter().enumerate() {
+                        open += &format!("\"_{n}\" : {},", serde_json::Value::from(text.as_str()));
+                    }
+                    open += &format!("\"{name}\" :\n ");
+                    path += &format!("{}{name}", if path.is_empty() { "" } else { "." });
+                }
+            }
+        }
+        let (line, column) = (open.matches('\n').count() + 1, open.len() - open.rfind('\n').map_or(0, |at| at + 1));
+        prop_assert_eq!(location::field_at(format!("{open}true, more").as_bytes(), line, column + 4), path);
+    }
+
+    #[test]
+    fn any_bytes_have_a_location(text in vec(select(b"{}[]\",:\\a\n\xff".to_vec()), 0..60), line in any::<usize>(), column in any::<usize>()) {
+        let path = location::field_at(&text, line, column);
+        prop_assert!(path.len() <= 4 * text.len(), "{path}"); // "[0]" or U+FFFD, and a dot, for each byte
     }
 }

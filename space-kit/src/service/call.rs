@@ -33,7 +33,7 @@ pub struct Call<S: 'static> {
 }
 
 impl<S> Call<S> {
-    /// The segment at `{name}` in the route's path, still percent-encoded.
+    /// The segment at `{name}` in the route's path, still percent-encoded; `Path` decodes it.
     pub fn param(&self, name: &str) -> Option<&str> {
         pattern::param(self.pattern, self.head.uri.path(), name)
     }

@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
+use serde_json::json;
 
 use crate::service::command::ServiceCommand;
 use crate::service::error::Error;
 use crate::service::probes;
+use crate::service::respond;
 use crate::service::route::Route;
 use crate::settings::config::Config;
 use crate::settings::env::{Defaults, Env, Groups, Var};
@@ -54,6 +56,31 @@ pub struct Service<S: 'static> {
 }
 
 impl<S: Send + Sync + 'static> Service<S> {
+    /// What a service may leave out: `Service { name: "notes", …, ..Service::DEFAULT }`. Name, version, about,
+    /// configure, routes and openapi have no default. An error is `{"error":{"code":…,"message":…,"param":…}}`.
+    pub const DEFAULT: Service<S> = Service {
+        name: "",
+        version: "",
+        about: "",
+        commands: &[],
+        vars: &[],
+        defaults: &[],
+        sites: &vars::CORS_ORIGINS,
+        configure: |_, _| None,
+        routes: &[],
+        openapi: "{}",
+        statuses: &[],
+        render: |error, _, _| {
+            let error = json!({"code": error.code, "message": error.message, "param": error.param});
+            respond::to_json(&json!({"error": error})).into()
+        },
+        metrics: |_, _| {},
+        expose: "x-request-id",
+        degraded: |_| Vec::new(),
+        other_names: "",
+        budgets: |_| Vec::new(),
+    };
+
     /// All routes: the service's own, then the kit's.
     pub fn routes(&self) -> impl Iterator<Item = &'static Route<S>> + Clone + use<S> {
         self.routes.iter().chain(probes::Probes::<S>::ROUTES)

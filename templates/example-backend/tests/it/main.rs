@@ -5,6 +5,7 @@ use example_backend::SERVICE;
 use space_kit::testing::{Process, assert_contract_fits, assert_documented};
 
 const KEY: &str = "correct-horse-battery";
+const JSON: (&str, &str) = ("content-type", "application/json");
 
 fn start(env: &[(&str, &str)]) -> Process {
     Process::start(env!("CARGO_BIN_EXE_example-backend"), env)
@@ -21,23 +22,40 @@ fn manual_and_env_example_match_the_variables() {
 }
 
 #[test]
-fn greet_accepts_a_name_and_rejects_any_other_body() {
-    let service = start(&[("GREETING", "Salut")]);
-    let reply = service.request("POST", "/greet", &[], r#"{"name":"Ada"}"#);
-    assert_eq!((reply.status, reply.text().as_str()), (200, r#"{"greeting":"Salut, Ada!"}"#));
-    for body in ["", "[]", "{}", r#"{"name":""}"#, r#"{"name":7}"#] {
-        let reply = service.request("POST", "/greet", &[], body);
-        assert_eq!((reply.status, &reply.json()["error"]["param"]), (400, &"name".into()), "{body}");
+fn notes_are_listed_from_the_newest_and_the_oldest_are_dropped() {
+    let service = start(&[("MAX_NOTES", "2")]);
+    assert_eq!(service.get("/notes").text(), "[]");
+    for text in ["one", "two", "three"] {
+        let note = format!(r#"{{"text":"{text}"}}"#);
+        let reply = service.request("POST", "/notes", &[JSON], &note);
+        assert_eq!((reply.status, reply.text()), (201, note));
     }
+    assert_eq!(service.get("/notes").text(), r#"[{"text":"three"},{"text":"two"}]"#);
+    assert_eq!(service.get("/notes?limit=1").text(), r#"[{"text":"three"}]"#);
 }
 
 #[test]
-fn greet_requires_the_key_if_one_is_set() {
-    let service = start(&[("GREET_KEY", KEY)]);
-    for (given, status) in [("", 401), ("Bearer wrong", 401), (&*format!("Bearer {KEY}"), 200)] {
-        let reply = service.request("POST", "/greet", &[("authorization", given)], r#"{"name":"Ada"}"#);
+fn invalid_input_is_a_400_that_names_the_field() {
+    let service = start(&[]);
+    for body in ["{}", r#"{"text":""}"#, r#"{"text":7}"#] {
+        let reply = service.request("POST", "/notes", &[JSON], body);
+        assert_eq!((reply.status, &reply.json()["error"]["param"]), (400, &"text".into()), "{body}");
+    }
+    for (path, param) in [("/notes?limit=0", "limit"), ("/notes?limit=x", "limit"), ("/countdown/1001", "from")] {
+        let reply = service.get(path);
+        assert_eq!((reply.status, &reply.json()["error"]["param"]), (400, &param.into()), "{path}");
+    }
+    assert_eq!(service.get("/notes").text(), "[]");
+}
+
+#[test]
+fn creating_a_note_requires_the_key_if_one_is_set() {
+    let service = start(&[("NOTES_KEY", KEY)]);
+    for (given, status) in [("", 401), ("Bearer wrong", 401), (&*format!("Bearer {KEY}"), 201)] {
+        let reply = service.request("POST", "/notes", &[JSON, ("authorization", given)], r#"{"text":"a"}"#);
         assert_eq!(reply.status, status, "{given}");
     }
+    assert_eq!(service.get("/notes").text(), r#"[{"text":"a"}]"#);
 }
 
 #[test]
@@ -46,7 +64,6 @@ fn countdown_is_streamed_to_its_end() {
     let reply = service.get("/countdown/3");
     assert_eq!((reply.status, reply.text().as_str(), reply.whole), (200, "3\n2\n1\n", true));
     assert_eq!(reply.header("content-type"), "text/plain; charset=utf-8");
-    assert_eq!(service.get("/countdown/1001").status, 400);
 }
 
 #[test]
