@@ -12,12 +12,10 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::command::check;
 use crate::command::cli::{self, Command};
-use crate::command::healthcheck;
 use crate::command::told::Told;
-use crate::crash::handler;
-use crate::crash::restart;
+use crate::command::{check, healthcheck};
+use crate::crash::{handler, restart};
 use crate::observe::log::Value;
 use crate::server::accept::accept;
 use crate::server::listen::{Handed, ListenError};
@@ -101,13 +99,15 @@ fn configure<'a, S: Send + Sync + 'static>(
     match invocation.command {
         Command::Check => {
             let limits = check::limits(service, &config, &state, &lookup);
-            let valid = check::valid(service, &state, &Told { notices, process, file });
-            Err(print(&(valid + &explanation + &limits)))
+            let told = Told { notices, process, file };
+            Err(print(&(check::valid(service, &state, &told) + &explanation + &limits)))
         }
         Command::Own(at) => {
             let own = service.commands.get(at);
-            let text = own.map_or(Ok(String::new()), |own| (own.run)(&state, &config, &invocation.arguments));
-            Err(text.map_or_else(|error| unusable(service.name, &[error.to_string()]), |text| print(&text)))
+            Err(own.map_or(SUCCESS, |own| match (own.run)(&state, &config, &invocation.arguments) {
+                Ok(text) => print(&text),
+                Err(error) => unusable(service.name, &[error.to_string()]),
+            }))
         }
         _ => Ok((Server::new(service, state, config), Told { notices, process, file })),
     }
