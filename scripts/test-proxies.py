@@ -350,7 +350,7 @@ def main():
         print("| message |" + "".join(f" {name} |" for name in table) + "\n|---|" + "---|" * len(table))
         for what in MESSAGES:
             print(f"| {what} |" + "".join(f" {cells[what]} |" for cells in table.values()))
-    sys.exit("\n".join(problems))
+    sys.exit("\n".join(problems) or 0)
 
 
 if __name__ == "__main__":
