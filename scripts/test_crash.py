@@ -46,7 +46,7 @@ class Service:
                     with self.logged:
                         self.port, self.restarts = int(record["address"].rpartition(":")[2]), record["restarts"]
                         self.logged.notify_all()
-                elif '"level":"error"' in line and '"message":"crashed"' not in line:
+                elif '"level":"error"' in line and all(f'"message":"{one}"' not in line for one in ("crashed", "request")):
                     self.errors.append(line.strip())
 
     def after(self, restarts):
