@@ -8,10 +8,10 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConnection, StreamOwned};
 use space_kit::testing::{PATIENCE, Process};
+
+use crate::tls::valid_server;
 
 pub(crate) const HOST: &str = "router.huggingface.co";
 
@@ -34,30 +34,15 @@ impl Drop for Hub {
 impl Hub {
     /// `answer` gives the status and the body for the head of a request; a body that begins with `data:` is a stream.
     pub(crate) fn start(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> Hub {
-        let mut authority = CertificateParams::new(Vec::new()).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority_key = KeyPair::generate().unwrap();
-        let root = authority.self_signed(&authority_key).unwrap();
-        let leaf_key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec![HOST.to_owned()]).unwrap();
-        let leaf = leaf.signed_by(&leaf_key, &Issuer::new(authority, authority_key)).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![leaf.der().clone()],
-                PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap(),
-            )
-            .unwrap();
+        let (config, root) = valid_server(HOST);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let file = |name: &str| std::env::temp_dir().join(format!("hub-{name}-{port}"));
         let (authority, hosts) = (file("authority"), file("hosts"));
-        std::fs::write(&authority, root.pem()).unwrap();
+        std::fs::write(&authority, root).unwrap();
         std::fs::write(&hosts, format!("127.0.0.1 localhost {HOST}\n")).unwrap();
         let (sender, seen) = channel();
-        let (config, answer) = (Arc::new(config), Arc::new(answer));
+        let answer = Arc::new(answer);
         std::thread::spawn(move || {
             for (connection, socket) in listener.incoming().enumerate() {
                 let tls = ServerConnection::new(config.clone()).unwrap();

@@ -48,7 +48,8 @@ fn key(rsa: bool) -> KeyPair {
     }
 }
 
-fn secure(certificate: &Certificate) -> Secure {
+/// A server's side of TLS with this certificate, and its authority as PEM.
+fn server(certificate: &Certificate) -> (Arc<ServerConfig>, String) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = key(certificate.rsa);
@@ -70,12 +71,22 @@ fn secure(certificate: &Certificate) -> Secure {
             PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap(),
         )
         .unwrap();
+    (Arc::new(config), root.pem())
+}
+
+/// A server's side of TLS with a valid certificate for this name, and its authority as PEM.
+pub(crate) fn valid_server(name: &'static str) -> (Arc<ServerConfig>, String) {
+    server(&Certificate { name, ..VALID })
+}
+
+fn secure(certificate: &Certificate) -> Secure {
+    let (config, root) = server(certificate);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://localhost:{}/v1", listener.local_addr().unwrap().port());
     let authority =
         std::env::temp_dir().join(format!("authority-{}.pem", listener.local_addr().unwrap().port()));
-    std::fs::write(&authority, root.pem()).unwrap();
-    std::thread::spawn(move || serve(&listener, Arc::new(config)));
+    std::fs::write(&authority, root).unwrap();
+    std::thread::spawn(move || serve(&listener, config));
     Secure { url, authority }
 }
 
