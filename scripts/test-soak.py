@@ -170,7 +170,7 @@ class Excuses(unittest.TestCase):
     def setUp(self):
         self.crash = mock.Mock(kind="crash by SIGSEGV", target="gateway", port=1111, begun=10, ended=11)
         self.of_replica = mock.Mock(kind="crash by SIGSEGV", target="replica 1", port=2222, begun=10, ended=11)
-        self.restart = mock.Mock(kind="restart by TERM", target="replica 2", port=3333, begun=10, ended=11)
+        self.restart = mock.Mock(kind="restart by TERM", target="replica 2", port=3333, begun=10, ended=15)
 
     def unexplained(self, of_good=True, **changes):
         failure = {"kind": "chat", "target": "gateway", "method": "POST", "begun": 9, "ended": 10.5, "opened": 5, "replicas": "",
@@ -198,10 +198,16 @@ class Excuses(unittest.TestCase):
         self.assertEqual(self.unexplained(**{**lost, "replicas": "127.0.0.1:4444"}), 1)
         self.assertEqual(self.unexplained(**{**lost, "replicas": "127.0.0.1:22220"}), 1)
 
-    def test_a_restart_explains_no_failure_of_a_good_caller(self):
+    def test_a_restart_explains_only_a_post_behind_nginx_that_takes_longer_than_the_drain(self):
         lost = {"target": "nginx", "replicas": "127.0.0.1:3333", "reason": "POST /: BrokenError 502 b''"}
-        self.assertEqual(self.unexplained(**lost), 1)
+        self.assertEqual(self.unexplained(**lost), 1, "within the drain")
         self.assertEqual(self.unexplained(of_good=False, **lost), 0)
+        late = {**lost, "ended": 10.1 + services.DRAIN_TIMEOUT}
+        self.assertEqual(self.unexplained(**late), 0)
+        self.assertEqual(self.unexplained(**{**late, "method": "GET"}), 1, "nginx repeats it")
+        self.assertEqual(self.unexplained(**{**late, "replicas": "127.0.0.1:4444"}), 1, "another replica")
+        self.assertEqual(self.unexplained(**{**late, "target": "replica 2"}), 1, "without nginx")
+        self.assertEqual(self.unexplained(**{**late, "begun": 16.5, "ended": 17}), 1, "after the restart")
 
 
 class Memory(unittest.TestCase):

@@ -3,21 +3,24 @@
 import collections
 import re
 
+from .services import DRAIN_TIMEOUT
+
 GRACE = 1 # seconds after a crash in which a caller may still use a connection that it has closed
 
 
 def excuse(failure, faults):
-    """Returns the crash that explains a failure, or None.
+    """Returns the crash or the restart that explains a failure, or None.
 
     Without a proxy, a crash resets every connection of its process: what was in progress there, and what was sent on a connection
     from before the crash, is lost. Behind nginx, only a POST to the replica that crashed is lost, because nginx sends the others
-    to another replica. A restart by TERM excuses nothing of a good caller.
+    to another replica. A restart by TERM explains only such a POST that was still in progress when DRAIN_TIMEOUT had passed:
+    a model that waits for its upstream until FAILOVER_TIMEOUT takes longer.
     """
     for fault in faults:
-        if not fault.kind.startswith("crash") or fault.ended is None:
-            continue
-        meanwhile = failure["ended"] >= fault.begun and failure["begun"] <= fault.ended + GRACE
-        if not meanwhile:
+        is_restart = fault.kind.startswith("restart")
+        lossy_from = fault.begun + (DRAIN_TIMEOUT if is_restart else 0)
+        meanwhile = fault.ended is not None and failure["ended"] >= lossy_from and failure["begun"] <= fault.ended + GRACE
+        if not meanwhile or is_restart and failure["target"] != "nginx":
             continue
         if failure["target"] == "nginx":
             if str(fault.port) in re.findall(r":(\d+)", failure["replicas"]) and failure["method"] == "POST":
