@@ -10,6 +10,7 @@ use super::dialects;
 use crate::catalogue::DEMO_MODEL;
 use crate::demo;
 use crate::dialect::without_own_reasoning;
+use crate::errors::anthropic;
 use crate::request::{Admitted, Exchange, admission, body, model_rules};
 use crate::response::{passthrough, stream};
 use crate::state::State;
@@ -34,7 +35,16 @@ const REPEATABLE: &[&str] = &["/messages", "/messages/count_tokens", "/responses
 /// # Errors
 ///
 /// An error of admission, 400 or 404 if the path is not accepted, or the upstream's error.
-pub(crate) async fn pass(mut call: Call<State>) -> HandlerResult {
+pub(crate) async fn pass(call: Call<State>) -> HandlerResult {
+    let id = anthropic::is_path(call.head.uri.path()).then(|| call.id.clone());
+    let mut result = respond(call).await;
+    if let (Ok(response), Some(id)) = (&mut result, id) {
+        anthropic::name_request(response.headers_mut(), id);
+    }
+    result
+}
+
+async fn respond(mut call: Call<State>) -> HandlerResult {
     let is_for_demo = dialects::of(&call.head) != Dialect::Other || dialects::counts_tokens(&call.head);
     if !call.state.access.is_configured() && is_for_demo {
         return dialects::demo_only(call).await;

@@ -1,6 +1,7 @@
 //! Errors in the form that Anthropic's clients parse (Anthropic API, "Errors").
 
 use serde_json::json;
+use space_kit::header::HeaderValue;
 use space_kit::respond::to_json;
 use space_kit::{Error, HeaderMap, StatusCode};
 
@@ -10,11 +11,15 @@ pub(crate) fn body(error: &Error) -> String {
     to_json(&json!({"type": "error", "error": {"type": kind, "message": error.message}}))
 }
 
+/// Whether the path of a request belongs to Anthropic's API.
+pub(crate) fn is_path(path: &str) -> bool {
+    let below = path.strip_prefix("/v1/messages");
+    below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+}
+
 /// Repeats the request's id under the name that Anthropic's clients show, unless the upstream gave its own.
-pub(super) fn name_request(headers: &mut HeaderMap) {
-    if let Some(id) = headers.get("x-request-id").cloned() {
-        headers.entry("request-id").or_insert(id);
-    }
+pub(crate) fn name_request(headers: &mut HeaderMap, id: HeaderValue) {
+    headers.entry("request-id").or_insert(id);
 }
 
 /// Anthropic's `type` for a status.

@@ -74,6 +74,8 @@ fn an_upstream_without_the_api_answers_by_chat_completions() {
         for stream in [false, true] {
             let reply = ask(&service, path, &request(stream));
             assert_eq!(said(path, &reply), "hello");
+            let id = if path == "/v1/messages" { reply.header("x-request-id") } else { "" };
+            assert_eq!(reply.header("request-id"), id, "the name that Anthropic's clients show");
         }
     }
     let lines: Vec<String> = (0..6).map(|_| fake.next().line().replace(" HTTP/1.1", "")).collect();
