@@ -22,17 +22,17 @@ pub(crate) fn evict<'a>(
     let mut flows: Vec<(u64, &str, usize)> = Vec::new();
     for (expiry, name, bytes) in sent {
         match flows.iter_mut().find(|(_, found, _)| *found == name) {
-            Some(flow) => *flow = (flow.0.max(expiry), name, flow.2 + bytes),
+            Some(flow) => *flow = (flow.0.max(expiry), name, flow.2.saturating_add(bytes)),
             None => flows.push((expiry, name, bytes)),
         }
     }
     flows.sort_unstable();
-    let (mut count, mut total) = (flows.len() + 1, bytes * copies);
-    total += flows.iter().map(|(_, _, bytes)| bytes).sum::<usize>();
+    let (mut count, mut total) = (flows.len().saturating_add(1), bytes.saturating_mul(copies));
+    total = flows.iter().fold(total, |sum, (_, _, bytes)| sum.saturating_add(*bytes));
     flows.retain(|(expiry, _, bytes)| {
-        let evicted = *expiry <= now || count > MAX_FLOWS || total > MAX_TOTAL * copies;
+        let evicted = *expiry <= now || count > MAX_FLOWS || total > MAX_TOTAL.saturating_mul(copies);
         if evicted {
-            (count, total) = (count - 1, total - bytes);
+            (count, total) = (count.saturating_sub(1), total.saturating_sub(*bytes));
         }
         evicted
     });

@@ -1,5 +1,6 @@
 //! A flow is one sign-in in progress. Its state binds the steps to one browser (RFC 9700 section 2.1). Each flow has its
 //! own sealed cookie, so that sign-ins in several tabs do not affect each other.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 pub(crate) mod eviction;
 

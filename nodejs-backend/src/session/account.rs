@@ -1,4 +1,5 @@
 //! The provider's account of a session: its tokens, which `KEEP_PROVIDER_TOKEN` keeps in a sealed cookie.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use serde_json::{Map, Value, json};
 use space_kit::respond::to_json;

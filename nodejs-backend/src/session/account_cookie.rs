@@ -1,4 +1,5 @@
 //! The account cookie. It is sealed with a key of its own and opens only together with its session.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use space_kit::header::HeaderMap;
 

@@ -1,4 +1,5 @@
 //! Who may sign in (`SIGN_IN_ALLOW`).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use super::user::User;
 

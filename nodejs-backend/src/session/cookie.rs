@@ -1,4 +1,5 @@
 //! The session of a request: a sealed cookie, or a sealed token in `Authorization: Bearer`.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use std::hash::RandomState;
 

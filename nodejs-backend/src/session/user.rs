@@ -1,4 +1,5 @@
 //! A user, from the claims of the provider (OpenID Connect Core section 5.1), shortened to fit into a cookie.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -54,7 +55,7 @@ impl Organizations {
             else {
                 continue;
             };
-            match room.checked_sub(name.len() + 3) {
+            match room.checked_sub(name.len().saturating_add(3)) {
                 Some(rest) => (room, _) = (rest, orgs.names.push(name.to_owned())),
                 None => orgs.cut = true,
             }

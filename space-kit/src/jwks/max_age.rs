@@ -1,4 +1,5 @@
 //! How long a response may be kept (`Cache-Control`, RFC 9111 section 5.2.2).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! The metadata of an issuer: which endpoints it has (OpenID Connect Discovery 1.0, section 3).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use std::fmt;
 

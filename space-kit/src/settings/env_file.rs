@@ -4,6 +4,7 @@
 //! literal; in double quotes `\n`, `\"`, `\\` and `\$` are escapes; both may span lines. Variables are not substituted.
 //! This is our own parser, because a library would repeat the line of an error, which may hold a secret, and adds
 //! 10 KB.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -56,7 +57,8 @@ pub(crate) fn parse(text: &str) -> Result<Values, usize> {
             rest = after;
             continue;
         }
-        let begins_at = || whole.get(..whole.len() - rest.len()).unwrap_or("").matches('\n').count() + 1;
+        let before = || whole.strip_suffix(rest).unwrap_or("");
+        let begins_at = || before().matches('\n').count().saturating_add(1);
         let (name, value, after) = entry(rest).ok_or_else(begins_at)?;
         values.insert(name.to_owned(), value.into());
         rest = after;

@@ -1,5 +1,6 @@
 //! Parsers for the values of environment variables. `None` means that the value is not accepted; the variable's row
 //! says what is.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -26,9 +27,9 @@ pub fn duration_or_zero(text: &str) -> Option<Duration> {
 /// instructions for each.
 fn seconds(text: &str) -> Option<Duration> {
     let digits = text.strip_suffix('s').filter(|digits| digits.len() <= 4)?;
-    let seconds = digits
-        .bytes()
-        .try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0')));
+    let seconds = digits.chars().try_fold(0_u64, |sum, digit| {
+        Some(sum.saturating_mul(10).saturating_add(digit.to_digit(10)?.into()))
+    });
     seconds.filter(|_| !digits.is_empty()).map(Duration::from_secs)
 }
 

@@ -1,4 +1,5 @@
 //! Mistakes that make a text of any length no secret.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 /// Parts of texts that stand for a secret in manuals.
 const PLACEHOLDERS: [&str; 6] = ["changeme", "change-me", "xxxxxx", "your-", "your_", "<your"];
@@ -14,7 +15,7 @@ pub(crate) fn mistake(text: &str) -> Option<&'static str> {
     let text = text.to_ascii_lowercase();
     // `hf_xxx`, `sk-...`
     let rest = text.trim_end_matches(['x', '*', '.']).len();
-    let is_filler = rest <= 4 && text.len() >= rest + 3;
+    let is_filler = rest <= 4 && text.len() >= rest.saturating_add(3);
     // `contains` would link a second search.
     let has = |part: &&str| text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes());
     let is_placeholder = is_filler || PLACEHOLDERS.iter().any(has);
