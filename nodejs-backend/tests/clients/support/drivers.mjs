@@ -4,6 +4,7 @@
 //   click(selector)      a click as a visitor makes it
 //   frame()              the page's first frame, as a tab
 //   window(part, press)  the window whose address contains `part`, once `press` has opened it
+//   gone()               waits until the window has been closed
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -66,6 +67,7 @@ function tab(context, place, page = place) {
     address: async () => page.url(),
     goto: address => page.goto(address),
     close: () => page.close(),
+    gone: () => polled(() => page.isClosed(), "the window is still open"),
   }
 }
 
@@ -179,6 +181,7 @@ async function webkit() {
       address: async () => { await at(); return send("GET", `${session}/url`) },
       goto: async address => { await at(); await send("POST", `${session}/url`, { url: address }) },
       close: async () => { await at(); await send("DELETE", `${session}/window`) },
+      gone: () => polled(async () => !(await send("GET", `${session}/window/handles`)).includes(handle), "the window is still open"),
     }
   }
   return {

@@ -11,7 +11,7 @@ export async function plainProvider(tls) {
   const { publicKey, privateKey } = await generateKeyPair("ES256")
   const jwk = { ...(await exportJWK(publicKey)), kid: "1", alg: "ES256", use: "sig" }
   const codes = new Map()
-  const provider = { denies: false, hangs: false } // how it answers at /authorize
+  const provider = { denies: false, waits: false } // how it answers at /authorize
   let issuer
   const json = (response, body, status = 200) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
   const server = https.createServer(tls, async (request, response) => {
@@ -22,7 +22,7 @@ export async function plainProvider(tls) {
         return json(response, { issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/jwks` })
       case "/jwks": return json(response, { keys: [jwk] })
       case "/authorize": {
-        if (provider.hangs) return response.end("hanging")
+        if (provider.waits) return response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>waiting</title>")
         const code = randomUUID()
         codes.set(code, searchParams)
         const back = new URL(searchParams.get("redirect_uri"))

@@ -4,6 +4,7 @@ import { once } from "node:events"
 import http from "node:http"
 import https from "node:https"
 import readline from "node:readline"
+import { text } from "node:stream/consumers"
 
 export const program = process.env.NODEJS_BACKEND
 if (!program) throw new Error("set NODEJS_BACKEND to the path of the program")
@@ -34,7 +35,7 @@ export async function start(env, file = program) {
 }
 
 /** A reverse proxy; `target.port` may change at any time. With `tls` it speaks https. It serves `pages` itself, by
-    path. */
+    path. `target.edit` changes the text of the service's pages. */
 export async function proxy(tls, pages = {}) {
   const target = {}
   const forward = (request, response) => {
@@ -43,7 +44,13 @@ export async function proxy(tls, pages = {}) {
     const headers = { ...request.headers, "x-forwarded-for": request.socket.remoteAddress }
     const onward = http.request(
       { host: "127.0.0.1", port: target.port, method: request.method, path: request.url, headers },
-      answer => { response.writeHead(answer.statusCode, answer.rawHeaders); answer.pipe(response) })
+      async answer => {
+        const edits = target.edit && answer.headers["content-type"]?.startsWith("text/html")
+        if (edits) delete answer.headers["content-length"]
+        response.writeHead(answer.statusCode, edits ? answer.headers : answer.rawHeaders)
+        if (edits) response.end(target.edit(await text(answer)))
+        else answer.pipe(response)
+      })
     onward.on("error", () => response.writeHead(502).end())
     request.pipe(onward)
   }
