@@ -1,5 +1,5 @@
 // A complete site whose visitors pay for themselves: exactly the page that the manual prints, in Chromium with
-// third-party cookies blocked, with the settings that the manual lists. huggingface.co is a certified provider here, and
+// third-party cookies blocked, Firefox and WebKitGTK, with the settings that the manual lists. huggingface.co is a certified provider here, and
 // the router checks whose access token arrives.
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url"
 import { certificates } from "./support/certificates.mjs"
 import { certified } from "./support/certified.mjs"
 import { chromium } from "./support/chromium.mjs"
+import { browsers } from "./support/drivers.mjs"
 import { isOwnNetwork, serveHosts } from "./support/internet.mjs"
 import { client, secrets, start } from "./support/service.mjs"
 
@@ -114,6 +115,28 @@ if (isOwnNetwork(fileURLToPath(import.meta.url), [hub, router, signIn, inference
     }
     for (const line of [...service.log, ...gateway.log]) for (const token of tokens) assert.ok(!line.includes(token), line)
   })
+
+  for (const { name, start: launch, missing } of browsers.filter(({ name }) => !name.startsWith("Chromium"))) {
+    const skip = missing.length > 0 && process.env.CI !== "true" && `${missing} is missing: scripts/setup.sh browsers installs it`
+    test(`a visitor pays in ${name}`, { skip }, async () => {
+      const other = await launch()
+      try {
+        const tab = await other.open(`https://${site}/`)
+        const popup = await tab.window("/oauth-popup/start", () => tab.click("#enter"))
+        const window = await popup.window(hub, () => popup.click("a"))
+        await window.until("document.querySelector('input[name=login]') !== null")
+        await window.run("[...document.querySelectorAll('input[name=login], input[name=password]')].forEach(input => { input.value = 'dora' })")
+        await window.click("[type=submit]")
+        await window.until("!document.querySelector('input[name=login]') && /inference-api/.test(document.body.innerText)")
+        await window.click("[type=submit]")
+        await tab.until("!form.hidden")
+        await tab.run("document.getElementById('text').value = 'Hello'")
+        await tab.click("form button")
+        await tab.until("[...document.querySelectorAll('#log p')].some(one => one.textContent === 'Model: dora paid for: Hello')")
+        assert.deepEqual(paid.at(-1), ["dora", "/v1/chat/completions"])
+      } finally { await other.stop() }
+    })
+  }
 
   test("a visitor who signed out is told to sign in", async () => {
     const page = await open()
