@@ -138,11 +138,14 @@ if (isOwnNetwork(fileURLToPath(import.meta.url), [hub, router, signIn, inference
     })
   }
 
-  test("a visitor who signed out is told to sign in", async () => {
+  test("a visitor who signed out leaves no conversation and is told to sign in", async () => {
     const page = await open()
     await enter(page, "ann")
+    await say(page, "Hello")
+    await answers(page, "Model: ann paid for: Hello")
     await (await page.waitForSelector("#leave", { visible: true })).click()
     await page.waitForSelector("#enter", { visible: true })
+    await page.waitForFunction("!log.childElementCount", { timeout: 9000 })
     await page.evaluate("form.hidden = false")
     await say(page, "Hello")
     await answers(page, "the request has no valid session: sign in first")
