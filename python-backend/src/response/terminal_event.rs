@@ -9,6 +9,7 @@ use crate::wire::sse::Event;
 /// Finds the terminal event of one stream.
 #[derive(Debug)]
 pub(super) struct TerminalEventFinder {
+    dialect: Dialect,
     last: &'static [&'static str],
     found: bool,
     stopped: bool,
@@ -29,7 +30,7 @@ impl TerminalEventFinder {
             Dialect::Messages => &["message_stop", "error"],
             Dialect::Chat | Dialect::Other => &[],
         };
-        TerminalEventFinder { last, found: false, stopped: false }
+        TerminalEventFinder { dialect, last, found: false, stopped: false }
     }
 
     /// Checks an event. Its kind is its name, or the `type` of its data. False if the data is neither a JSON
@@ -47,7 +48,8 @@ impl TerminalEventFinder {
         let kind = raw(data, &members, "type").and_then(json::string);
         self.found |= kind.as_deref().is_some_and(|kind| self.last.contains(&kind));
         // The last event but one of a message: nothing but `message_stop` can follow.
-        if name == "message_delta" || kind.as_deref() == Some("message_delta") {
+        let is_delta = name == "message_delta" || kind.as_deref() == Some("message_delta");
+        if self.dialect == Dialect::Messages && is_delta {
             let delta = members
                 .get("delta")
                 .and_then(|delta| json::last_members_in(data, &delta.value, ["stop_reason"]).ok());
@@ -108,5 +110,8 @@ mod tests {
         assert!(!finder.has_stopped());
         finder.check(&event(None, r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#));
         assert!(finder.has_stopped() && !finder.has_found());
+        let mut finder = TerminalEventFinder::new(Dialect::Responses);
+        finder.check(&event(None, r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#));
+        assert!(!finder.has_stopped(), "only of a message");
     }
 }
