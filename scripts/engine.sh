@@ -50,19 +50,20 @@ find_engine() {
 }
 # why: says in one sentence what to do, because no engine answers.
 why() {
-    engine=
+    engine='' debian=''
+    [ ! -f /etc/debian_version ] || debian='. On a Debian without systemd, scripts/engine.sh --start as root installs and starts docker'
     case ${ENGINE:-docker} in
         podman) ;;
         *)
             if ! engine=$(client) && { command -v docker || command -v /usr/bin/docker; } >/dev/null; then
-                echo "engine: this docker cannot build images; install its plugin buildx (https://docs.docker.com/go/buildx/)"
+                echo "engine: this docker cannot build images; install its plugin buildx (https://docs.docker.com/go/buildx/)$debian"
                 return
             fi
             ;;
     esac
     [ -n "$engine" ] || ! command -v podman >/dev/null || engine=podman
     if [ -z "$engine" ]; then
-        echo "engine: install Docker (https://docs.docker.com/get-docker/) or podman; there is neither on this machine"
+        echo "engine: install Docker (https://docs.docker.com/get-docker/) or podman; there is neither on this machine$debian"
     else
         said=$(within 10 "$engine" info 2>&1 | grep -i -e cannot -e denied -e error | head -n 1) || true
         echo "engine: $engine does not answer; start it (Docker Desktop, or sudo systemctl start docker): ${said:-no answer within 10 seconds}"

@@ -26,7 +26,7 @@ def stage(root, backend, to, image=None, binary=False):
     else:
         built = os.path.join(root, "dist", backend)
         if not os.path.isfile(built):
-            raise FolderError(f"dist/{backend} is missing; build it with scripts/build.sh {backend}")
+            raise FolderError(f"dist/{backend} is missing; build it with scripts/build-image.sh {backend}, or with Rust by scripts/build.sh {backend}")
         shutil.copy(built, to)
         with open(os.path.join(root, backend, "Dockerfile"), encoding="utf-8") as file:
             # --chmod, because an upload loses the executable bits.

@@ -13,7 +13,7 @@ const HTML: &str = include_str!("page.html");
 /// The page may run only its styles and script (by their hashes) and connect only to this service. The Hub
 /// may frame it, because the Hub shows a Space in an iframe.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'sha256-0QMNxOkdRWDWUdqgdXAu00l5E3qXgR0RpQzKLWDdC1U=' 'sha256-hlQOaHV7BnT3vbJI1qdpqy+kosjGvTLPf3n7ncDQ8gU='; \
-                      script-src 'sha256-4poJd/9BRvujpF4gJlB6xKXyVBR7wArokNXbhz0muuU='; base-uri 'none'; form-action 'none'; \
+                      script-src 'sha256-ySSIAPYC1aZrWfbhn6UgFQRQNr5C+EGqcf8VqgsghM8='; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self' https://huggingface.co";
 
 pub(crate) fn front(call: &Call<State>) -> Response<Body> {

@@ -116,6 +116,19 @@ test("a message that failed returns to the text field, or is marked as not sent"
   await page.close()
 })
 
+test("the model and the code are the upstream's, if its list does not have the demo model", async () => {
+  const one = await gateway(await mock(), { MODELS: "gpt-4o" })
+  for (const [server, count, model] of [[one, "^1 model available", "gpt-4o"], [open, "models available", ""]]) {
+    const page = await openPage(server)
+    await until(page, count)
+    assert.equal(await page.$eval("#model", field => field.value), model)
+    const code = await page.$eval("#codex", element => element.textContent)
+    assert.ok(code.includes(`model='"${model || "MODEL"}"'`) && code.includes("'What is in this folder?'"), code)
+    await page.close()
+  }
+  assert.equal(await one.stop(), 0)
+})
+
 test("a missing or wrong key is reported at its field, which has the focus, and the right one works", async () => {
   const page = await openPage(keyed)
   assert.equal(await note(page), "Enter the API key of this service.")

@@ -19,7 +19,7 @@ fn the_manual_and_the_example_file_say_what_the_parser_does() {
 
 /// The set-ups in the manual's table: each name, and its variables.
 fn set_ups() -> Vec<(String, BTreeMap<String, String>)> {
-    let table = MANUAL.split("### Five common set-ups").nth(1).unwrap();
+    let table = MANUAL.split("### Six common set-ups").nth(1).unwrap();
     let rows = table.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
     let rows = rows.take_while(|line| line.starts_with('|')).map(|row| row.replace("\\|", "\u{0}"));
     rows.map(|row| {
@@ -40,6 +40,7 @@ fn each_set_up_of_the_manual_is_valid_and_check_explains_it() {
             "1: http://vllm:8000/v1, key in: none, models: org/mine",
             "2: https://router.huggingface.co/v1, key in: authorization, models: *",
         ],
+        &["1: https://api.provider.example/v1, key in: authorization, models: *"],
         &["1: https://api.anthropic.com/v1, key in: x-api-key, models: *"],
         &["1: https://NAME.openai.azure.com/openai/v1, key in: api-key, models: my-deployment"],
         &[
