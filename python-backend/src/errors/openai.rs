@@ -5,6 +5,8 @@ use space_kit::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use space_kit::respond::to_json;
 use space_kit::{Bytes, Error, HeaderMap, StatusCode};
 
+use crate::wire::headers::X_SHOULD_RETRY;
+
 /// A delay before the next attempt, in milliseconds. OpenAI's clients and the AI SDK prefer it to `Retry-After`.
 pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// `huggingface_hub` shows the text of this header.
@@ -30,6 +32,10 @@ pub(crate) fn render(error: &Error, headers: &mut HeaderMap) -> Bytes {
         // An upstream's may be more exact.
         let millis = || HeaderValue::from(seconds.saturating_mul(1000));
         headers.entry(RETRY_AFTER_MS).or_insert_with(millis);
+    }
+    if error.status == StatusCode::UNAUTHORIZED {
+        // The same key fails again. Claude Code would try for three minutes before it shows the message.
+        headers.entry(X_SHOULD_RETRY).or_insert(const { HeaderValue::from_static("false") });
     }
     body(error).into()
 }

@@ -191,6 +191,7 @@ fn the_services_own_errors_on_messages_have_anthropics_form_too() {
     let good = "0123456789abcdefghij";
     let reply = ask("{}", "wrong");
     assert_eq!(anthropic_error(&reply).1, "authentication_error");
+    assert_eq!(reply.header("x-should-retry"), "false", "no client repeats it");
     assert_eq!(reply.header("request-id"), reply.header("x-request-id"));
     assert_eq!(anthropic_error(&ask(&"x".repeat(2000), good)).1, "request_too_large");
     assert_eq!(anthropic_error(&ask("{]", good)).1, "invalid_request_error");
