@@ -1,4 +1,5 @@
-"""The unmodified `openai` package against python-backend (PYTHON_BACKEND) and llama-server (LLAMA_SERVER, LLAMA_MODEL).
+"""The unmodified `openai` and `anthropic` packages against python-backend (PYTHON_BACKEND) and llama-server (LLAMA_SERVER,
+LLAMA_MODEL).
 
 llama-server announces keep-alive but closes the connection after each stream. No client may notice that."""
 
@@ -6,15 +7,34 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import threading
 import unittest
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import anthropic
 import openai
 
 CHAT = {"model": "tiny", "messages": [{"role": "user", "content": "ba be bi"}], "temperature": 0, "max_tokens": 16}
 STREAM = {**CHAT, "stream": True}
+CITIES = ["babe", "bibo", "cuda"]
+CITY = {"type": "object", "properties": {"city": {"type": "string", "enum": CITIES}}, "required": ["city"], "additionalProperties": False}
+TURNS = 20 # of a conversation: a question, a forced call of a tool and its result
+END, CALL = 2, 259 # tokens of tiny_model.py: the end, and the beginning of a call
+# How conversations with tools are written for the model, and its calls: JSON with a name and arguments.
+TEMPLATE = r"""
+{%- for tool in tools or [] %}{{- 'Tool: ' + (tool | tojson) + '\n' }}{%- endfor %}
+{%- for message in messages %}
+{{- '<|im_start|>' + message.role }}
+{%- if message.content %}{{- '\n' + message.content }}{%- endif %}
+{%- for call in message.tool_calls or [] %}
+{{- '\n<tool_call>\n{"name": "' + call.function.name + '", "arguments": ' + (call.function.arguments | tojson) + '}\n</tool_call>' }}
+{%- endfor %}
+{{- '<|im_end|>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}
+"""
 
 
 class Process:
@@ -48,18 +68,27 @@ class Process:
         return self.child.wait(30)
 
 
+def serve(case, *options):
+    """llama-server, and its port."""
+    llama = Process([os.environ["LLAMA_SERVER"], "--model", os.environ["LLAMA_MODEL"], "--alias", "tiny", "--host", "127.0.0.1",
+                     "--port", "0", "--ctx-size", "32768", "--parallel", "4", "--threads", "1", *options])
+    case.addClassCleanup(llama.stop)
+    return llama, llama.line(r"listening on http://127\.0\.0\.1:(\d+)")[1]
+
+
+def start(case, port, **settings):
+    """A gateway in front of llama-server, and its address."""
+    env = {"HOST": "127.0.0.1", "PORT": "0", "LOG_FORMAT": "json", "UPSTREAM_URL": f"http://127.0.0.1:{port}/v1", **settings}
+    gateway = Process([os.environ["PYTHON_BACKEND"]], env)
+    case.addClassCleanup(gateway.stop)
+    return gateway, "http://" + gateway.line(r'"address":\s*"([^"]+)"')[1]
+
+
 class Llama(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.llama = Process([os.environ["LLAMA_SERVER"], "--model", os.environ["LLAMA_MODEL"], "--alias", "tiny",
-                             "--host", "127.0.0.1", "--port", "0", "--ctx-size", "16384", "--parallel", "4", "--threads", "1",
-                             "--embeddings", "--pooling", "mean"])
-        cls.addClassCleanup(cls.llama.stop)
-        port = cls.llama.line(r"listening on http://127\.0\.0\.1:(\d+)")[1]
-        env = {"HOST": "127.0.0.1", "PORT": "0", "LOG_FORMAT": "json", "UPSTREAM_URL": f"http://127.0.0.1:{port}/v1"}
-        cls.gateway = Process([os.environ["PYTHON_BACKEND"]], env)
-        cls.addClassCleanup(cls.gateway.stop)
-        cls.url = "http://" + cls.gateway.line(r'"address":\s*"([^"]+)"')[1]
+        cls.llama, port = serve(cls, "--embeddings", "--pooling", "mean")
+        cls.gateway, cls.url = start(cls, port)
         cls.client = openai.OpenAI(base_url=f"{cls.url}/v1", api_key="none", max_retries=0, timeout=60)
         cls.addClassCleanup(cls.client.close)
         cls.whole = cls.client.chat.completions.create(**CHAT)
@@ -128,6 +157,64 @@ class Llama(unittest.TestCase):
         with self.assertRaises(openai.BadRequestError) as caught:
             self.client.chat.completions.create(**{**CHAT, "messages": [{"role": "user", "content": "ba " * 5000}]})
         self.assertIn("context", caught.exception.message)
+
+
+class Turns(unittest.TestCase):
+    """Twenty streamed turns of each API, in which the model must call a tool. llama-server only chats, and so the gateway
+    translates the others."""
+
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.NamedTemporaryFile("w", suffix=".jinja") as template:
+            template.write(TEMPLATE)
+            template.flush()
+            _, port = serve(cls, "--jinja", "--chat-template-file", template.name, "--logit-bias", f"{CALL}+100", "--logit-bias", f"{END}+200")
+        _, cls.url = start(cls, port, UPSTREAM_API="chat")
+        cls.client = openai.OpenAI(base_url=f"{cls.url}/v1", api_key="none", max_retries=0, timeout=60)
+        cls.addClassCleanup(cls.client.close)
+
+    def test_chat_is_parsed(self):
+        tools = [{"type": "function", "function": {"name": "weather", "parameters": CITY}}]
+        force, messages = {"tool_choice": "required", "parallel_tool_calls": False}, []
+        for turn in range(TURNS):
+            messages.append({"role": "user", "content": f"ba be {turn}"})
+            with self.client.chat.completions.stream(model="tiny", messages=messages, tools=tools, **force) as stream:
+                message = stream.get_final_completion().choices[0].message
+            [call] = message.tool_calls
+            self.assertIn(json.loads(call.function.arguments)["city"], CITIES)
+            answered = {"role": "assistant", "tool_calls": [{"id": call.id, "type": "function", "function": {
+                "name": call.function.name, "arguments": call.function.arguments}}]}
+            messages += [answered, {"role": "tool", "tool_call_id": call.id, "content": "7 bi"}]
+
+    def test_responses_are_parsed(self):
+        tools = [{"type": "function", "name": "weather", "parameters": CITY, "strict": False}]
+        force, items = {"tool_choice": "required", "parallel_tool_calls": False}, []
+        for turn in range(TURNS):
+            items.append({"role": "user", "content": f"ba be {turn}"})
+            with self.client.responses.stream(model="tiny", input=items, tools=tools, **force) as stream:
+                numbers = [event.sequence_number for event in stream]
+                response = stream.get_final_response()
+            self.assertEqual(numbers, list(range(len(numbers))))
+            self.assertEqual(response.status, "completed")
+            [call] = [item for item in response.output if item.type == "function_call"]
+            self.assertIn(json.loads(call.arguments)["city"], CITIES)
+            items += [*response.output, {"type": "function_call_output", "call_id": call.call_id, "output": "7 bi"}]
+
+    def test_messages_are_parsed(self):
+        tools = [{"name": "weather", "input_schema": CITY}]
+        force, messages = {"tool_choice": {"type": "any", "disable_parallel_tool_use": True}}, []
+        results = []
+        with anthropic.Anthropic(base_url=self.url, api_key="none", max_retries=0, timeout=60) as client:
+            for turn in range(TURNS):
+                question = {"type": "text", "text": f"ba be {turn}"}
+                messages.append({"role": "user", "content": [*results, question]})
+                with client.messages.stream(model="tiny", max_tokens=500, messages=messages, tools=tools, **force) as stream:
+                    message = stream.get_final_message()
+                self.assertEqual(message.stop_reason, "tool_use")
+                [call] = [block for block in message.content if block.type == "tool_use"]
+                self.assertIn(call.input["city"], CITIES)
+                messages.append({"role": "assistant", "content": message.content})
+                results = [{"type": "tool_result", "tool_use_id": call.id, "content": "7 bi"}]
 
 
 if __name__ == "__main__":

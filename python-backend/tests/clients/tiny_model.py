@@ -12,7 +12,9 @@ SYLLABLES = [consonant + vowel for consonant in "bcdfghjklmnpqrstvwxyz" for vowe
 MARKS = [("<unk>", TokenType.UNKNOWN), ("<s>", TokenType.CONTROL), ("</s>", TokenType.CONTROL)]
 BYTES = [(f"<0x{byte:02X}>", TokenType.BYTE) for byte in range(256)]
 PIECES = [("\u2581", TokenType.NORMAL), *((space + s, TokenType.NORMAL) for space in ("\u2581", "") for s in SYLLABLES)]
-VOCABULARY = MARKS + BYTES + PIECES
+# Begins a call of a tool. The model never produces it by itself, but llama-server can be told to.
+CALL = [("<tool_call>\n", TokenType.USER_DEFINED)]
+VOCABULARY = MARKS + BYTES + CALL + PIECES
 
 
 def write(path):
@@ -41,7 +43,7 @@ def write(path):
     ones = numpy.ones(WIDTH, numpy.float32)
     writer.add_tensor("token_embd.weight", tensor(len(VOCABULARY), WIDTH))
     output = tensor(len(VOCABULARY), WIDTH)
-    output[: len(MARKS) + len(BYTES)] *= 0.01  # so that it produces only pieces: it never ends by itself and never produces half a letter
+    output[: len(MARKS + BYTES + CALL)] *= 0.01  # so that it produces only pieces: it never ends by itself and never produces half a letter
     writer.add_tensor("output.weight", output)
     writer.add_tensor("output_norm.weight", ones)
     for layer in range(LAYERS):
