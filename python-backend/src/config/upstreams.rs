@@ -43,7 +43,7 @@ pub(super) fn read(env: &mut Env<'_>, clock: Clock, callers_pay: bool) -> Option
     for (var, upstreams) in
         [(&UPSTREAM_URL, &main), (&EMBEDDINGS_URL, &embeddings), (&COMPLETIONS_URL, &completions)]
     {
-        upstreams.iter().for_each(|one| env.explain(|| explanation(var, one)));
+        upstreams.iter().for_each(|one| env.explain(|| explanation(var, one, known.is_some())));
     }
     let (Some(pool), Some(bill_to), Some(timeouts), Some(tries)) = (pool, bill_to, timeouts, tries) else {
         return None;
@@ -134,8 +134,9 @@ fn list(
 }
 
 /// An upstream for `check`. Replicas have the same number.
-fn explanation(urls: &Var, one: &Upstream) -> String {
-    let key = one.key.as_ref().map_or("none", |key| key.header.as_str());
+fn explanation(urls: &Var, one: &Upstream, has_token: bool) -> String {
+    let none = if has_token { "none (HF_TOKEN is only for Hugging Face)" } else { "none" };
+    let key = one.key.as_ref().map_or(none, |key| key.header.as_str());
     format!("{} {}: {one:?}, key in: {key}, models: {}", urls.name, one.rank + 1, one.models)
 }
 

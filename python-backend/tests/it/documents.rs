@@ -37,7 +37,7 @@ fn each_set_up_of_the_manual_is_valid_and_check_explains_it() {
     let explained = [
         &["1: https://router.huggingface.co/v1, key in: authorization, models: *"][..],
         &[
-            "1: http://vllm:8000/v1, key in: none, models: org/mine",
+            "1: http://vllm:8000/v1, key in: none (HF_TOKEN is only for Hugging Face), models: org/mine",
             "2: https://router.huggingface.co/v1, key in: authorization, models: *",
         ],
         &["1: https://api.provider.example/v1, key in: authorization, models: *"],
