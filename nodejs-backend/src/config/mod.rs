@@ -38,6 +38,7 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let allow = env.read(&vars::SIGN_IN_ALLOW, AllowList::parse);
     let lifetimes = lifetimes(env);
     let keep_token = env.read(&vars::KEEP_PROVIDER_TOKEN, keep_token);
+    explain_payment(env, keep_token, settings.as_deref().unwrap_or_default());
     let epoch = env.read(&vars::SESSION_EPOCH, |text| text.parse::<u64>().ok());
     let rate = env.read(&vars::SIGN_IN_RATE, Rate::parse);
     let frame_ancestors = env.read(&vars::FRAME_ANCESTORS, parse_sources);
@@ -95,6 +96,15 @@ pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
         refreshes: Refreshes::default(),
         dev,
     })
+}
+
+/// Says in `check` if kept tokens of Hugging Face cannot pay.
+fn explain_payment(env: &mut Env<'_>, keep: Option<KeepToken>, settings: &[ProviderSettings]) {
+    let keeps = matches!(keep, Some(KeepToken::Pages | KeepToken::Gateway));
+    let main = settings.first().filter(|one| one.main && one.issuer == vars::OPENID_PROVIDER_URL.default);
+    if keeps && main.is_some_and(|one| !one.scopes.split(' ').any(|scope| scope == "inference-api")) {
+        env.explain(|| "visitors cannot pay for inference: OAUTH_SCOPES lacks inference-api".to_owned());
+    }
 }
 
 fn lifetimes(env: &mut Env<'_>) -> Option<Lifetimes> {

@@ -215,6 +215,21 @@ fn without_a_client_secret_a_fresh_auth_secret_is_printed_that_can_be_pasted() {
     }
 }
 
+#[test]
+fn check_says_if_kept_tokens_cannot_pay() {
+    let base = [("AUTH_URL", "https://auth.example"), ("OAUTH_CLIENT_ID", "x"), ("AUTH_SECRET", SECRET)];
+    let cannot = "visitors cannot pay for inference: OAUTH_SCOPES lacks inference-api";
+    for (more, wanted) in [
+        (vec![("KEEP_PROVIDER_TOKEN", "yes")], true),
+        (vec![("KEEP_PROVIDER_TOKEN", "yes"), ("OAUTH_SCOPES", "openid profile inference-api")], false),
+        (vec![("KEEP_PROVIDER_TOKEN", "yes"), ("OPENID_PROVIDER_URL", "https://id.example")], false),
+        (vec![], false),
+    ] {
+        let (status, told) = check(&[&base, more.as_slice()].concat());
+        assert_eq!((status, told.contains(cannot)), (Some(0), wanted), "{more:?} {told}");
+    }
+}
+
 /// A further provider.
 const OTHER: [(&str, &str); 3] =
     [("PROVIDERS", "other"), ("OTHER_PROVIDER_URL", "https://id.example"), ("OTHER_CLIENT_ID", "x")];
