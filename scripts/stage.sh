@@ -26,6 +26,7 @@ add Cargo.toml LICENSE-* link/size.toml link/*.s link/*.ld link/unwind link/chec
 for crate in space-kit space-kit/heap "$name"; do
     add "$crate/Cargo.toml" "$crate/src"
     [ ! -f "$crate/build.rs" ] || add "$crate/build.rs"
+    [ ! -d "$crate/static" ] || add "$crate/static"
 done
 [ ! -f "link/$name.toml" ] || add "link/$name.toml"
 add specs/*/contracts/"$name.json"

@@ -9,6 +9,7 @@ mod connection;
 mod crash;
 #[cfg(any(feature = "serde", test))]
 mod extract;
+mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 #[cfg(feature = "outgoing")]
@@ -39,6 +40,7 @@ pub use crash::record::Restarts;
 pub use crash::survivors::Survivors;
 #[cfg(any(feature = "serde", test))]
 pub use extract::{json::Json, number::Number, path::Path, query::Query, text::Text};
+pub use files::{file::File, table::Files};
 pub use observe::log::{Fields, Format, Level, Log, Value};
 pub use observe::metrics;
 pub use observe::readiness::{Latch, Readiness, Status};
