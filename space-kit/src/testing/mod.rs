@@ -7,6 +7,7 @@ mod http;
 mod in_memory;
 mod page;
 mod process;
+mod upstream;
 
 pub use documents::{assert_contract_fits, assert_documented};
 pub use http::{
@@ -16,3 +17,4 @@ pub use http::{
 pub use in_memory::InMemory;
 pub use page::assert_policy_fits;
 pub use process::Process;
+pub use upstream::Upstream;
