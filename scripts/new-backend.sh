@@ -13,24 +13,19 @@ if [ $# -ne 1 ] || ! valid "$name"; then
     echo "new-backend: NAME must be lower-case letters, digits and hyphens that end in -backend; got '$*'" >&2
     exit 2
 fi
-for path in "$name" "specs/$name"; do
-    [ ! -e "$path" ] || { echo "new-backend: $path exists; choose another name, or delete it" >&2; exit 1; }
-done
+[ ! -e "$name" ] || { echo "new-backend: $name exists; choose another name, or delete it" >&2; exit 1; }
 
 template=templates/example-backend snake=$(echo "$name" | tr - _)
 awk -v name="$name" -f scripts/add-to-lock.awk "$template/Cargo.toml" Cargo.lock >Cargo.lock.new || { rm -f Cargo.lock.new; exit 1; }
 find "$template" -type f | while read -r file; do
-    case $file in
-        "$template/contract.json") to=specs/$name/contracts/$name.json ;;
-        *) to=$name${file#"$template"} ;;
-    esac
+    to=$name${file#"$template"}
     mkdir -p "$(dirname "$to")"
     sed "s/example-backend/$name/g; s/example_backend/$snake/g" "$file" >"$to"
 done
 mv Cargo.lock.new Cargo.lock
 cargo fmt --package "$name" 2>/dev/null || true # a long name can require other line breaks
 cat <<END
-new-backend: created $name and specs/$name/contracts/$name.json. Next:
+new-backend: created $name. Next:
   cargo test -p $name                   # the tests pass unchanged
   cargo run -p $name                    # http://127.0.0.1:7860
   scripts/build-image.sh $name          # an image; needs only docker or podman

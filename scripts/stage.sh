@@ -29,7 +29,7 @@ for crate in space-kit space-kit/heap "$name"; do
     [ ! -d "$crate/static" ] || add "$crate/static"
 done
 [ ! -f "link/$name.toml" ] || add "link/$name.toml"
-add specs/*/contracts/"$name.json"
+if [ -f "$name/openapi.json" ]; then add "$name/openapi.json"; else add specs/*/contracts/"$name.json"; fi
 cp "$name/README.md" "$dir/README.md"
 cat Dockerfile.base "$name/Dockerfile" >"$dir/Dockerfile"
 printf '%s\n' '# None of these is compiled: a change of them alone rebuilds nothing.' \

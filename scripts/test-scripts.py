@@ -124,8 +124,8 @@ class EachShell(Case):
         new, expected = "a-new-backend", None
         for machine in self.machines():
             self.good(machine.run("scripts/new-backend.sh", new))
-            made = {path: text for path, text in content(machine.tree).items() if path.startswith((new, "specs/" + new)) or path == "Cargo.lock"}
-            self.assertIn(f"specs/{new}/contracts/{new}.json", made)
+            made = {path: text for path, text in content(machine.tree).items() if path.startswith(new) or path == "Cargo.lock"}
+            self.assertIn(f"{new}/openapi.json", made)
             self.assertEqual([path for path, text in made.items() if b"example-backend" in text or b"example_backend" in text], [])
             self.assertEqual(made, expected or made)
             if not expected:

@@ -24,7 +24,7 @@ cp Cargo.lock "$work/before"
 scripts/new-backend.sh "$name"
 added=$(diff "$work/before" Cargo.lock | grep -c '^> name = ' || true)
 [ "$added" -eq 1 ] || { echo "template: Cargo.lock got $added new packages instead of one" >&2; exit 1; }
-if grep -rn 'example[-_]backend' "$name" "specs/$name"; then echo "template: the template's name is still there" >&2; exit 1; fi
+if grep -rn 'example[-_]backend' "$name"; then echo "template: the template's name is still there" >&2; exit 1; fi
 cargo fmt --package "$name" --check
 cargo clippy --package "$name" --all-targets --locked -- --deny warnings
 cargo test --package "$name" --locked
