@@ -190,7 +190,7 @@ kubernetes() { # validates for the oldest supported version, and for the newest 
 workflows() { # validates by schema only, because workflows run only on GitHub
     local bin=.cache/venv-workflows/bin
     python3 -m venv .cache/venv-workflows && "$bin/pip" install --quiet --no-deps --requirement .github/check-jsonschema.txt &&
-        "$bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+        "$bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml templates/standalone/.github/workflows/*.yml
 }
 
 # shellcheck disable=SC2046 # function names contain no spaces

@@ -32,7 +32,7 @@ pub mod seal;
 mod server;
 mod service;
 mod settings;
-#[cfg(feature = "testing")]
+#[cfg(feature = "testing-service")]
 pub mod testing;
 pub mod web;
 

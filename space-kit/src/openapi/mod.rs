@@ -2,9 +2,9 @@
 //! request and the description of it, so that the two cannot differ. Only tests make the document itself.
 
 pub(crate) mod answer;
-#[cfg(feature = "testing")]
+#[cfg(feature = "testing-service")]
 pub(crate) mod document;
-#[cfg(feature = "testing")]
+#[cfg(feature = "testing-service")]
 mod hoist;
 pub(crate) mod operation;
 mod routes;
