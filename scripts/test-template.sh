@@ -50,3 +50,23 @@ for repository in own git; do
     grep -o -E 'link/([a-z0-9_]+\.(s|ld|sh)|unwind)' link/size.toml | xargs ls -d >/dev/null # the static build finds its files
     "$work/tree/scripts/lint-space.sh" .
 done
+
+# A page of its own instead of the links, as the guide says.
+cd "$work/own"
+mkdir static && echo '<p>A page' >static/index.html
+sed -i 's|^    GET "/" = links() .*|    GET "/" = index() -> OK Response<Body>, "The page";|' src/lib.rs
+cat >>src/lib.rs <<'END'
+
+space_kit::files! {
+    FILES;
+    "index.html";
+}
+
+async fn index(call: Call<State>) -> HandlerResult {
+    FILES.respond(&call, "index.html")
+}
+END
+if cargo test --locked document_manual >"$work/message" 2>&1; then echo "template: an outdated openapi.json passes the tests" >&2; exit 1; fi
+grep -q 'openapi.json is out of date' "$work/message"
+cargo test --locked -- --ignored write_generated
+cargo test --locked
