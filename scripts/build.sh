@@ -9,11 +9,13 @@ cd "$(dirname "$0")/.."
 
 target=x86_64-unknown-linux-musl
 backends=("$@")
-[ $# -gt 0 ] || backends=(*-backend)
+# The repository of one backend (scripts/new-backend.sh --standalone) has its crate at the top, and no other.
+own=$(sed -n '/^\[package\]/,/^$/s/^name = "\(.*\)"$/\1/p' Cargo.toml)
+if [ -n "$own" ]; then backends=("$own"); elif [ $# -eq 0 ]; then backends=(*-backend); fi
 example=false
 [ "${backends[*]}" != probe ] || example=true
 for name in "${backends[@]}"; do
-    $example || [ -f "$name/Cargo.toml" ] || { echo "build: no backend named '$name'; there are:" *-backend >&2; exit 2; }
+    $example || [ -n "$own" ] || [ -f "$name/Cargo.toml" ] || { echo "build: no backend named '$name'; there are:" *-backend >&2; exit 2; }
 done
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/static}"
 

@@ -26,9 +26,10 @@ add Cargo.toml LICENSE-* link/size.toml link/*.s link/*.ld link/unwind link/chec
 for crate in space-kit space-kit/heap "$name"; do
     add "$crate/Cargo.toml" "$crate/src"
     [ ! -f "$crate/build.rs" ] || add "$crate/build.rs"
+    [ ! -d "$crate/static" ] || add "$crate/static"
 done
 [ ! -f "link/$name.toml" ] || add "link/$name.toml"
-add specs/*/contracts/"$name.json"
+if [ -f "$name/openapi.json" ]; then add "$name/openapi.json"; else add specs/*/contracts/"$name.json"; fi
 cp "$name/README.md" "$dir/README.md"
 cat Dockerfile.base "$name/Dockerfile" >"$dir/Dockerfile"
 printf '%s\n' '# None of these is compiled: a change of them alone rebuilds nothing.' \

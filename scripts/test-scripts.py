@@ -124,12 +124,16 @@ class EachShell(Case):
         new, expected = "a-new-backend", None
         for machine in self.machines():
             self.good(machine.run("scripts/new-backend.sh", new))
-            made = {path: text for path, text in content(machine.tree).items() if path.startswith((new, "specs/" + new)) or path == "Cargo.lock"}
-            self.assertIn(f"specs/{new}/contracts/{new}.json", made)
+            made = {path: text for path, text in content(machine.tree).items() if path.startswith(new) or path == "Cargo.lock"}
+            self.assertIn(f"{new}/openapi.json", made)
             self.assertEqual([path for path, text in made.items() if b"example-backend" in text or b"example_backend" in text], [])
+            own = machine.work + "/own"
+            self.good(machine.run("scripts/new-backend.sh", "own-backend", "--standalone", own))
+            made.update({"own/" + path: text for path, text in content(own).items()})
             self.assertEqual(made, expected or made)
             if not expected:
                 self.assert_up_to_date(machine.tree)
+                self.assert_up_to_date(own)
                 for name in (*BACKENDS, new):
                     with self.subTest(name=name), tempfile.TemporaryDirectory() as staged:
                         self.good(machine.run("scripts/stage.sh", name, staged))

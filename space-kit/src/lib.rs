@@ -4,11 +4,15 @@
 //! A service is one [`Service`] constant that [`program!`] makes the process's `main`: `examples/probe.rs` is a
 //! complete one.
 
+#[cfg(test)]
+extern crate self as space_kit; // for `types!`, whose code names this crate
+
 mod command;
 mod connection;
 mod crash;
 #[cfg(any(feature = "serde", test))]
 mod extract;
+mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 #[cfg(feature = "outgoing")]
@@ -16,15 +20,19 @@ pub mod jwks;
 #[cfg(feature = "outgoing")]
 pub mod jwt;
 mod observe;
+#[cfg(any(feature = "serde", test))]
+mod openapi;
 #[cfg(feature = "outgoing")]
 pub mod outgoing;
+#[cfg(any(feature = "serde", test))]
+pub mod prelude;
 pub mod rate_limit;
 #[cfg(feature = "outgoing")]
 pub mod seal;
 mod server;
 mod service;
 mod settings;
-#[cfg(feature = "testing")]
+#[cfg(feature = "testing-service")]
 pub mod testing;
 pub mod web;
 
@@ -39,9 +47,22 @@ pub use crash::record::Restarts;
 pub use crash::survivors::Survivors;
 #[cfg(any(feature = "serde", test))]
 pub use extract::{json::Json, number::Number, path::Path, query::Query, text::Text};
+pub use files::{file::File, table::Files};
 pub use observe::log::{Fields, Format, Level, Log, Value};
 pub use observe::metrics;
 pub use observe::readiness::{Latch, Readiness, Status};
+#[cfg(any(feature = "serde", test))]
+#[doc(hidden)]
+pub use openapi::schema::object; // for `types!`
+#[cfg(any(feature = "serde", test))]
+pub use openapi::{
+    answer::{Answer, Links, NoContent, PlainText, links},
+    operation::Operation,
+    schema::Schema,
+};
+#[cfg(any(feature = "serde", test))]
+#[doc(hidden)]
+pub use serde; // for `types!`
 pub use server::task;
 pub use service::body::{Body, BoxError, Sender};
 pub use service::call::{Call, HandlerResult, Reply};
@@ -61,3 +82,6 @@ pub use settings::{env, parse, vars};
 pub use bytes::Bytes;
 pub use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 pub use hyper::{Method, Request, Response, StatusCode};
+#[cfg(any(feature = "serde", test))]
+#[doc(hidden)]
+pub use serde_json::Value as JsonValue; // for `types!`

@@ -55,6 +55,25 @@ pub struct Service<S: 'static> {
     pub budgets: fn(&S) -> Vec<(&'static str, usize)>,
 }
 
+/// What a service need not say itself: name, version and about are those of its `Cargo.toml`, the OpenAPI document is the
+/// file `openapi.json` beside it, and the rest is [`Service::DEFAULT`]:
+///
+/// ```ignore
+/// static SERVICE: Service<State> = Service { routes: ROUTES, …, ..space_kit::service!() };
+/// ```
+#[macro_export]
+macro_rules! service {
+    () => {
+        $crate::Service {
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            about: env!("CARGO_PKG_DESCRIPTION"),
+            openapi: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json")),
+            ..$crate::Service::DEFAULT
+        }
+    };
+}
+
 impl<S: Send + Sync + 'static> Service<S> {
     /// What a service may leave out: `Service { name: "notes", …, ..Service::DEFAULT }`. Name, version, about,
     /// configure, routes and openapi have no default. An error is `{"error":{"code":…,"message":…,"param":…}}`.

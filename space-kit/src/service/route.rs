@@ -36,6 +36,11 @@ pub(crate) enum Action<S: 'static> {
 }
 
 impl<S> Route<S> {
+    /// A row with any method; GET handles HEAD too.
+    pub const fn new(method: Method, path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
+        Route::row(method, path, Action::Handler(handler), false)
+    }
+
     /// A GET (and HEAD) row.
     pub const fn get(path: &'static str, handler: fn(Call<S>) -> Reply) -> Route<S> {
         Route::row(Method::GET, path, Action::Handler(handler), false)

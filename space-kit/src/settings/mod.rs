@@ -7,5 +7,6 @@ pub(crate) mod env_file;
 pub(crate) mod memory_limit;
 pub mod parse;
 pub(crate) mod secret;
+mod state;
 pub(crate) mod suggest;
 pub mod vars;

@@ -56,7 +56,7 @@ fn vars<S: Send + Sync + 'static>(
     own.chain(service.kit_vars()).map(move |var| (var, var.default_in(defaults)))
 }
 
-fn table<S: Send + Sync + 'static>(service: &Service<S>) -> String {
+pub(super) fn table<S: Send + Sync + 'static>(service: &Service<S>) -> String {
     let mut table = "| variable | default | meaning | accepted |\n|---|---|---|---|\n".to_owned();
     for (var, default) in vars(service) {
         let default = if default.is_empty() { "unset" } else { default };
@@ -65,7 +65,7 @@ fn table<S: Send + Sync + 'static>(service: &Service<S>) -> String {
     table
 }
 
-fn example_file<S: Send + Sync + 'static>(service: &Service<S>) -> String {
+pub(super) fn example_file<S: Send + Sync + 'static>(service: &Service<S>) -> String {
     let mut text = format!(
         "# Every variable of {}. Copy this to .env, set what differs from the default, and start\n\
          # with --env-file .env. On a Space these are Settings > Variables and secrets.\n\

@@ -3,12 +3,17 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)] // a test helper fails by panicking
 
 mod documents;
+#[cfg(any(feature = "serde", test))]
+mod generated;
 mod http;
 mod in_memory;
 mod page;
 mod process;
+mod upstream;
 
 pub use documents::{assert_contract_fits, assert_documented};
+#[cfg(any(feature = "serde", test))]
+pub use generated::{assert_generated, write_generated};
 pub use http::{
     PATIENCE, Stream, TestResponse, TestResponse as Reply, exchange, read_chunk, read_head, read_reply, rest,
     send,
@@ -16,3 +21,4 @@ pub use http::{
 pub use in_memory::InMemory;
 pub use page::assert_policy_fits;
 pub use process::Process;
+pub use upstream::Upstream;

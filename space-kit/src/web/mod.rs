@@ -2,13 +2,13 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // a parser: no peer may choose a sum that overflows
 
 mod constant_time;
-#[cfg(any(feature = "outgoing", feature = "testing"))] // with them base64 is linked
+#[cfg(any(feature = "outgoing", feature = "testing-service"))] // with them base64 is linked
 mod csp;
 mod date;
 mod origin;
 
 pub use constant_time::constant_time_eq;
-#[cfg(any(feature = "outgoing", feature = "testing"))]
+#[cfg(any(feature = "outgoing", feature = "testing-service"))]
 pub use csp::csp_hash_source;
 pub(crate) use date::http_date;
 pub use date::{parse_http_date, unix_seconds};

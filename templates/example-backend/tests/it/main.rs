@@ -1,8 +1,8 @@
 //! Tests the service as a process, over real sockets.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-use example_backend::SERVICE;
-use space_kit::testing::{Process, assert_contract_fits, assert_documented};
+use example_backend::{OPERATIONS, SERVICE};
+use space_kit::testing::{Process, Upstream, assert_generated};
 
 const KEY: &str = "correct-horse-battery";
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -12,13 +12,14 @@ fn start(env: &[(&str, &str)]) -> Process {
 }
 
 #[test]
-fn contract_lists_exactly_the_routes() {
-    assert_contract_fits(&SERVICE);
+fn document_manual_and_env_example_follow_from_the_tables() {
+    assert_generated(&SERVICE, OPERATIONS, env!("CARGO_MANIFEST_DIR"));
 }
 
 #[test]
-fn manual_and_env_example_match_the_variables() {
-    assert_documented(&SERVICE, include_str!("../../README.md"), include_str!("../../.env.example"));
+#[ignore = "writes openapi.json, .env.example and the manual's table: cargo test -p example-backend -- --ignored write_generated"]
+fn write_generated() {
+    space_kit::testing::write_generated(&SERVICE, OPERATIONS, env!("CARGO_MANIFEST_DIR"));
 }
 
 #[test]
@@ -64,6 +65,18 @@ fn countdown_is_streamed_to_its_end() {
     let reply = service.get("/countdown/3");
     assert_eq!((reply.status, reply.text().as_str(), reply.whole), (200, "3\n2\n1\n", true));
     assert_eq!(reply.header("content-type"), "text/plain; charset=utf-8");
+}
+
+#[test]
+fn models_are_those_of_the_other_service_or_a_502_says_that_it_failed() {
+    let upstream = Upstream::start(200, r#"[{"id":"a/b","likes":3,"tags":[]}]"#);
+    let service = start(&[("MODELS_URL", &format!("{}/api/models?limit=5", upstream.url))]);
+    assert_eq!(service.get("/models").text(), r#"[{"id":"a/b","likes":3}]"#);
+    assert!(upstream.request().starts_with("GET /api/models?limit=5 HTTP/1.1\r\n"));
+    let failing = start(&[("MODELS_URL", &Upstream::start(500, "secret").url)]);
+    let reply = failing.get("/models");
+    assert_eq!((reply.status, &reply.json()["error"]["code"]), (502, &"upstream_failed".into()));
+    assert!(!reply.text().contains("secret"));
 }
 
 #[test]
