@@ -9,7 +9,8 @@ from .faults import Faults
 from .services import IDLE_TIMEOUT, Services
 from .traffic.process import Process, callers, servers
 
-GROWTH = 2 << 20   # bytes of private memory that a process may keep: the heap keeps some of hundreds of streams (allocator.md)
+# Bytes of private memory that a process may keep: of 1,000 streams the heap keeps up to 3.0 MB (allocator.md).
+GROWTH = 4 << 20
 # A flood of unfinished long heads leaves up to this much in the heap, once: docs/decisions/hostile-peers.md.
 GROWTH_AFTER_A_FLOOD = 12 << 20
 SETTLE = 90        # seconds without traffic within which kept connections to upstreams (60 s, looked at every 15 s) end
