@@ -99,5 +99,6 @@ new-backend: created $dir. Next, there:
   cargo test                              # the tests pass unchanged
   cargo run                               # http://127.0.0.1:7860
   docker build --tag $name .
+  $PWD/templates/README.md explains how to add your endpoints; leave out -p $name there
   git push https://huggingface.co/spaces/OWNER/SPACE HEAD:main
 END

@@ -8,7 +8,7 @@
 #   deny     cargo-deny in .cache/tools
 #   peers    what scripts/peers.sh needs in addition to cargo
 #   measure  what the measuring scripts need in addition: wrk, strace, valgrind
-#   operations  promtool, which checks metrics and alert rules
+#   operations  Debian's prometheus: promtool, which checks metrics and alert rules, and the server, which systemd starts on port 9090
 #   engine   a container engine, compose and debootstrap; scripts/engine.sh starts the engine
 #   --check  only report what is missing; exit code 1 if anything is
 # It does not change your rustup: the build runs Debian's compiler as /usr/bin/rustc, and the tools go to .cache/.

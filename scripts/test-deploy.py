@@ -213,6 +213,15 @@ class Deploy(unittest.TestCase):
                     with self.assertRaisesRegex(settings_check.RejectedSettingsError, r"dist/program rejects .*nothing was sent\):\n  A: not accepted$"):
                         settings_check.check(program, {"A": "b"})
 
+    def test_the_program_is_asked_with_the_variables_that_the_front_matter_brings(self):
+        with tempfile.TemporaryDirectory() as root:
+            for settings, scopes in (("", None), ("hf_oauth: true\n", "openid profile"), ("hf_oauth: true\nhf_oauth_scopes: [inference-api]\n", "openid profile inference-api"),
+                                     ("hf_oauth: true\nhf_oauth_scopes:\n- email\n", "openid profile email"), ("hf_oauth: false\n", None)):
+                with open(root + "/README.md", "w", encoding="utf-8") as file:
+                    file.write(f"---\nsdk: docker\n{settings}---\n")
+                given = settings_check.platform(root + "/README.md")
+                self.assertEqual((given.get("OAUTH_SCOPES"), "OAUTH_CLIENT_ID" in given, given["SPACE_ID"]), (scopes, scopes is not None, "owner/space"), settings)
+
     def test_settings_that_look_like_mistakes_stop_a_deploy_unless_they_are_accepted(self):
         secret = "s3cr3t-of-nobody-" + "aB9" * 8
         env = f"BETTER_AUTH_SECRET={secret}\nALLOWED_ORIGINS=https://site.example\nHF_TOKE={secret}1\nMY_OWN={secret}2\nHF_TOKEN={TOKEN}\nMETRICS_TOKEN='\"{secret}\"'\n"

@@ -56,7 +56,7 @@ def check_settings(options, values, names, say):
     found = mistakes.find(names, values, mistakes.local_tokens(os.environ))
     for mistake in found:
         say(f"warning: {mistake}")
-    for line in settings_check.check(os.path.join(ROOT, "dist", options.backend), values):
+    for line in settings_check.check(os.path.join(ROOT, "dist", options.backend), values, settings_check.platform(os.path.join(ROOT, options.backend, "README.md"))):
         name, is_unknown, _ = line.partition(" is unknown; did you mean ")
         if not is_unknown:
             say(f"settings: {line}")

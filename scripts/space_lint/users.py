@@ -8,7 +8,9 @@ UID = "the platform runs the container as uid 1000"
 TAKEN = Rule("error", "the build fails, because the base image already has a user with this id", "Use that user, or delete it first with userdel -r")
 USER = Rule("warning", UID + ", which cannot write files of another user", "Create the user with useradd -m -u 1000, and use it")
 LATE = Rule("warning", UID + ", which cannot use files of root's home folder", "Set USER before this instruction, or install to a folder that everyone can read")
+EARLY = Rule("error", "the build fails, because only root installs packages", "Move it before USER")
 FOLDER = Rule("warning", UID + ", which cannot write to a folder of root", "Create it after USER, or add chown 1000 or chmod 777")
+INSTALL = Rule("warning", "the build fails if the folder does not exist in the base image, because it then belongs to root", "Set USER first, or add chown 1000")
 NO_USER = Rule("advice", "runs as root locally but as uid 1000 on a Space", "Add USER 1000")
 OWNER = Rule("advice", "copied files belong to root, and uid 1000 cannot write to them", "Add --chown=1000")
 WORKDIR = Rule("advice", UID + ", which cannot create files in a folder of root", "Set USER first, or add chown 1000")
@@ -27,6 +29,8 @@ IDS = (
     (r"^denoland/deno", {"deno": 1993}),
 )
 HOME = re.compile(r"(?<![\w/])/root/(?!\.cache/(pip|uv|huggingface)\b)[\w.-]+")
+PACKAGES = re.compile(r"(?:^|[;&|(\n]|\b(?:then|do)\b)\s*(?:\w+=\S*\s+)*((?:apt|apt-get|apk|dnf|microdnf|yum)(?:\s+-\S+)*\s+(?:add|install|update|upgrade))\b")
+MODULES = re.compile(r"(?:^|[;&|\n])\s*((?:npm|pnpm|yarn|bun)\s+(?:ci|install|i)|yarn)\s*(?=$|[;&|\n]|\s-(?!g\b|-global|-prefix|-cwd|-dir|C\b))")
 CREATE = re.compile(r"\b(useradd|adduser)\b([^;&|]*)")
 WITH_VALUE = {"-u", "--uid", "-g", "--gid", "-G", "--groups", "-s", "--shell", "-d", "--home-dir", "--home", "-h", "-c", "--comment", "--gecos", "-k", "-b", "-e", "-f", "-p", "--ingroup", "-K", "--password", "-i"}
 
@@ -87,6 +91,7 @@ def check(last, base, scratch, whole):
                 finding(step.line, "uid", TAKEN, f"a group with gid 1000 in {base}")
             root_folders.update(made_by_root(step, current))
             released(text, root_folders)
+            early(step, current, ids, finding)
         elif step.word == "USER":
             current = step
     root_folders = {path: line for path, line in root_folders.items() if current is not None}
@@ -144,6 +149,21 @@ def released(text, folders):
                 folders.clear()
 
 
+def commands(step):
+    """Returns what a RUN executes: without its flags, and with a here-document only if that is the script."""
+    text = re.sub(r"^\s*(--\S+\s+)*", "", step.rest)
+    return step.body if text.startswith("<<") else text
+
+
+def early(step, current, ids, finding):
+    """Packages of the system that are installed after USER."""
+    text = commands(step)
+    if current is None or "$" in who(current) or uid_of(current, ids) == 0 or re.search(r"\|\||\b(sudo|su|doas|gosu|fakeroot)\b", text):
+        return
+    if match := PACKAGES.search(text):
+        finding(step.line, "early-user", EARLY, f"{' '.join(match[1].split())} after USER {who(current)}")
+
+
 def late(last, current, ids, finding):
     """The start command or PATH uses root's home folder."""
     if any(step.word == "RUN" and re.search(r"\bchmod\b[^;&|]*/root\b", step.rest) for step in last):
@@ -177,4 +197,7 @@ def copied(last, current, finding):
     for step in last[:at]:
         if step.word == "WORKDIR" and not step.rest.startswith(("/home", "$HOME", "/tmp")):
             finding(step.line, "owner", WORKDIR, f"WORKDIR {step.rest} before USER")
+            for later in last[at:] if not any(it.word == "WORKDIR" for it in last[at:]) else ():
+                if later.word == "RUN" and not re.search(r"\|\||\bcd\b", later.rest) and (match := MODULES.search(commands(later))):
+                    finding(later.line, "owner", INSTALL, f"{match[1]} after USER in WORKDIR {step.rest}")
             break
