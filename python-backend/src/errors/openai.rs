@@ -5,10 +5,10 @@ use space_kit::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use space_kit::respond::to_json;
 use space_kit::{Bytes, Error, HeaderMap, StatusCode};
 
-use crate::wire::headers::X_SHOULD_RETRY;
-
 /// A delay before the next attempt, in milliseconds. OpenAI's clients and the AI SDK prefer it to `Retry-After`.
 pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// `false` asks not to repeat the request. Upstreams send it too.
+pub(crate) const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// `huggingface_hub` shows the text of this header.
 const X_ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
 

@@ -27,8 +27,8 @@ use super::timeouts::Timeouts;
 use crate::access::PayerToken;
 use crate::catalogue::model_not_found;
 use crate::clock::Clock;
+use crate::errors::openai::X_SHOULD_RETRY;
 use crate::wire::dialect::Dialect;
-use crate::wire::headers::X_SHOULD_RETRY;
 
 /// The endpoints of one API, in the order of preference.
 pub(crate) struct UpstreamGroup {

@@ -82,8 +82,6 @@ const NOT_ON_ERRORS: &[&str] =
 
 /// The account that Hugging Face bills.
 pub(crate) const X_HF_BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
-/// `false` from an upstream asks not to repeat the request. OpenAI's clients follow it too.
-pub(crate) const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// How often OpenAI's clients have sent a request before.
 const X_STAINLESS_RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
 
