@@ -227,7 +227,7 @@ for line in sys.stdin:
                 process.stdin.write(line + "\n")
                 process.stdin.flush()
                 process.stdout.readline()
-                return {"fake": (*services.memory(process.pid), services.connections(process.pid))}
+                return {"fake": (*services.descriptors(process.pid), services.memory(process.pid)[2])}
             before = after("nothing")
             self.assertEqual(verdict.memory(before, after("nothing"), {"fake": 512 << 10}), [])
             self.assertIn("descriptors", verdict.memory(before, after("file"), {"fake": 512 << 10})[0])

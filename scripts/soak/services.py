@@ -31,15 +31,25 @@ def memory(pid):
     return len(os.listdir(f"/proc/{pid}/fd")), pss, dirty
 
 
-def connections(pid):
-    """TCP connections of a process, without listeners."""
-    folder, inodes = f"/proc/{pid}/fd", set()
+def sockets(table, inode, is_wanted=lambda row: True):
+    """The inodes in a table of /proc/net."""
+    with open(f"/proc/net/{table}", encoding="ascii") as file:
+        return {row[inode] for row in map(str.split, file.readlines()[1:]) if is_wanted(row)}
+
+
+def descriptors(pid):
+    """The descriptors of a process that are no TCP connections, and those that are. Both are from one listing, because
+    connections come and go meanwhile."""
+    folder, others, inodes = f"/proc/{pid}/fd", 0, set()
     for descriptor in os.listdir(folder):
         with contextlib.suppress(FileNotFoundError): # closed meanwhile
-            inodes.add(os.readlink(f"{folder}/{descriptor}"))
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        rows = [line.split() for line in table.readlines()[1:]]
-    return sum(row[3] != "0A" and f"socket:[{row[9]}]" in inodes for row in rows)
+            kind, _, inode = os.readlink(f"{folder}/{descriptor}").partition(":[")
+            if kind == "socket":
+                inodes.add(inode.rstrip("]"))
+            else:
+                others += 1
+    fixed = inodes & (sockets("tcp", 9, lambda row: row[3] == "0A") | sockets("unix", 6)) # listeners
+    return others + len(fixed), len(inodes) - len(fixed)
 
 
 class Service(test_crash.Service):
@@ -56,8 +66,9 @@ class Service(test_crash.Service):
     def memory(self):
         return memory(self.process.pid)
 
-    def connections(self):
-        return connections(self.process.pid)
+    def kept(self):
+        """Descriptors beside connections, connections, and private dirty memory in bytes."""
+        return (*descriptors(self.process.pid), self.memory()[2])
 
     def again(self):
         """Ends it in order, and starts another process at its port."""

@@ -25,8 +25,8 @@ class Run:
     def held(self):
         return {service.place: service.memory() for service in self.services.all()}
 
-    def all_held(self):
-        return {service.place: (*service.memory(), service.connections()) for service in self.services.all()}
+    def kept(self):
+        return {service.place: service.kept() for service in self.services.all()}
 
     def pass_time(self, seconds):
         """Samples the memory until so many seconds have passed."""
@@ -57,7 +57,7 @@ class Run:
             self.enter("quiet")
             good.ask("quiet")
             self.pass_time(self.quiet)
-            before = self.all_held()
+            before = self.kept()
             self.enter("attack")
             good.ask("attack")
             self.upstreams.ask(5)
@@ -87,7 +87,7 @@ class Run:
         while True:
             self.pass_time(IDLE_TIMEOUT)
             most = {place: GROWTH if place.startswith("replica") else GROWTH_AFTER_A_FLOOD for place in before}
-            grown = verdict.memory(before, self.all_held(), most)
+            grown = verdict.memory(before, self.kept(), most)
             if not grown or time.monotonic() > deadline:
                 return grown
 

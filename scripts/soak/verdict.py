@@ -91,12 +91,12 @@ def memory(before, after, most):
     """What grew, for each place: descriptors without connections at all, private memory by more than `most` says; and
     connections that nobody has."""
     problems = []
-    for place, (descriptors, _, dirty, connections) in before.items():
-        now = after[place]
-        if now[3]:
-            problems.append(f"{place}: {now[3]} connections without traffic")
-        if now[0] - now[3] > descriptors - connections:
-            problems.append(f"{place}: {descriptors - connections} descriptors beside connections before, {now[0] - now[3]} after")
-        if now[2] > dirty + most[place]:
-            problems.append(f"{place}: {dirty:,} bytes of private memory before, {now[2]:,} after")
+    for place, (descriptors, _, dirty) in before.items():
+        more, connections, now = after[place]
+        if connections:
+            problems.append(f"{place}: {connections} connections without traffic")
+        if more > descriptors:
+            problems.append(f"{place}: {descriptors} descriptors beside connections before, {more} after")
+        if now > dirty + most[place]:
+            problems.append(f"{place}: {dirty:,} bytes of private memory before, {now:,} after")
     return problems
