@@ -152,9 +152,11 @@ class Nginx:
             assert f"server 127.0.0.1:{number} " in text
             text = text.replace(f"server 127.0.0.1:{number} ", f"server 127.0.0.1:{replica.port} ")
         paths = " ".join(f"{kind}_temp_path {work}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        # Root's worker would be another user, who may not enter a temporary folder of root.
+        user = "user root; " if os.geteuid() == 0 else ""
         config = os.path.join(work, "nginx.conf")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(f"daemon off; pid {work}/pid; error_log {work}/error.log; events {{ worker_connections {connections}; }}\n"
+            file.write(f"{user}daemon off; pid {work}/pid; error_log {work}/error.log; events {{ worker_connections {connections}; }}\n"
                        f"http {{ access_log off; {paths} add_header X-Replica $upstream_addr always;\n{text}}}\n")
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", config, "-e", f"{work}/error.log"])
         deadline = time.monotonic() + PATIENCE

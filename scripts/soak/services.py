@@ -81,7 +81,6 @@ class Services(contextlib.ExitStack):
     def __init__(self, upstreams, issuer):
         super().__init__()
         self.work = self.enter_context(tempfile.TemporaryDirectory())
-        os.chmod(self.work, 0o711) # nginx's worker, another user, keeps long bodies there
         gateway = {**GATEWAY, "UPSTREAM_URL": ",".join(f"http://127.0.0.1:{port}/v1" for port in upstreams)}
         self.replicas = [self.begin(f"replica {number}", "python-backend", {**gateway, "ALLOWED_HOSTS": "*"}) for number in (1, 2, 3)]
         self.nginx = test_crash.replicas.Nginx(self.work, self.replicas, 8192)
