@@ -24,6 +24,7 @@ stopping=false
 stop() {
     $stopping && return
     stopping=true
+    trap '' HUP INT TERM # another Ctrl-C would end the engine's commands below, and then this shell
     [ -z "$started" ] || printf '\nserve: stopping after the requests in flight\n'
     for it in $started; do
         case $with in
