@@ -1,9 +1,6 @@
 //! `Json`, `Query` and `Path` in the handlers of a service that this file runs as a process.
 
-use std::ffi::OsStr;
-use std::process::Stdio;
-
-use crate::testing::{Process, TestResponse, exchange};
+use crate::testing::{Process, TestResponse, exchange, own_service};
 use crate::{
     Call, HandlerResult, HeaderMap, Json, Path, Query, Reply, Route, Service, StatusCode, Text, respond,
 };
@@ -82,15 +79,11 @@ fn key(call: &Call<()>) -> HandlerResult {
 #[test]
 #[ignore = "the program of the other tests"]
 fn serve() {
-    let env = [("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG_FORMAT", "json"), ("ALLOWED_HOSTS", "*")];
-    let env = env.map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
-    crate::main(&SERVICE, std::iter::empty(), &env);
+    own_service::serve(&SERVICE, &[]);
 }
 
 fn start() -> Process {
-    let mut command = Process::command(std::env::current_exe().unwrap(), &[]);
-    command.args(["--exact", "extract::tests::serve", "--ignored", "--nocapture"]).stdout(Stdio::null());
-    Process::spawn(command)
+    own_service::start("extract::tests::serve")
 }
 
 fn get(path: &str) -> String {

@@ -1,13 +1,10 @@
 //! Serves files from a process, over a socket.
 
-use std::ffi::OsStr;
-use std::process::Stdio;
-
 use crate::files::file::File;
 use crate::files::table::Files;
 use crate::service::description::Service;
 use crate::service::route::Route;
-use crate::testing::{Process, TestResponse};
+use crate::testing::{Process, TestResponse, own_service};
 
 static LIST: [File; 4] = [
     File::new("index.html", b"<p>one</p>"),
@@ -32,15 +29,11 @@ static SERVICE: Service<()> = Service {
 #[test]
 #[ignore = "the program of the other tests"]
 fn serve() {
-    let env = [("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG_FORMAT", "json"), ("ALLOWED_HOSTS", "*")];
-    let env = env.map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
-    crate::main(&SERVICE, std::iter::empty(), &env);
+    own_service::serve(&SERVICE, &[]);
 }
 
 fn start() -> Process {
-    let mut command = Process::command(std::env::current_exe().unwrap(), &[]);
-    command.args(["--exact", "files::tests::serve", "--ignored", "--nocapture"]).stdout(Stdio::null());
-    Process::spawn(command)
+    own_service::start("files::tests::serve")
 }
 
 fn has_header(reply: &TestResponse, name: &str) -> bool {

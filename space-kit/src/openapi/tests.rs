@@ -1,14 +1,11 @@
 //! A service made of the macros: what it serves, and what its document says.
 #![allow(clippy::unused_async)] // a handler is async
 
-use std::ffi::OsStr;
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 
 use crate::openapi::document::document;
 use crate::prelude::*;
-use crate::testing::Process;
+use crate::testing::{Process, own_service};
 
 crate::types! {
     /// What is ordered.
@@ -64,16 +61,11 @@ async fn lines(_: Call<State>, rest: String) -> Result<PlainText, Error> {
 #[test]
 #[ignore = "the program of the other tests"]
 fn serve() {
-    let env = [("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG_FORMAT", "json"), ("ALLOWED_HOSTS", "*")];
-    let env: Vec<_> = env.iter().chain(&[("ORDER_KEY", "correct-horse-battery")]).collect();
-    let env: Vec<_> = env.iter().map(|(name, value)| (OsStr::new(name), OsStr::new(value))).collect();
-    crate::main(&SERVICE, std::iter::empty(), &env);
+    own_service::serve(&SERVICE, &[("ORDER_KEY", "correct-horse-battery")]);
 }
 
 fn start() -> Process {
-    let mut command = Process::command(std::env::current_exe().unwrap(), &[]);
-    command.args(["--exact", "openapi::tests::serve", "--ignored", "--nocapture"]).stdout(Stdio::null());
-    Process::spawn(command)
+    own_service::start("openapi::tests::serve")
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod documents;
 mod generated;
 mod http;
 mod in_memory;
+#[cfg(test)]
+pub(crate) mod own_service;
 mod page;
 mod process;
 mod upstream;
