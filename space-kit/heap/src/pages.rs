@@ -37,6 +37,16 @@ pub(crate) unsafe fn unmap(start: *mut u8, size: usize) -> bool {
     unsafe { libc::munmap(start.cast(), size) == 0 }
 }
 
+/// Returns the memory of pages to the kernel. They stay mapped, and their next use finds zeros.
+///
+/// # Safety
+///
+/// The pages are anonymous memory of this process, and what they hold is no longer in use.
+pub(crate) unsafe fn discard(start: *mut u8, size: usize) {
+    // SAFETY: the caller's promise is passed on. If the kernel refuses, the pages keep their memory.
+    _ = unsafe { libc::madvise(start.cast(), size, libc::MADV_DONTNEED) };
+}
+
 fn pointer(mapped: *mut libc::c_void) -> *mut u8 {
     if mapped == libc::MAP_FAILED {
         FAILED.store(true, Relaxed);

@@ -18,11 +18,13 @@ pub(crate) const SEGMENT: usize = 64 * 1024;
 /// Where dlmalloc gets its memory from.
 pub(crate) struct Segments {
     given: AtomicU32,
+    /// While it is set, dlmalloc gets no segment, and so allocates only from those it has.
+    pub(crate) closed: bool,
 }
 
 impl Segments {
     pub(crate) const fn new() -> Segments {
-        Segments { given: AtomicU32::new(0) }
+        Segments { given: AtomicU32::new(0), closed: false }
     }
 }
 
@@ -42,6 +44,9 @@ const STATIC: u32 = 1;
 // by mmap. `free` unmaps what mmap gave; dlmalloc does not call it for a STATIC segment.
 unsafe impl Allocator for Segments {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
+        if self.closed {
+            return (ptr::null_mut(), 0, 0);
+        }
         if size <= SEGMENT && !TAKEN.swap(true, Relaxed) {
             return (START.0.get().cast(), SEGMENT, STATIC);
         }

@@ -2,12 +2,16 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::collections::BTreeSet;
+use std::ptr;
 
 use proptest::prelude::*;
 
 use crate::buffers::BLOCK;
 use crate::heap::{Heap, LARGE};
 use crate::lists::{Lists, Table};
+use crate::pages::PAGE;
+use crate::segments::SEGMENT;
 
 /// An allocation whose bytes are all `mark`.
 struct Held {
@@ -61,11 +65,44 @@ fn a_trim_leaves_no_block_in_a_list() {
     }
 }
 
+#[test]
+fn a_trim_gives_back_segments_that_are_free_however_full_they_were() {
+    const SEGMENTS: usize = 50;
+    // Of a block's chunk, ten fill a segment up to the 96 bytes with which dlmalloc does not unmap it.
+    let layout = Layout::from_size_align((SEGMENT - 96) / 10 - size_of::<usize>(), 1).unwrap();
+    let heap = Heap::new(claimed());
+    // SAFETY: the size is above 0, and each block is as long as what is written.
+    let blocks: Vec<*mut u8> = (0..10 * SEGMENTS)
+        .map(|_| unsafe {
+            let block = heap.alloc(layout);
+            block.write_bytes(1, layout.size());
+            block
+        })
+        .collect();
+    let pages: BTreeSet<usize> = blocks.iter().map(|block| block.addr() / PAGE).collect();
+    let resident = |pages: &BTreeSet<usize>| pages.iter().filter(|page| is_resident(**page)).count();
+    assert_eq!(resident(&pages), pages.len());
+    for block in blocks {
+        // SAFETY: it was allocated with this layout, and is no longer used.
+        unsafe { heap.dealloc(block, layout) };
+    }
+    heap.trim();
+    assert!(resident(&pages) <= 2 * SEGMENTS, "{} of {} pages", resident(&pages), pages.len());
+}
+
+/// Whether a page has memory.
+fn is_resident(page: usize) -> bool {
+    let mut present = 0_u8;
+    let start = ptr::without_provenance_mut(page * PAGE);
+    // SAFETY: mincore reads no memory at `start`, and writes one byte for one page.
+    unsafe { libc::mincore(start, PAGE, &mut present) == 0 && present & 1 == 1 }
+}
+
 proptest! {
     #[test]
     fn an_allocation_keeps_its_bytes_whatever_else_is_allocated_grown_and_freed(
         own: bool,
-        steps in prop::collection::vec((0..4u8, sizes(), 0..8u32, 0..1000_usize), 1..120),
+        steps in prop::collection::vec((0..5u8, sizes(), 0..8u32, 0..1000_usize), 1..120),
     ) {
         let heap = Heap::new(if own { claimed() } else { free() });
         let mut held: Vec<Held> = Vec::new();
@@ -91,6 +128,7 @@ proptest! {
                     one.layout = Layout::from_size_align(size, one.layout.align()).unwrap();
                     one.check();
                 }
+                (4, _) if which < 300 => heap.trim(),
                 _ => {
                     // SAFETY: the size is above 0, and only allocated bytes are read and written.
                     let ptr = unsafe {
