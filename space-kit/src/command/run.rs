@@ -90,10 +90,10 @@ fn configure<'a, S: Send + Sync + 'static>(
             config.and_then(|config| (service.configure)(&mut env, &config))
         }
     };
-    let explanation = env.take_explanation();
-    let notices = env.take_notices();
-    let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
+    let (explanation, notices) = (env.take_explanation(), env.take_notices());
+    let mut problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
     let (Some(config), Some(state), true) = (config, state, problems.is_empty()) else {
+        problems.extend(Told { notices, process, file }.unknown_names(service));
         return Err(unusable(service.name, &problems));
     };
     match invocation.command {
@@ -185,8 +185,8 @@ fn bind<S>(server: &Server<S>, handed: &mut Handed) -> Result<TcpListener, RunEr
     Ok(listener)
 }
 
-/// Logs that the service listens, and what the operator should know. This and the work that start-up does not need wait until the clients that waited for
-/// the start are served: after one turn of the runtime they are accepted, after two they are served.
+/// Logs that the service listens, and what the operator should know. This and the work that start-up does not need wait
+/// for two turns of the runtime: the first accepts the clients that waited for the start, the second serves them.
 async fn announce<S: Send + Sync + 'static>(
     server: &Server<S>,
     address: io::Result<SocketAddr>,

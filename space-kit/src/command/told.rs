@@ -8,7 +8,8 @@ use crate::settings::env::Var;
 use crate::settings::env_file::Values;
 use crate::settings::suggest::is_slip_of;
 
-/// What a start tells the operator once the clients that waited for it are served.
+/// What a start tells the operator once the clients that waited for it are served. If it cannot start, only
+/// [`Told::unknown_names`] is told.
 pub(super) struct Told<'a> {
     pub(super) notices: Vec<Cow<'static, str>>,
     /// The environment, and what `--env-file` adds.
@@ -21,24 +22,26 @@ impl Told<'_> {
     pub(super) fn lines<S: Send + Sync>(&self, service: &'static Service<S>, state: &S) -> Vec<Cow<'_, str>> {
         let mut lines: Vec<Cow<'_, str>> = self.notices.iter().map(|notice| Cow::from(&**notice)).collect();
         lines.extend((service.degraded)(state).into_iter().map(Cow::from));
+        lines.extend(self.unknown_names(service).into_iter().map(Cow::from));
+        lines
+    }
+
+    /// A sentence about each variable that is none of ours and looks like one. A variable that is set itself is not
+    /// suggested.
+    pub(super) fn unknown_names<S: Send + Sync>(&self, service: &'static Service<S>) -> Vec<String> {
         let mut known: Vec<&Var> = service.kit_vars().collect();
         for (_, vars) in service.vars {
             known.extend(*vars);
         }
-        self.unknown(&known, service.other_names, &mut lines);
-        lines
-    }
-
-    /// Adds a sentence about each variable that is none of ours and looks like one. A variable that is set itself is not
-    /// suggested.
-    fn unknown(&self, known: &[&Var], others: &str, lines: &mut Vec<Cow<'_, str>>) {
+        let mut lines = Vec::new();
         let mut set: Vec<&str> = self.file.keys().map(String::as_str).collect();
         set.extend(self.process.iter().filter_map(|(name, _)| name.to_str()));
         for name in set.iter().filter(|name| !known.iter().any(|var| var.name == **name)) {
-            if let Some(ours) = meant(name, known, others).filter(|ours| !set.contains(ours)) {
-                lines.push(format!("{name} is unknown; did you mean {ours}?").into());
+            if let Some(ours) = meant(name, &known, service.other_names).filter(|ours| !set.contains(ours)) {
+                lines.push(format!("{name} is unknown; did you mean {ours}?"));
             }
         }
+        lines
     }
 }
 

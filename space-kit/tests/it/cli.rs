@@ -92,6 +92,16 @@ fn check_suggests_the_variable_that_a_misspelled_name_means() {
 }
 
 #[test]
+fn a_misspelled_name_is_told_beside_the_problems_that_it_may_have_caused() {
+    for args in [&[][..], &["check"]] {
+        let (status, out, err) = run(args, &[("GREETIN", "hi"), ("PORT", "none")]);
+        assert_eq!((status, out.as_str()), (Some(64), ""), "{args:?}");
+        assert!(err.starts_with("probe: 2 problems\n  PORT"), "{err}");
+        assert!(err.contains("\n  GREETIN is unknown; did you mean GREETING?\n"), "{err}");
+    }
+}
+
+#[test]
 fn healthcheck_is_0_only_for_a_service_that_is_ready() {
     let process = start(&[("HOST", "127.0.0.1")]);
     let port = process.address.port().to_string();
