@@ -29,6 +29,8 @@ pub(crate) struct Track<S: Send + Sync + 'static> {
     pub(crate) route: Option<usize>,
     pub(crate) probe: bool,
     pub(crate) cause: Option<String>,
+    /// The code of an [`Error`](crate::Error).
+    pub(crate) code: Option<&'static str>,
     /// `traceparent`.
     pub(crate) trace: Option<HeaderValue>,
     method: Method,
@@ -60,6 +62,7 @@ impl<S: Send + Sync + 'static> Track<S> {
             route: None,
             probe: false,
             cause: None,
+            code: None,
             trace: None,
             method,
             uri,
@@ -80,8 +83,8 @@ impl<S: Send + Sync + 'static> Track<S> {
         let level = match (failed, self.probe) {
             (true, _) if status >= 500 => Level::Error,
             (true, _) => Level::Warn,
-            (false, true) => Level::Debug,
-            (false, false) => Level::Info,
+            (false, true) if status < 400 => Level::Debug,
+            (false, _) => Level::Info,
         };
         let kit = self.server.kit();
         if !kit.log.enabled(level) {
@@ -104,6 +107,9 @@ impl<S: Send + Sync + 'static> Track<S> {
         }
         if !self.whole {
             fields.push(("aborted", Value::Str("the response was not sent completely")));
+        }
+        if let Some(code) = self.code {
+            fields.push(("code", Value::Str(code)));
         }
         if let Some(cause) = &self.cause {
             fields.push(("cause", Value::Str(cause)));

@@ -87,6 +87,19 @@ fn the_cause_of_a_failure_is_only_in_the_log() {
 }
 
 #[test]
+fn a_rejected_request_has_the_code_of_its_error_in_its_line() {
+    let process = start(&[("METRICS_TOKEN", "0123456789abcdef0123456789abcdef"), ("MAX_BODY_BYTES", "100")]);
+    process.get("/metrics");
+    process.get("/none");
+    process.request("POST", "/echo", &[], &"x".repeat(101));
+    for (path, code) in [("/metrics", "unauthorized"), ("/none", "not_found"), ("/echo", "request_too_large")]
+    {
+        let line = fields(&process.log(path));
+        assert_eq!((line["level"].as_str(), line["code"].as_str()), (Some("info"), Some(code)));
+    }
+}
+
+#[test]
 fn a_line_has_the_pattern_of_the_route_and_no_trace_of_its_own() {
     let process = start(&[]);
     for (path, route) in [("/hello/you", "/hello/{name}"), ("/none", "unmatched")] {
