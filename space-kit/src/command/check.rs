@@ -12,9 +12,7 @@ use crate::settings::vars;
 /// Says that the configuration is valid, and what a start would tell the operator.
 pub(super) fn valid<S: Send + Sync>(service: &'static Service<S>, state: &S, told: &Told<'_>) -> String {
     let mut text = format!("{}: the configuration is valid\n", service.name);
-    for line in told.lines(service, state) {
-        text.extend(["  ", &*line, "\n"]);
-    }
+    told.all(service, state, &mut |line| text.extend(["  ", line, "\n"]));
     text
 }
 

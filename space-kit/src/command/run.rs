@@ -93,7 +93,8 @@ fn configure<'a, S: Send + Sync + 'static>(
     let (explanation, notices) = (env.take_explanation(), env.take_notices());
     let mut problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
     let (Some(config), Some(state), true) = (config, state, problems.is_empty()) else {
-        problems.extend(Told { notices, process, file }.unknown_names(service));
+        let told = Told { notices, process, file };
+        told.unknown_names(service, &mut |line| problems.push(line.to_owned()));
         return Err(unusable(service.name, &problems));
     };
     match invocation.command {
@@ -206,9 +207,7 @@ async fn announce<S: Send + Sync + 'static>(
             ("restarts", Value::Int(kit.config.restarts.count())),
         ],
     );
-    for line in told.lines(server.service, &server.running.state) {
-        kit.log.warn(&line, &[]);
-    }
+    told.all(server.service, &server.running.state, &mut |line| kit.log.warn(line, &[]));
     task::spawn(trim::run());
 }
 

@@ -18,30 +18,35 @@ pub(super) struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// The notices, what is missing, and the names that may be misspelled.
-    pub(super) fn lines<S: Send + Sync>(&self, service: &'static Service<S>, state: &S) -> Vec<Cow<'_, str>> {
-        let mut lines: Vec<Cow<'_, str>> = self.notices.iter().map(|notice| Cow::from(&**notice)).collect();
-        lines.extend((service.degraded)(state).into_iter().map(Cow::from));
-        lines.extend(self.unknown_names(service).into_iter().map(Cow::from));
-        lines
+    /// Tells the notices, what is missing, and the names that may be misspelled.
+    pub(super) fn all<S: Send + Sync>(
+        &self,
+        service: &'static Service<S>,
+        state: &S,
+        tell: &mut dyn FnMut(&str),
+    ) {
+        self.notices.iter().for_each(|notice| tell(notice));
+        (service.degraded)(state).into_iter().for_each(&mut *tell);
+        self.unknown_names(service, tell);
     }
 
-    /// A sentence about each variable that is none of ours and looks like one. A variable that is set itself is not
-    /// suggested.
-    pub(super) fn unknown_names<S: Send + Sync>(&self, service: &'static Service<S>) -> Vec<String> {
+    /// Tells of each variable that is none of ours and looks like one. A variable that is set itself is not suggested.
+    pub(super) fn unknown_names<S: Send + Sync>(
+        &self,
+        service: &'static Service<S>,
+        tell: &mut dyn FnMut(&str),
+    ) {
         let mut known: Vec<&Var> = service.kit_vars().collect();
         for (_, vars) in service.vars {
             known.extend(*vars);
         }
-        let mut lines = Vec::new();
         let mut set: Vec<&str> = self.file.keys().map(String::as_str).collect();
         set.extend(self.process.iter().filter_map(|(name, _)| name.to_str()));
         for name in set.iter().filter(|name| !known.iter().any(|var| var.name == **name)) {
             if let Some(ours) = meant(name, &known, service.other_names).filter(|ours| !set.contains(ours)) {
-                lines.push(format!("{name} is unknown; did you mean {ours}?"));
+                tell(&format!("{name} is unknown; did you mean {ours}?"));
             }
         }
-        lines
     }
 }
 
