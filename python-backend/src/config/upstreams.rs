@@ -43,7 +43,12 @@ pub(super) fn read(env: &mut Env<'_>, clock: Clock, callers_pay: bool) -> Option
     for (var, upstreams) in
         [(&UPSTREAM_URL, &main), (&EMBEDDINGS_URL, &embeddings), (&COMPLETIONS_URL, &completions)]
     {
-        upstreams.iter().for_each(|one| env.explain(|| explanation(var, one, known.is_some())));
+        for one in upstreams {
+            env.explain(|| explanation(var, one, known.is_some()));
+            if one.base.is_empty() {
+                env.notice(format!("{}: {one:?} has no path, but a base URL usually ends in /v1", var.name));
+            }
+        }
     }
     let (Some(pool), Some(bill_to), Some(timeouts), Some(tries)) = (pool, bill_to, timeouts, tries) else {
         return None;

@@ -210,6 +210,14 @@ fn names_of_other_programs_are_reported_with_ours() {
 }
 
 #[test]
+fn an_upstream_without_a_path_is_told() {
+    let told = |url| log_of_check(&[("UPSTREAM_URL", url)]);
+    let line = "UPSTREAM_URL: http://127.0.0.1:9 has no path, but a base URL usually ends in /v1";
+    assert!(told("http://127.0.0.1:9/").contains(line), "{}", told("http://127.0.0.1:9/"));
+    assert!(!told("http://127.0.0.1:9/v1").contains("has no path"));
+}
+
+#[test]
 fn hugging_face_is_the_issuer_of_a_space_with_oauth() {
     let signer = Signer::rsa();
     let provider = issuer(json!({"keys": [signer.jwk("k1")]}));
