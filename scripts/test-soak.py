@@ -229,13 +229,13 @@ for line in sys.stdin:
                 process.stdout.readline()
                 return {"fake": (*services.descriptors(process.pid), services.memory(process.pid)[2])}
             before = after("nothing")
-            self.assertEqual(verdict.memory(before, after("nothing"), {"fake": 512 << 10}), [])
-            self.assertIn("descriptors", verdict.memory(before, after("file"), {"fake": 512 << 10})[0])
+            self.assertEqual(verdict.memory(before, after("nothing"), 512 << 10), [])
+            self.assertIn("descriptors", verdict.memory(before, after("file"), 512 << 10)[0])
             before = after("nothing")
-            self.assertIn("private memory", verdict.memory(before, after("memory"), {"fake": 512 << 10})[0])
+            self.assertIn("private memory", verdict.memory(before, after("memory"), 512 << 10)[0])
             before = after("nothing")
             with services.test_crash.replicas.socket.create_server(("127.0.0.1", 0)) as server:
-                found = verdict.memory(before, after(f"connection {server.getsockname()[1]}"), {"fake": 512 << 10})
+                found = verdict.memory(before, after(f"connection {server.getsockname()[1]}"), 512 << 10)
             self.assertEqual(len(found), 1)
             self.assertIn("connections", found[0])
             process.stdin.close()

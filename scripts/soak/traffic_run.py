@@ -11,8 +11,6 @@ from .traffic.process import Process, callers, servers
 
 # Bytes of private memory that a process may keep: of 1,000 streams the heap keeps up to 3.0 MB (allocator.md).
 GROWTH = 4 << 20
-# A flood of unfinished long heads leaves up to this much in the heap, once: docs/decisions/hostile-peers.md.
-GROWTH_AFTER_A_FLOOD = 12 << 20
 SETTLE = 90        # seconds without traffic within which kept connections to upstreams (60 s, looked at every 15 s) end
 
 
@@ -86,8 +84,7 @@ class Run:
         deadline = time.monotonic() + SETTLE
         while True:
             self.pass_time(IDLE_TIMEOUT)
-            most = {place: GROWTH if place.startswith("replica") else GROWTH_AFTER_A_FLOOD for place in before}
-            grown = verdict.memory(before, self.kept(), most)
+            grown = verdict.memory(before, self.kept(), GROWTH)
             if not grown or time.monotonic() > deadline:
                 return grown
 

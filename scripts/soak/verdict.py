@@ -88,7 +88,7 @@ NEEDED = [
 
 
 def memory(before, after, most):
-    """What grew, for each place: descriptors without connections at all, private memory by more than `most` says; and
+    """What grew, for each place: descriptors without connections at all, private memory by more than `most` bytes; and
     connections that nobody has."""
     problems = []
     for place, (descriptors, _, dirty) in before.items():
@@ -97,6 +97,6 @@ def memory(before, after, most):
             problems.append(f"{place}: {connections} connections without traffic")
         if more > descriptors:
             problems.append(f"{place}: {descriptors} descriptors beside connections before, {more} after")
-        if now > dirty + most[place]:
+        if now > dirty + most:
             problems.append(f"{place}: {dirty:,} bytes of private memory before, {now:,} after")
     return problems
