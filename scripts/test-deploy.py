@@ -163,6 +163,7 @@ class Deploy(unittest.TestCase):
             self.assertEqual((run.returncode, hub.calls, len(run.left)), (0, [], 1), run.stdout)
             self.assertIn("secrets: API_KEYS MODELS;", run.stdout)
             self.assertIn("dry run: nothing was sent", run.stdout)
+            self.assertIn("https://me-space.hf.space\n", run.stdout)
             self.assertEqual(deploy(hub, "--image", IMAGE).left, [], "a deploy removes its folder")
 
     def test_staged_source_is_sent_unchanged(self):

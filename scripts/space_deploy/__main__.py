@@ -115,6 +115,8 @@ def main():
         say(f"secrets: {' '.join(secrets) or 'none'}; variables: {' '.join(variables) or 'none'}; skipped: {' '.join(skipped) or 'none'}")
         if options.dry_run:
             say("dry run: nothing was sent")
+            subdomain = re.sub("[^a-z0-9]+", "-", options.space.lower())
+            say(f"the Hub usually serves a Space of this name at https://{subdomain}.hf.space")
             to = None # keep the folder for inspection
         else:
             deploy(options, to, sent, secrets, variables, say, hidden)
