@@ -18,8 +18,11 @@ pub(crate) struct Admitted {
 }
 
 impl Admitted {
-    /// The response or the error, with the headers of the rate limit.
+    /// The response or the error, with the headers of the rate limit. The error says for the log who the caller is.
     pub(crate) fn with_rate_headers(self, mut result: HandlerResult) -> HandlerResult {
+        if let Err(error) = &mut result {
+            error.caller = Some(self.caller.label);
+        }
         for (name, value) in self.rate_headers {
             match &mut result {
                 Ok(response) => _ = response.headers_mut().insert(name, value),
@@ -65,7 +68,9 @@ fn count(call: &Call<State>, caller: Caller) -> Result<Admitted, Error> {
     };
     let verdict = limiter.take(bucket, call.state.clock.instant());
     if !verdict.admitted {
-        return Err(rate_headers::rejected(&verdict));
+        let mut error = rate_headers::rejected(&verdict);
+        error.caller = Some(caller.label);
+        return Err(error);
     }
     check_form(&call.head.headers)?;
     Ok(Admitted { caller, id, rate_headers: rate_headers::headers(&verdict).into() })

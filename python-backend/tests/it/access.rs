@@ -210,6 +210,25 @@ fn names_of_other_programs_are_reported_with_ours() {
 }
 
 #[test]
+fn the_line_of_a_failed_request_says_whose_it_was() {
+    let fake = Fake::json(completion("hello"));
+    let key = "a-secret-of-enough-length";
+    let service = before(&fake, &[("API_KEYS", &format!("batch:{key}")), ("RATE_LIMIT", "2/h")]);
+    let ask = |body: &str| {
+        let headers =
+            [("authorization", format!("Bearer {key}")), ("content-type", "application/json".into())];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        service.request("POST", "/v1/chat/completions", &headers, body).status
+    };
+    for (body, status) in [("{", 400), ("{}", 400), ("{}", 429)] {
+        assert_eq!(ask(body), status);
+        let line = service.log(&format!("\"status\":{status}"));
+        assert!(line.contains(r#""caller":"batch""#) && line.contains(r#""level":"info""#), "{line}");
+        assert!(!line.contains(key), "{line}");
+    }
+}
+
+#[test]
 fn an_upstream_without_a_path_is_told() {
     let told = |url| log_of_check(&[("UPSTREAM_URL", url)]);
     let line = "UPSTREAM_URL: http://127.0.0.1:9 has no path, but a base URL usually ends in /v1";

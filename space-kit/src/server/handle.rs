@@ -203,7 +203,7 @@ fn finish<S: Send + Sync + 'static>(
 ) -> Response<Tracked<S>> {
     let mut response = answer.unwrap_or_else(|mut error| {
         track.cause = track.cause.take().or_else(|| error.cause.take());
-        track.code = Some(error.code);
+        (track.code, track.caller) = (Some(error.code), error.caller.take());
         track.server.error_response(&error, track.uri.path(), track.id.clone())
     });
     if response.status().canonical_reason().is_none() {

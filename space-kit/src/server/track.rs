@@ -31,6 +31,7 @@ pub(crate) struct Track<S: Send + Sync + 'static> {
     pub(crate) cause: Option<String>,
     /// The code of an [`Error`](crate::Error).
     pub(crate) code: Option<&'static str>,
+    pub(crate) caller: Option<String>,
     /// `traceparent`.
     pub(crate) trace: Option<HeaderValue>,
     method: Method,
@@ -63,6 +64,7 @@ impl<S: Send + Sync + 'static> Track<S> {
             probe: false,
             cause: None,
             code: None,
+            caller: None,
             trace: None,
             method,
             uri,
@@ -107,6 +109,9 @@ impl<S: Send + Sync + 'static> Track<S> {
         }
         if !self.whole {
             fields.push(("aborted", Value::Str("the response was not sent completely")));
+        }
+        if let Some(caller) = &self.caller {
+            fields.push(("caller", Value::Str(caller)));
         }
         if let Some(code) = self.code {
             fields.push(("code", Value::Str(code)));

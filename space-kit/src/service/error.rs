@@ -34,13 +34,15 @@ pub struct ErrorParts {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The cause, for the operator: it is logged and never sent.
     pub cause: Option<String>,
+    /// Who sent the request, such as the label of a key: it is logged and never sent.
+    pub caller: Option<String>,
 }
 
 impl Error {
     /// An error with status, code and public message.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Error {
         let (message, headers) = (message.into(), Vec::new());
-        Error(Box::new(ErrorParts { status, code, message, param: None, headers, cause: None }))
+        Error(Box::new(ErrorParts { status, code, message, param: None, headers, cause: None, caller: None }))
     }
 
     /// Names the part of the input that was wrong.
