@@ -11,7 +11,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 
 use space_kit::rate_limit::Limiter;
-use space_kit::{Config, Env, HeaderName, jwks, parse};
+use space_kit::{Config, Env, HeaderName, Log, jwks, parse};
 
 use self::payer::PayerConfig;
 use crate::access::{Access, FAILURES};
@@ -24,7 +24,8 @@ use crate::wire::headers::may_be_forwarded;
 pub(crate) fn configure(env: &mut Env<'_>, kit: &Config) -> Option<State> {
     let clock = Clock::system();
     let payer = PayerConfig::read(env);
-    let upstreams = upstreams::read(env, clock, payer.as_ref().is_some_and(PayerConfig::is_some_caller));
+    let log = Log::new(kit.log_level, kit.log_format);
+    let upstreams = upstreams::read(env, clock, log, payer.as_ref().is_some_and(PayerConfig::is_some_caller));
     // If the upstreams cannot be read, the settings that depend on them are checked as if there were a token.
     let access = access::read(env, upstreams.as_ref().is_none_or(|upstreams| upstreams.has_key));
     let limits = limits::read(env, kit);

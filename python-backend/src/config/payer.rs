@@ -108,6 +108,7 @@ mod tests {
     use super::super::{access, upstreams};
     use super::*;
     use crate::clock::Clock;
+    use space_kit::{Format, Level, Log};
     use std::ffi::OsString;
 
     const SECRET: (&str, &str) = ("GATEWAY_SECRET", "q8Zt0pXk3LwV5mNc7RbYd1HsGf9JaEuT2iKoQxWz4vA=");
@@ -126,6 +127,7 @@ mod tests {
         let upstreams = upstreams::read(
             &mut env,
             Clock::system(),
+            Log::new(Level::Error, Format::Json),
             payer.as_ref().is_some_and(PayerConfig::is_some_caller),
         );
         let access = access::read(&mut env, upstreams.as_ref().is_some_and(|upstreams| upstreams.has_key));

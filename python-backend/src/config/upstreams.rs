@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use space_kit::header::HeaderValue;
 use space_kit::outgoing::{Connector, Pool};
-use space_kit::{Env, Var, parse};
+use space_kit::{Env, Log, Var, parse};
 
 use super::vars::{
     COMPLETIONS_API_KEYS, COMPLETIONS_URL, EMBEDDINGS_API_KEYS, EMBEDDINGS_URL, EVENT_TIMEOUT,
@@ -18,7 +18,7 @@ const ROUTER: &str = "https://router.huggingface.co/v1";
 
 /// Reads the variables; `None` means that `env` has the problems. If callers pay, the router is an upstream without a
 /// token too.
-pub(super) fn read(env: &mut Env<'_>, clock: Clock, callers_pay: bool) -> Option<Upstreams> {
+pub(super) fn read(env: &mut Env<'_>, clock: Clock, log: Log, callers_pay: bool) -> Option<Upstreams> {
     let pool = Connector::configure(env).map(Pool::new);
     let token = env.optional(&HF_TOKEN, key);
     let bill_to = env.optional(&HF_BILL_TO, |text| HeaderValue::try_from(text).ok());
@@ -53,7 +53,7 @@ pub(super) fn read(env: &mut Env<'_>, clock: Clock, callers_pay: bool) -> Option
     let (Some(pool), Some(bill_to), Some(timeouts), Some(tries)) = (pool, bill_to, timeouts, tries) else {
         return None;
     };
-    let settings = GroupSettings { pool, bill_to, timeouts, tries, clock, random };
+    let settings = GroupSettings { pool, bill_to, timeouts, tries, clock, log, random };
     Some(Upstreams::new(main, embeddings, completions, settings))
 }
 
@@ -198,13 +198,14 @@ fn key(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use space_kit::{Format, Level};
     use std::ffi::OsString;
 
     fn read_with(set: &[(&str, &str)]) -> Result<Upstreams, String> {
         let lookup =
             |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
         let mut env = Env::new(&lookup, &[]);
-        let upstreams = read(&mut env, Clock::system(), false);
+        let upstreams = read(&mut env, Clock::system(), Log::new(Level::Error, Format::Json), false);
         let problems: Vec<String> = env.into_problems().iter().map(ToString::to_string).collect();
         assert_eq!(upstreams.is_some(), problems.is_empty(), "{problems:?}");
         upstreams.ok_or(problems.concat())

@@ -59,15 +59,14 @@ impl Breaker {
 
     /// Whether it is open for some model, and no probe has worked since.
     pub(super) fn is_open(&self) -> bool {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let models = state.models.iter().map(|(_, failures)| failures);
-        models.chain([&state.upstream]).any(|failures| failures.in_a_row >= FAILURES)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_open()
     }
 
     /// Records what a request for this model showed. After a probe that shows nothing, the next request may be
-    /// one.
-    pub(super) fn record(&self, model: &str, health: Health, now: Instant) {
+    /// one. Returns whether [`Breaker::is_open`] became true or false, and `None` if it is as before.
+    pub(super) fn record(&self, model: &str, health: Health, now: Instant) -> Option<bool> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_open = state.is_open();
         match health {
             Health::Works => {
                 state.upstream = Failures::default();
@@ -95,10 +94,16 @@ impl Breaker {
                 counts.for_each(|failures| failures.retry_at = failures.retry_at.map(|at| at.min(now)));
             }
         }
+        Some(state.is_open()).filter(|is_open| *is_open != was_open)
     }
 }
 
 impl State {
+    fn is_open(&self) -> bool {
+        let models = self.models.iter().map(|(_, failures)| failures);
+        models.chain([&self.upstream]).any(|failures| failures.in_a_row >= FAILURES)
+    }
+
     /// The failures of the upstream, and those of this model if it has any.
     fn counts(&mut self, model: &str) -> impl Iterator<Item = &mut Failures> {
         let of_model = self.models.iter_mut().find(|(name, _)| name == model);
@@ -124,19 +129,19 @@ mod tests {
         for failure in [Health::ModelFails, Health::UpstreamFails] {
             let (breaker, start) = (Breaker::default(), Instant::now());
             for _ in 0..FAILURES - 1 {
-                breaker.record("m", failure, start);
+                assert_eq!(breaker.record("m", failure, start), None);
                 assert!(breaker.allows("m", start));
             }
             assert!(!breaker.is_open());
-            breaker.record("m", failure, start);
+            assert_eq!(breaker.record("m", failure, start), Some(true));
             assert!(!breaker.allows("m", start + PAUSE / 2) && breaker.is_open());
             let later = start + PAUSE;
             assert!(breaker.allows("m", later), "the probe");
             assert!(!breaker.allows("m", later), "only one probe");
-            breaker.record("m", Health::Unknown, later);
+            assert_eq!(breaker.record("m", Health::Unknown, later), None);
             assert!(breaker.allows("m", later), "a probe that shows nothing does not count");
             assert!(!breaker.allows("m", later));
-            breaker.record("m", Health::Works, later);
+            assert_eq!(breaker.record("m", Health::Works, later), Some(false));
             assert!(breaker.allows("m", later) && breaker.allows("m", later) && !breaker.is_open());
         }
     }
@@ -144,11 +149,11 @@ mod tests {
     #[test]
     fn a_model_that_fails_does_not_affect_the_others_and_an_upstream_that_fails_does() {
         let (breaker, now) = (Breaker::default(), Instant::now());
-        (0..FAILURES).for_each(|_| breaker.record("broken", Health::ModelFails, now));
+        (0..FAILURES).for_each(|_| _ = breaker.record("broken", Health::ModelFails, now));
         assert!(!breaker.allows("broken", now) && breaker.allows("good", now) && breaker.allows("", now));
         breaker.record("good", Health::Works, now);
         assert!(!breaker.allows("broken", now), "another model's success does not close it");
-        (0..FAILURES).for_each(|_| breaker.record("good", Health::UpstreamFails, now));
+        (0..FAILURES).for_each(|_| _ = breaker.record("good", Health::UpstreamFails, now));
         assert!(!breaker.allows("good", now) && !breaker.allows("", now));
     }
 
@@ -164,8 +169,8 @@ mod tests {
     #[test]
     fn invented_models_do_not_close_the_breaker_of_one_that_fails() {
         let (breaker, now) = (Breaker::default(), Instant::now());
-        (0..FAILURES).for_each(|_| breaker.record("broken", Health::ModelFails, now));
-        (0..1_000).for_each(|n| breaker.record(&format!("m{n}"), Health::ModelMissing, now));
+        (0..FAILURES).for_each(|_| _ = breaker.record("broken", Health::ModelFails, now));
+        (0..1_000).for_each(|n| _ = breaker.record(&format!("m{n}"), Health::ModelMissing, now));
         assert!(!breaker.allows("broken", now) && !breaker.allows("m999", now));
         assert_eq!(breaker.0.lock().unwrap().models.len(), MAX_MODELS);
     }
@@ -183,7 +188,7 @@ mod tests {
     #[test]
     fn invented_models_do_not_grow_the_table() {
         let (breaker, now) = (Breaker::default(), Instant::now());
-        (0..1_000).for_each(|n| breaker.record(&format!("m{n}"), Health::ModelFails, now));
+        (0..1_000).for_each(|n| _ = breaker.record(&format!("m{n}"), Health::ModelFails, now));
         assert_eq!(breaker.0.lock().unwrap().models.len(), MAX_MODELS);
     }
 }

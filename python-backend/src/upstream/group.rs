@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use hyper::Method;
 use hyper::header::HeaderValue;
-use space_kit::Error;
 use space_kit::outgoing::Pool;
+use space_kit::{Error, Log, Value};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::address::{Upstream, UpstreamApi};
@@ -46,6 +46,7 @@ pub(crate) struct GroupSettings {
     /// How often a request may be tried, at all endpoints together.
     pub(crate) tries: usize,
     pub(crate) clock: Clock,
+    pub(crate) log: Log,
     /// A random number from 0 to 1, for jitter.
     pub(crate) random: fn() -> f64,
 }
@@ -266,7 +267,18 @@ impl UpstreamGroup {
             Some(AttemptErrorKind::Asleep(_) | AttemptErrorKind::Unfit) => Health::Unknown,
         };
         let model = if runs_model { request.model.as_str() } else { "" };
-        endpoint.breaker.record(model, health, now);
+        if let Some(is_open) = endpoint.breaker.record(model, health, now) {
+            let cause = result.as_ref().err().and_then(|failed| failed.error.cause.as_deref());
+            let message = if is_open { "circuit breaker opened" } else { "circuit breaker closed" };
+            self.settings.log.warn(
+                message,
+                &[
+                    ("upstream", Value::Str(&format!("{:?}", endpoint.upstream))),
+                    ("model", Value::Str(model)),
+                    ("cause", Value::Str(cause.unwrap_or("an upstream's response"))),
+                ],
+            );
+        }
         result
     }
 

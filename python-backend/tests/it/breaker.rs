@@ -50,6 +50,32 @@ fn an_open_circuit_breaker_refuses_nothing_where_there_is_nowhere_else_to_go() {
 }
 
 #[test]
+fn the_log_says_when_a_circuit_breaker_opens_and_closes_although_no_request_fails() {
+    let first = Fake::start(|seen, stream| match seen.number < 5 {
+        true => json_answer(stream, 500, "", r#"{"error":"boom"}"#),
+        false => json_answer(stream, 200, "", &completion("hello").to_string()),
+    });
+    let second = rejecting_after_five();
+    let service = before_all(&[&first, &second], &[("UPSTREAM_TRIES", "2")]);
+    (0..5).for_each(|_| assert_eq!(ask(&service, "m"), 200));
+    let opened = service.log("circuit breaker opened");
+    for part in [first.url().as_str(), r#""level":"warn""#, r#""model":"m""#, "500"] {
+        assert!(opened.contains(part), "{part}: {opened}");
+    }
+    assert_eq!(ask(&service, "m"), 200, "the second upstream is busy, so the first one is tried after all");
+    let closed = service.log("circuit breaker closed");
+    assert!(closed.contains(&first.url()), "{closed}");
+}
+
+/// An upstream that answers five times and is too busy from then on.
+fn rejecting_after_five() -> Fake {
+    Fake::start(|seen, stream| match seen.number < 5 {
+        true => json_answer(stream, 200, "", &completion("hello").to_string()),
+        false => json_answer(stream, 429, "", r#"{"error":"busy"}"#),
+    })
+}
+
+#[test]
 fn an_answer_of_the_wrong_form_does_not_count_as_a_failure_of_the_upstream() {
     let first = Fake::start(|_, stream| {
         begin_events(stream);
