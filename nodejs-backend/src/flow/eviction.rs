@@ -27,8 +27,9 @@ pub(crate) fn evict<'a>(
         }
     }
     flows.sort_unstable();
-    let (mut count, mut total) = (flows.len().saturating_add(1), bytes.saturating_mul(copies));
-    total = flows.iter().fold(total, |sum, (_, _, bytes)| sum.saturating_add(*bytes));
+    let mut count = flows.len().saturating_add(1);
+    let own = bytes.saturating_mul(copies);
+    let mut total = flows.iter().fold(own, |sum, (_, _, bytes)| sum.saturating_add(*bytes));
     flows.retain(|(expiry, _, bytes)| {
         let evicted = *expiry <= now || count > MAX_FLOWS || total > MAX_TOTAL.saturating_mul(copies);
         if evicted {

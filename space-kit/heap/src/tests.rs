@@ -79,7 +79,8 @@ fn a_trim_gives_back_segments_that_are_free_however_full_they_were() {
             block
         })
         .collect();
-    let pages: BTreeSet<usize> = blocks.iter().map(|block| block.addr() / PAGE).collect();
+    let pages = |block: &*mut u8| block.addr() / PAGE..=(block.addr() + layout.size() - 1) / PAGE;
+    let pages: BTreeSet<usize> = blocks.iter().flat_map(pages).collect();
     let resident = |pages: &BTreeSet<usize>| pages.iter().filter(|page| is_resident(**page)).count();
     assert_eq!(resident(&pages), pages.len());
     for block in blocks {

@@ -26,18 +26,19 @@ impl Heap {
             self.lists.drain(|block| unsafe { arenas.small.c_free(block) });
             // SAFETY: trimming touches no chunk in use; only segments that are free as a whole are unmapped.
             unsafe { arenas.small.trim(0) };
-            discard_free_chunks(arenas);
+            discard_free_segments(arenas);
             arenas.buffers.trim();
         });
     }
 }
 
+/// What a block begins with while it is taken.
 struct Taken {
     next: *mut Taken,
 }
 
-/// Returns to the kernel the pages of the segments that are free but stay mapped.
-fn discard_free_chunks(arenas: &mut Arenas) {
+/// Returns to the kernel the pages of segments that are free but stay mapped.
+fn discard_free_segments(arenas: &mut Arenas) {
     let small = &mut arenas.small;
     small.allocator_mut().closed = true;
     let mut taken: *mut Taken = ptr::null_mut();
