@@ -1,18 +1,28 @@
 #!/bin/sh
 # Builds both backends and runs them until Ctrl-C: python-backend on port 7860, nodejs-backend on 7861, only on 127.0.0.1.
-# usage: scripts/serve.sh [--containers | --processes]     (PYTHON_PORT and NODEJS_PORT set other ports)
+# usage: scripts/serve.sh [--containers | --processes] [--site ORIGIN]     (PYTHON_PORT and NODEJS_PORT set other ports)
+#   --site ORIGIN   pages of this origin, such as http://127.0.0.1:5173, can sign visitors in and call python-backend for
+#                   them; then only signed-in visitors may call it
+# The services get no other settings: neither .env files nor your shell's.
 # If docker or podman answers and can build and run the images, it runs containers; that needs nothing else on this
 # machine. Otherwise it runs ordinary processes, which needs Rust. It prints which it chose and why; --containers or
 # --processes forces one. It neither installs nor starts an engine.
 set -eu
 cd "$(dirname "$0")/.."
 
-with=${1-either}
-case $with in
-    either | --containers | --processes) ;;
-    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p;}' "$0"; exit 0 ;;
-    *) echo "serve: unknown argument '$1'; valid are: --containers --processes" >&2; exit 2 ;;
-esac
+with=either site=""
+while [ $# -gt 0 ]; do
+    case $1 in
+        --containers | --processes) with=$1 ;;
+        --site)
+            site=${2-}
+            case $site in http://*[!/] | https://*[!/]) shift ;; *) echo "serve: --site needs an origin, such as http://127.0.0.1:5173" >&2; exit 2 ;; esac
+            ;;
+        -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p;}' "$0"; exit 0 ;;
+        *) echo "serve: unknown argument '$1'; valid are: --containers --processes --site ORIGIN" >&2; exit 2 ;;
+    esac
+    shift
+done
 
 port_of() { case $1 in python-backend) echo "${PYTHON_PORT:-7860}" ;; *) echo "${NODEJS_PORT:-7861}" ;; esac }
 work=${TMPDIR:-/tmp}/serve.$$
@@ -24,7 +34,7 @@ stopping=false
 stop() {
     $stopping && return
     stopping=true
-    trap '' HUP INT TERM # another Ctrl-C would end the engine's commands below, and then this shell
+    trap '' HUP INT TERM # another Ctrl-C would end the commands of the engine below, and then this shell
     [ -z "$started" ] || printf '\nserve: stopping after the requests in flight\n'
     for it in $started; do
         case $with in
@@ -86,16 +96,27 @@ run() { # run NAME COMMAND...: in the background
     started="$started $name"
 }
 start() { # this machine is not registered at a provider, so nodejs-backend signs in made-up users
-    port=$(port_of "$1")
-    case $with in
-        --containers)
-            # The service listens on all addresses of its container, and the port is published only on 127.0.0.1.
-            run "$1" "$engine" run --rm --sig-proxy=false --platform=linux/amd64 --name="$1-$port" --publish="127.0.0.1:$port:7860" \
-                --env=HOST=0.0.0.0 --env=DEV_SIGN_IN=yes --env="AUTH_URL=http://127.0.0.1:$port" \
-                --read-only --cap-drop=ALL --security-opt=no-new-privileges "$1:latest"
-            ;;
-        *) run "$1" env DEV_SIGN_IN=yes HOST=127.0.0.1 PORT="$port" "dist/$1" ;;
+    name=$1 port=$(port_of "$1")
+    case $name in
+        python-backend) set -- ${site:+"JWT_ISSUER=dev:$nodejs" "JWT_AUDIENCE=$nodejs" "JWT_ALLOW=*"} ;;
+        *) set -- DEV_SIGN_IN=yes "AUTH_URL=$nodejs" ${site:+"TRUSTED_ORIGINS=$site"} ;;
     esac
+    if [ "$with" = --processes ]; then
+        run "$name" env HOST=127.0.0.1 PORT="$port" "$@" "dist/$name"
+        return
+    fi
+    for it in "$@"; do
+        shift
+        set -- "$@" "--env=$it"
+    done
+    # Both share the network of the first, so that it reaches nodejs-backend under the address that browsers use. The
+    # services listen on all addresses of it, and their ports are published only on 127.0.0.1.
+    case $name in
+        python-backend) set -- "$@" "--publish=127.0.0.1:$port:$port" "--publish=127.0.0.1:$(port_of nodejs-backend):$(port_of nodejs-backend)" ;;
+        *) set -- "$@" "--network=container:python-backend-$(port_of python-backend)" ;;
+    esac
+    run "$name" "$engine" run --rm --sig-proxy=false --platform=linux/amd64 --name="$name-$port" --env=HOST=0.0.0.0 --env=PORT="$port" "$@" \
+        --read-only --cap-drop=ALL --security-opt=no-new-privileges "$name:latest"
 }
 ready() { # ready NAME: whether it answers; tries again for 20 seconds while it runs
     tries=20
@@ -109,11 +130,11 @@ ready() { # ready NAME: whether it answers; tries again for 20 seconds while it 
     done
     [ ! -e "$work/$1.ended" ] # otherwise, another program answered on this port
 }
+python=http://127.0.0.1:$(port_of python-backend) nodejs=http://127.0.0.1:$(port_of nodejs-backend)
 for backend in python-backend nodejs-backend; do
     start "$backend"
     if ! ready "$backend"; then
-        case $backend in python-backend) variable=PYTHON_PORT ;; *) variable=NODEJS_PORT ;; esac
-        echo "serve: $backend did not start (if its port is in use, set $variable)" >&2 # the service has printed the reason
+        echo "serve: $backend did not start (if a port is in use, set PYTHON_PORT or NODEJS_PORT)" >&2 # the reason is printed
         exit 1
     fi
     case $with in
@@ -123,8 +144,16 @@ for backend in python-backend nodejs-backend; do
     printf 'serve: %-15s http://127.0.0.1:%s  %s bytes\n' "$backend" "$port" "$((bytes))"
 done
 
-python=http://127.0.0.1:$(port_of python-backend) nodejs=http://127.0.0.1:$(port_of nodejs-backend)
-cat <<END
+if [ -n "$site" ]; then
+    cat <<END
+
+Pages of $site can use
+  $nodejs   to sign visitors in, as any user
+  $python   to chat with the model demo, with a token from there
+README.md has the code ("Sign-in and inference together").
+END
+else
+    cat <<END
 
 Try:
   curl $python/v1/models
@@ -132,9 +161,10 @@ Try:
     -d '{"model":"demo","messages":[{"role":"user","content":"Hello"}],"stream":true}'
   curl -i $nodejs/api/auth/get-session
   open $nodejs/ in a browser and sign in as any user
-
-Press Ctrl-C to stop both.
+With --site ORIGIN, a site of yours can use both.
 END
+fi
+printf '\nPress Ctrl-C to stop both.\n'
 until $stopping; do
     for it in $started; do
         [ ! -e "$work/$it.ended" ] || ended=$it

@@ -4,8 +4,11 @@ usage: scripts/test-scripts.py            every shell, without an engine (script
        scripts/test-scripts.py Engine     with docker or podman; build the images first with scripts/build-image.sh"""
 
 import ast
+import contextlib
 import difflib
 import glob
+import http.client
+import json
 import os
 import pty
 import shutil
@@ -13,7 +16,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
+
+from measure_load import sign_in
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What README tells a user to run, and what these call. They call setup.sh and build.sh too, but only to compile here.
@@ -225,12 +231,33 @@ class Engine(Case):
                 self.assertRegex(serve.output, f"serve: {name} +http://127.0.0.1:{port} +[0-9]+ bytes")
                 self.assertNotEqual(run([*self.PROGRAMS, "inspect", f"{name}-{port}"])[0], 0, "the container is removed")
 
-    def test_backend_that_cannot_start_ends_serve_and_the_other_backend(self):
+    def test_pages_of_a_site_sign_in_and_chat_with_the_containers_of_serve(self):
+        site, (python, nodejs) = "http://site.example", free_ports(2)
+        machine = self.by_shell["dash"]
+        serve = Terminal([f"{machine.tree}/scripts/serve.sh", "--containers", "--site", site], machine.env | {"PYTHON_PORT": python, "NODEJS_PORT": nodejs})
+        self.assertTrue(serve.until("Press Ctrl-C"), serve.output)
+
+        def ask(port, method, path, headers, body=None):
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+                connection.request(method, path, body, headers | {"origin": site})
+                response = connection.getresponse()
+                return response.status, response.headers["access-control-allow-origin"], json.loads(response.read())
+        cookie = sign_in.cookie(types.SimpleNamespace(address=f"127.0.0.1:{nodejs}", name="nodejs-backend"), ours=True)
+        status, allowed, found = ask(nodejs, "GET", "/api/auth/token", {"cookie": cookie})
+        self.assertEqual((status, allowed), (200, site), found)
+        chat = json.dumps({"model": "demo", "messages": [{"role": "user", "content": "Hello"}]})
+        for headers, expected in (({}, 401), ({"authorization": "Bearer " + found["token"]}, 200)):
+            status, allowed, said = ask(python, "POST", "/v1/chat/completions", headers | {"content-type": "application/json"}, chat)
+            self.assertEqual((status, allowed), (expected, "*"), said)
+        serve.press_ctrl_c()
+        self.assertEqual(serve.end(), 0, serve.output)
+
+    def test_port_that_is_in_use_ends_serve_and_leaves_no_container(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             python, nodejs = free_ports(1)[0], str(taken.getsockname()[1])
             status, output = self.by_shell["dash"].run("scripts/serve.sh", "--containers", PYTHON_PORT=python, NODEJS_PORT=nodejs)
         self.assertEqual(status, 1, output)
-        self.assertIn("nodejs-backend did not start (if its port is in use, set NODEJS_PORT)", output)
+        self.assertIn("python-backend did not start (if a port is in use, set PYTHON_PORT or NODEJS_PORT)", output)
         self.assertNotEqual(run([*self.PROGRAMS, "inspect", f"python-backend-{python}"])[0], 0, "the container is removed")
 
     def test_linter_and_dry_run_need_no_python(self):

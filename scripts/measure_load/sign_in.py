@@ -3,6 +3,7 @@
 import http.client
 import json
 import threading
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -68,9 +69,10 @@ class Client:
         headers = {"content-type": content_type, "origin": f"http://{url.netloc}"} if body is not None else {}
         if own and self.cookies:
             headers["cookie"] = self.cookie_header()
-        connection.request(method, url.path + (f"?{url.query}" if url.query else ""), body, headers)
-        response = connection.getresponse()
-        text = response.read()
+        with closing(connection):
+            connection.request(method, url.path + (f"?{url.query}" if url.query else ""), body, headers)
+            response = connection.getresponse()
+            text = response.read()
         if own:
             for cookie in response.headers.get_all("set-cookie") or []:
                 name, _, value = cookie.split(";")[0].partition("=")
