@@ -200,7 +200,8 @@ class Deploy(unittest.TestCase):
     def test_settings_that_the_program_rejects_are_rejected_before_anything_is_sent(self):
         with tempfile.TemporaryDirectory() as root:
             program = root + "/program"
-            self.assertEqual(settings_check.check(program, {"A": "b"}), [], "a missing program checks nothing")
+            missing, = settings_check.check(program, {"A": "b"})
+            self.assertIn("the values were not checked, because dist/program does not exist", missing)
             for script, lines in (
                 ('test "$1 $A $SPACE_ID" = "check b owner/space" && echo "x: the configuration is valid" && echo "  HF_TOKN is not known here"', ["HF_TOKN is not known here"]),
                 ('printf "x: 1 problem\\n  A: not accepted\\nTry: x --help\\n" >&2; exit 64', None),

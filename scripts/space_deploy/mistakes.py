@@ -25,7 +25,7 @@ THEIRS = {
     "AZURE_OPENAI_API_KEY": "UPSTREAM_API_KEYS", "AZURE_OPENAI_ENDPOINT": "UPSTREAM_URL", "OLLAMA_HOST": "UPSTREAM_URL", "VLLM_API_KEY": "UPSTREAM_API_KEYS",
     "LITELLM_MASTER_KEY": "API_KEYS", "LITELLM_API_KEY": "API_KEYS", "MODEL_NAME": "DEFAULT_MODEL", "MODEL_ID": "DEFAULT_MODEL",
 }
-SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
+SECRET = re.compile(r"KEY|(?<!KEEP_PROVIDER_)TOKEN|SECRET|PASSWORD")  # KEEP_PROVIDER_TOKEN is a choice
 QUOTED = re.compile(r"\s*(['\"]).*\1\s*", re.S)
 PLACEHOLDER = re.compile(r"change-?me|x{6}|your[-_]|<your|^.{0,4}(?:x|\*|\.){3,}$|^(?:todo|secret|password|token)$", re.I)
 PROVIDER = ("_PROVIDER_URL", "_CLIENT_ID", "_CLIENT_SECRET", "_SCOPES", "_CLIENT_AUTH")  # the settings of one of PROVIDERS

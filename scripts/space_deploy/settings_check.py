@@ -32,16 +32,17 @@ def platform(readme):
 
 
 def check(program, values, given=PLATFORM):
-    """Runs `PROGRAM check` with only these values and the given ones. Returns its warnings; none if it is not built."""
+    """Runs `PROGRAM check` with only these values and the given ones. Returns its warnings."""
+    name = os.path.basename(program)
     if not os.access(program, os.X_OK):
-        return []
+        return [f"the values were not checked, because dist/{name} does not exist: scripts/build-image.sh {name} makes it"]
     try:
         run = subprocess.run([program, "check"], env=given | values, capture_output=True, text=True, timeout=10)
     except OSError as error:  # such as macOS, where an image's binary does not run
-        return [f"not checked, because this machine cannot run dist/{os.path.basename(program)} ({error.strerror})"]
+        return [f"the values were not checked, because this machine cannot run dist/{name} ({error.strerror})"]
     warnings = run.stdout.split("\nlimits:\n")[0]  # a table of limits follows the warnings
     lines = [line.strip() for line in (warnings + run.stderr).splitlines()
              if not re.match(r"Try: |\S+: (the configuration is valid|\d+ problems?)$", line)]
     if run.returncode:
-        raise RejectedSettingsError(f"dist/{os.path.basename(program)} rejects these settings (nothing was sent):\n  " + "\n  ".join(lines))
+        raise RejectedSettingsError(f"dist/{name} rejects these settings (nothing was sent):\n  " + "\n  ".join(lines))
     return lines
