@@ -17,7 +17,10 @@ name=${1-} dir='' kit='' valid=true
 [ $# -gt 0 ] && shift
 while [ $# -gt 0 ]; do
     case $1 in
-        --standalone) dir=${2-} ;;
+        --standalone)
+            dir=${2-}
+            [ -n "$dir" ] || { echo "new-backend: --standalone needs a folder: scripts/new-backend.sh NAME --standalone DIR" >&2; exit 2; }
+            ;;
         --kit) kit=${2-} ;;
         *) valid=false ;;
     esac
@@ -100,5 +103,5 @@ new-backend: created $dir. Next, there:
   cargo run                               # http://127.0.0.1:7860
   docker build --tag $name .
   $PWD/templates/README.md explains how to add your endpoints; leave out -p $name there
-  git push https://huggingface.co/spaces/OWNER/SPACE HEAD:main
+  git push --force https://huggingface.co/spaces/OWNER/SPACE HEAD:main
 END
