@@ -252,6 +252,9 @@ class Deploy(unittest.TestCase):
         sign_in = names["nodejs-backend"]
         self.assertEqual(mistakes.meant("BETTER_AUTH_SECRET", sign_in, {}), "AUTH_SECRET")
         self.assertEqual(mistakes.meant("TRUSTED_ORGIN", sign_in, {}), "TRUSTED_ORIGINS")
+        self.assertEqual(mistakes.meant("trusted_origins", sign_in, {}), "TRUSTED_ORIGINS")
+        (found,) = mistakes.find(names["python-backend"], {"OPENAI_API_KEY": "sk-0123456789"}, set())
+        self.assertTrue(found.endswith("did you mean UPSTREAM_API_KEYS together with UPSTREAM_URL?"), found)
         self.assertIsNone(mistakes.meant("GITLAB_CLIENT_ID", sign_in, {"PROVIDERS": "gitlab, my-idp"}))
         self.assertIsNone(mistakes.meant("DATABASE_PASSWORD", sign_in, {}))
 
@@ -261,6 +264,9 @@ class Deploy(unittest.TestCase):
         self.assertEqual(found, "HF_TOKEN and METRICS_TOKEN have the same value: use a secret for one purpose only")
         values = {"TRUSTED_ORIGINS": "https://site.example/", "HF_TOKEN": "x", "OWN": "y", "UPSTREAM_URL": "https://u:key@host/v1"}
         self.assertEqual(mistakes.public(names, values), {"TRUSTED_ORIGINS"})
+        self.assertEqual(mistakes.public({"KEEP_PROVIDER_TOKEN"}, {"KEEP_PROVIDER_TOKEN": "gateway"}), {"KEEP_PROVIDER_TOKEN"})
+        for quoted in ("'secret'", '"secret"', "\u201csecret\u201d", "\u2018secret\u2019"):
+            self.assertIn("quotes around it", mistakes.find(names, {"HF_TOKEN": quoted}, set())[0])
 
     def test_client_and_preflight_read_the_same_front_matter(self):
         """Uses the client's own parser, in the environment that the deploy in this test has installed."""

@@ -7,14 +7,15 @@ import re
 # Names that people bring from other programs, and what they may mean here. The first that the backend has applies.
 THEIRS = {
     "ALLOWED_ORIGINS": "TRUSTED_ORIGINS CORS_ORIGINS", "CORS_ALLOWED_ORIGINS": "TRUSTED_ORIGINS CORS_ORIGINS", "CORS_ORIGIN": "TRUSTED_ORIGINS CORS_ORIGINS",
-    "CORS_ALLOW_ORIGINS": "TRUSTED_ORIGINS CORS_ORIGINS", "CORS_ORIGINS": "TRUSTED_ORIGINS",
+    "CORS_ALLOW_ORIGINS": "TRUSTED_ORIGINS CORS_ORIGINS", "CORS_ORIGINS": "TRUSTED_ORIGINS", "TRUSTED_ORIGINS": "CORS_ORIGINS",
     # Better Auth, NextAuth, Auth.js
     "BETTER_AUTH_SECRET": "AUTH_SECRET", "BETTER_AUTH_SECRETS": "AUTH_SECRETS", "BETTER_AUTH_URL": "AUTH_URL", "BETTER_AUTH_TRUSTED_ORIGINS": "TRUSTED_ORIGINS",
     "NEXTAUTH_SECRET": "AUTH_SECRET", "NEXTAUTH_URL": "AUTH_URL", "NEXT_PUBLIC_BETTER_AUTH_URL": "AUTH_URL", "AUTH_TRUST_HOST": "TRUSTED_PROXY_HOPS",
     "SESSION_SECRET": "AUTH_SECRET", "SECRET_KEY": "AUTH_SECRET", "JWT_SECRET": "AUTH_SECRET JWT_JWKS_URL",
     "GITHUB_CLIENT_ID": "PROVIDERS", "GITHUB_CLIENT_SECRET": "PROVIDERS", "GITHUB_ID": "PROVIDERS", "GITHUB_SECRET": "PROVIDERS",
     "GOOGLE_CLIENT_ID": "PROVIDERS", "GOOGLE_CLIENT_SECRET": "PROVIDERS", "AUTH_GITHUB_ID": "PROVIDERS", "AUTH_GOOGLE_ID": "PROVIDERS",
-    "CLIENT_ID": "OAUTH_CLIENT_ID", "CLIENT_SECRET": "OAUTH_CLIENT_SECRET", "HUGGINGFACE_CLIENT_ID": "OAUTH_CLIENT_ID", "HUGGINGFACE_CLIENT_SECRET": "OAUTH_CLIENT_SECRET",
+    "CLIENT_ID": "OAUTH_CLIENT_ID", "CLIENT_SECRET": "OAUTH_CLIENT_SECRET", "HF_CLIENT_ID": "OAUTH_CLIENT_ID", "HF_CLIENT_SECRET": "OAUTH_CLIENT_SECRET",
+    "HUGGINGFACE_CLIENT_ID": "OAUTH_CLIENT_ID", "HUGGINGFACE_CLIENT_SECRET": "OAUTH_CLIENT_SECRET",
     # huggingface_hub, LangChain, LlamaIndex
     "HUGGING_FACE_HUB_TOKEN": "HF_TOKEN", "HUGGINGFACE_HUB_TOKEN": "HF_TOKEN", "HUGGINGFACEHUB_API_TOKEN": "HF_TOKEN", "HUGGINGFACE_TOKEN": "HF_TOKEN",
     "HUGGINGFACE_API_KEY": "HF_TOKEN", "HF_API_TOKEN": "HF_TOKEN", "HF_API_KEY": "HF_TOKEN", "HF_ACCESS_TOKEN": "HF_TOKEN",
@@ -26,7 +27,7 @@ THEIRS = {
     "LITELLM_MASTER_KEY": "API_KEYS", "LITELLM_API_KEY": "API_KEYS", "MODEL_NAME": "DEFAULT_MODEL", "MODEL_ID": "DEFAULT_MODEL",
 }
 SECRET = re.compile(r"KEY|(?<!KEEP_PROVIDER_)TOKEN|SECRET|PASSWORD")  # KEEP_PROVIDER_TOKEN is a choice
-QUOTED = re.compile(r"\s*(['\"]).*\1\s*", re.S)
+QUOTED = re.compile(r"\s*((['\"]).*\2|[\u2018\u201c].*[\u2019\u201d])\s*", re.S)  # also curly ones
 PLACEHOLDER = re.compile(r"change-?me|x{6}|your[-_]|<your|^.{0,4}(?:x|\*|\.){3,}$|^(?:todo|secret|password|token)$", re.I)
 PROVIDER = ("_PROVIDER_URL", "_CLIENT_ID", "_CLIENT_SECRET", "_SCOPES", "_CLIENT_AUTH")  # the settings of one of PROVIDERS
 
@@ -59,7 +60,7 @@ def meant(name, names, values):
     providers = re.split(r"[\s,]+", values.get("PROVIDERS", "").upper().replace("-", "_"))
     if any(name == provider + suffix for provider in providers if provider for suffix in PROVIDER):
         return None
-    ours = [it for it in THEIRS.get(name, "").split() if it in names]
+    ours = [it for it in (name.upper(), *THEIRS.get(name, "").split()) if it in names]
     ours += [it for it in sorted(names) if len(it) >= 8 and name.endswith("_" + it)]
     ours += difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.86)
     return next((it for it in ours if it not in values), None)
@@ -70,7 +71,8 @@ def find(names, values, tokens):
     found = []
     for name in sorted(set(values) - names):
         if ours := meant(name, names, values):
-            found.append(f"{name} is not a setting of this backend; did you mean {ours}?")
+            pair = " together with UPSTREAM_URL" if ours == "UPSTREAM_API_KEYS" and "UPSTREAM_URL" not in values else ""
+            found.append(f"{name} is not a setting of this backend; did you mean {ours}{pair}?")
     secrets = {name: value for name, value in values.items() if SECRET.search(name)}
     for name, value in secrets.items():
         if QUOTED.fullmatch(value):
