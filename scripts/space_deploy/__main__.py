@@ -39,7 +39,7 @@ def arguments():
 
 def settings(options):
     """Returns the secrets, the variables, and the skipped names that only concern this machine."""
-    if options.env_file and not os.path.isfile(options.env_file):
+    if options.env_file and not os.path.exists(options.env_file):
         raise env_file.EnvFileError(f"--env-file: no such file: {options.env_file}")
     path = options.env_file or os.path.join(ROOT, options.backend, ".env")
     values = env_file.read(path) if options.env_file or os.path.exists(path) else {}
