@@ -2,6 +2,7 @@
 // shows the user.
 import assert from "node:assert/strict"
 import { after, before, describe, test } from "node:test"
+import { agree } from "./support/agree.mjs"
 import { certificates } from "./support/certificates.mjs"
 import { certified } from "./support/certified.mjs"
 import { chromium } from "./support/chromium.mjs"
@@ -20,15 +21,11 @@ before(async () => {
 })
 after(async () => { await service?.stop(); for (const each of [provider, site, front]) each?.stop() })
 
-/** Signs in and consents on the provider's pages. */
-async function agree(page) {
+/** Signs in and consents on the pages, which must be the provider's. */
+async function enter(page) {
+  await page.waitForSelector("input[name=login]")
   assert.equal(new URL(page.url()).origin, provider.issuer)
-  await (await page.waitForSelector("input[name=login]")).type(provider.user.sub)
-  await page.type("input[name=password]", "any")
-  await Promise.all([page.waitForFunction("!document.querySelector('input[name=login]') && document.querySelector('[type=submit]')"), page.click("[type=submit]")])
-  assert.equal(new URL(page.url()).origin, provider.issuer)
-  assert.match(await page.$eval("body", body => body.innerText), /Authorize/)
-  await page.click("[type=submit]")
+  await agree(page, provider.user.sub, /Authorize/)
 }
 const shown = page => page.$eval("p", line => line.innerText)
 
@@ -56,8 +53,7 @@ for (const blocked of [false, true]) {
       const popup = await first, second = opened(popup)
       await (await popup.waitForSelector("a")).click()
       const window = await second
-      await window.waitForSelector("input[name=login]")
-      await agree(window)
+      await enter(window)
       await page.waitForFunction("window.outcome === 'signed in'")
       assert.equal(await page.evaluate("userByBearer()"), provider.user.sub)
       assert.equal(await shown(page), "Signed in as Ann Example")
@@ -72,8 +68,7 @@ for (const blocked of [false, true]) {
         const page = await open()
         const target = `${site.url}/app?signed&backend=${space}`
         await page.evaluate(`void auth.signIn.social({ provider: "huggingface", callbackURL: "${target}" })`)
-        await page.waitForSelector("input[name=login]")
-        await agree(page)
+        await enter(page)
         await page.waitForFunction("location.search.includes('signed') && window.ready")
         assert.equal(page.url(), target)
         assert.equal(await page.evaluate("user()"), provider.user.sub)

@@ -8,6 +8,7 @@ import https from "node:https"
 import { after, before, describe, test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { agreeIn } from "./support/agree.mjs"
 import { certificates } from "./support/certificates.mjs"
 import { certified } from "./support/certified.mjs"
 import { browsers } from "./support/drivers.mjs"
@@ -72,11 +73,7 @@ if (isOwnNetwork(fileURLToPath(import.meta.url), [hub, auth, site])) {
         await tab.until("who.textContent === 'You are not signed in'")
         const popup = await tab.window("/oauth-popup/start", () => tab.click("#in"))
         const window = await popup.window(hub, () => popup.click("a"))
-        await window.until("document.querySelector('input[name=login]') !== null")
-        await window.run("document.querySelector('input[name=login]').value = 'ann', document.querySelector('input[name=password]').value = 'any'")
-        await window.click("[type=submit]")
-        await window.until("!document.querySelector('input[name=login]') && document.querySelector('[type=submit]') !== null")
-        await window.click("[type=submit]")
+        await agreeIn(window, "ann", /Authorize/)
         await tab.until("who.textContent === 'You are Ann Example'")
         assert.deepEqual(fetched, [[document, 200]])
         await tab.click("#out")

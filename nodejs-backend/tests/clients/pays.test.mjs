@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs"
 import { text } from "node:stream/consumers"
 import { after, before, test } from "node:test"
 import { fileURLToPath } from "node:url"
+import { agree, agreeIn } from "./support/agree.mjs"
 import { certificates } from "./support/certificates.mjs"
 import { certified } from "./support/certified.mjs"
 import { chromium } from "./support/chromium.mjs"
@@ -76,12 +77,7 @@ if (isOwnNetwork(fileURLToPath(import.meta.url), [hub, router, signIn, inference
     await (await page.waitForSelector(button, { visible: true })).click()
     const popup = await first, second = opened(popup)
     await (await popup.waitForSelector("a")).click()
-    const window = await second
-    await (await window.waitForSelector("input[name=login]")).type(name)
-    await window.type("input[name=password]", "any")
-    await Promise.all([window.waitForFunction("!document.querySelector('input[name=login]') && document.querySelector('[type=submit]')"), window.click("[type=submit]")])
-    assert.match(await window.$eval("body", body => body.innerText), /inference-api/, "the visitor consents to it")
-    await window.click("[type=submit]")
+    await agree(await second, name, /inference-api/)
   }
   async function say(page, words) {
     await (await page.waitForSelector("#text", { visible: true })).type(words)
@@ -124,11 +120,7 @@ if (isOwnNetwork(fileURLToPath(import.meta.url), [hub, router, signIn, inference
         const tab = await other.open(`https://${site}/`)
         const popup = await tab.window("/oauth-popup/start", () => tab.click("#enter"))
         const window = await popup.window(hub, () => popup.click("a"))
-        await window.until("document.querySelector('input[name=login]') !== null")
-        await window.run("[...document.querySelectorAll('input[name=login], input[name=password]')].forEach(input => { input.value = 'dora' })")
-        await window.click("[type=submit]")
-        await window.until("!document.querySelector('input[name=login]') && /inference-api/.test(document.body.innerText)")
-        await window.click("[type=submit]")
+        await agreeIn(window, "dora", /inference-api/)
         await tab.until("!form.hidden")
         await tab.run("document.getElementById('text').value = 'Hello'")
         await tab.click("form button")
