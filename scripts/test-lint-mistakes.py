@@ -175,6 +175,7 @@ CORRECT = {
     "host_that_the_app_connects_to": (BASE + "ENV CARLA_HOST=localhost DB_HOST=127.0.0.1 OLLAMA_HOST=http://localhost:11434\n" + GOOD,),
     "packages_after_user_root": (BASE + "USER root\nRUN apt-get update && apt-get install -y git\nUSER user\n" + GOOD,),
     "packages_in_a_script_that_is_only_written": (BASE + "RUN cat <<EOF >later.sh\napt-get install -y git\nEOF\n" + GOOD,),
+    "packages_in_a_script_that_is_written_by_a_here_document_in_front": (BASE + "RUN <<'EOF' cat > later.sh\napt-get update\napt-get install -y git\nEOF\n" + GOOD,),
     "packages_after_user_with_sudo": (BASE + "RUN sudo apt-get update && sudo apt-get install -y git\n" + GOOD,),
     "packages_of_pip_after_user": (BASE + "RUN pip install --no-cache-dir apt add && echo apt-get install\n" + GOOD,),
     "modules_in_a_folder_of_the_user": ("FROM node:22-slim\nRUN mkdir /app && chown node /app\nWORKDIR /app\nUSER node\nCOPY --chown=node . .\nRUN npm ci\n" + GOOD,),

@@ -154,7 +154,7 @@ def released(text, folders):
 def commands(step):
     """Returns what a RUN executes: without its flags, and with a here-document only if that is the script."""
     text = re.sub(r"^\s*(--\S+\s+)*", "", step.rest)
-    return step.body if text.startswith("<<") else text
+    return step.body if re.fullmatch(r"<<-?\S+\s*", text) else text
 
 
 def early(step, current, ids, finding):
