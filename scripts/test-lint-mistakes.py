@@ -208,6 +208,7 @@ CORRECT = {
     "nginx_with_an_edited_configuration": ("FROM nginx:1.27\nUSER 1000\nRUN sed -i 's/listen  *80;/listen 7860;/' /etc/nginx/conf.d/default.conf\n",),
     "server_started_by_supervisord": (cmd("supervisord", "-c", "supervisord.conf"),),
     "build_steps_of_package_json": (cmd("npm", "start"), {"package.json": '{"scripts": {"start": "vite build && serve -s dist -l 7860"}}'}),
+    "unknown_program_that_gets_app_port_by_another_option": (BASE + "ENV TERMINAL_PORT=7860 APP_PORT=3000\n" + 'CMD ["./start.sh"]\n', {"start.sh": "ttyd -p \"${TERMINAL_PORT:-7681}\" bash --login &\n./app\n"}),
     "flask_app_with_its_address": (cmd("python", "app.py"), {"app.py": "from flask import Flask\napp = Flask(__name__)\napp.run('0.0.0.0', 7860)\n"}),
     "gradio_with_its_variables": (BASE + 'ENV GRADIO_SERVER_NAME="0.0.0.0"\nCMD ["python", "app.py"]\n', {"app.py": "import gradio as gr\ndemo = gr.Interface(f, 'text', 'text')\ndemo.launch()\n"}),
     "port_that_the_program_chooses": (cmd("python", "app.py"), {"app.py": "import uvicorn, config\nuvicorn.run('a:b', host=config.host, port=config.port)\n"}),
