@@ -230,6 +230,7 @@ CORRECT = {
     "secret_mount_as_file": (BASE + "RUN --mount=type=secret,id=HF_TOKEN,mode=0444,required=true HF_TOKEN=$(cat /run/secrets/HF_TOKEN) && hf download a/b --token $HF_TOKEN\n" + GOOD,),
     "token_written_to_a_script": (BASE + "RUN echo 'curl -H \"$HF_TOKEN\"' > start.sh\n" + GOOD,),
     "names_that_only_resemble_secrets": (BASE + "ENV TOKENIZERS_PARALLELISM=false MAX_TOKENS=5 NEXT_PUBLIC_API_KEY=abc SECRET_KEY=change-me OPENAI_API_KEY=\n" + GOOD,),
+    "key_of_a_server_in_the_same_container": (BASE + "ENV OPENAI_BASE_URL=http://127.0.0.1:8081/v1 OPENAI_API_KEY=llama-local\n" + GOOD,),
     "here_document_with_instructions": (BASE + "RUN cat <<'EOF' > index.html\nUSER root\nEXPORT x\nEOF\n" + GOOD,),
     "escape_directive": ("# escape=`\nFROM python:3.12\nRUN useradd `\n  -m -u 1000 user\nUSER user\n" + GOOD,),
     "java_program_with_options": (BASE + 'ENTRYPOINT ["java", "-Dserver.port=7860", "-jar", "app.jar"]\n',),
