@@ -11,7 +11,7 @@ UNMOUNTED = Rule("warning", "a Space's secrets reach a build only through a moun
 
 NAME = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|ACCESS_KEY)(_|$)", re.I)
 HARMLESS = re.compile(r"(_FILE|_PATH|_URL|_TTL|_EXPIR\w*|_LIMIT|_LENGTH|_DIR|_NAME|_ALGORITHM|_BYTES|_MODE|_TYPE|_ENABLED|_COUNT)$|^(NEXT_PUBLIC|VITE|REACT_APP|PUBLIC|EXPO_PUBLIC)_|^TOKENIZERS|^(MAX|MIN|NUM|DISABLE|ENABLE|USE|SKIP|REQUIRE|ALLOW)_", re.I)
-PLACEHOLDER = re.compile(r"^$|^\$|^(none|null|empty|dummy|fake|changeme|change[-_ ]?(me|this|it)?|placeholder|not[-_]?(needed|used|set|required)|example|test|local|x+|true|false|sk-(dummy|no-key\S*|xxx*)|build\S*|your\S*|<.*>|\d{1,4}|na|n/a)$", re.I)
+PLACEHOLDER = re.compile(r"^$|^\$|^(none|null|empty|dummy|fake|changeme|change[-_ ]?(me|this|it)?|placeholder|not[-_]?(needed|used|set|required)|example|test|(\S+-)?local|x+|true|false|sk-(dummy|no-key\S*|xxx*)|build\S*|your\S*|<.*>|\d{1,4}|na|n/a)$", re.I)
 
 
 def secret(name):

@@ -42,7 +42,7 @@ def check(last, env, folder, app_port, inherited, plain, image):
     if not known:
         found += options(unknown, app_port)
     if unknown or not known:
-        said = [one for one in unknown if str(app_port) in ports(one)]
+        said = [one for one in unknown if str(app_port) in ports(one) + one.args]
         if not said and not reached and not any(it.name == "port" for it in found):
             found += variables(last, PORT_NAMES, lambda value: value.isdecimal() and int(value) != app_port, "port", PORT, f", but app_port is {app_port}")
         if not any(hosts(one) for one in unknown) and not reached:

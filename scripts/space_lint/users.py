@@ -1,5 +1,6 @@
 """Rules for the user: a Space's container runs as uid 1000."""
 
+import posixpath
 import re
 
 from .finding import Finding, Rule
@@ -31,6 +32,7 @@ IDS = (
 HOME = re.compile(r"(?<![\w/])/root/(?!\.cache/(pip|uv|huggingface)\b)[\w.-]+")
 PACKAGES = re.compile(r"(?:^|[;&|(\n]|\b(?:then|do)\b)\s*(?:\w+=\S*\s+)*((?:apt|apt-get|apk|dnf|microdnf|yum)(?:\s+-\S+)*\s+(?:add|install|update|upgrade))\b")
 MODULES = re.compile(r"(?:^|[;&|\n])\s*((?:npm|pnpm|yarn|bun)\s+(?:ci|install|i)|yarn)\s*(?=$|[;&|\n]|\s-(?!g\b|-global|-prefix|-cwd|-dir|C\b))")
+GIVEN = re.compile(r"\b(?:chown|setfacl)\b|(?:^|[;&|])\s*install\s[^;&|]*\s-o\b|\bchmod\b[^;&|]*(?:-R|777|a\+|o\+|g\+)")
 CREATE = re.compile(r"\b(useradd|adduser)\b([^;&|]*)")
 WITH_VALUE = {"-u", "--uid", "-g", "--gid", "-G", "--groups", "-s", "--shell", "-d", "--home-dir", "--home", "-h", "-c", "--comment", "--gecos", "-k", "-b", "-e", "-f", "-p", "--ingroup", "-K", "--password", "-i"}
 
@@ -152,7 +154,7 @@ def released(text, folders):
 def commands(step):
     """Returns what a RUN executes: without its flags, and with a here-document only if that is the script."""
     text = re.sub(r"^\s*(--\S+\s+)*", "", step.rest)
-    return step.body if text.startswith("<<") else text
+    return step.body if re.fullmatch(r"<<-?\S+\s*", text) else text
 
 
 def early(step, current, ids, finding):
@@ -187,17 +189,28 @@ def late(last, current, ids, finding):
 
 def copied(last, current, finding):
     """Files and the working folder that belong to root although the service runs as uid 1000."""
-    given = any(step.word == "RUN" and re.search(r"\bchown\b|\bchmod\b[^;&|]*(-R|777|a\+|o\+|g\+)", step.rest) for step in last)
-    if given:
+    if any(step.word == "RUN" and GIVEN.search(step.rest) for step in last):
         return
     at = last.index(current)
     for step in last[at:]:
         if step.word in ("COPY", "ADD") and "--chown" not in step.rest:
             finding(step.line, "owner", OWNER, f"{step.word} without --chown")
-    for step in last[:at]:
-        if step.word == "WORKDIR" and not step.rest.startswith(("/home", "$HOME", "/tmp")):
-            finding(step.line, "owner", WORKDIR, f"WORKDIR {step.rest} before USER")
-            for later in last[at:] if not any(it.word == "WORKDIR" for it in last[at:]) else ():
-                if later.word == "RUN" and not re.search(r"\|\||\bcd\b", later.rest) and (match := MODULES.search(commands(later))):
-                    finding(later.line, "owner", INSTALL, f"{match[1]} after USER in WORKDIR {step.rest}")
-            break
+    if step := workdir(last[:at]):
+        finding(step.line, "owner", WORKDIR, f"WORKDIR {step.rest} before USER")
+        for later in last[at:] if not any(it.word == "WORKDIR" for it in last[at:]) else ():
+            if later.word == "RUN" and not re.search(r"\|\||\bcd\b", later.rest) and (match := MODULES.search(commands(later))):
+                finding(later.line, "owner", INSTALL, f"{match[1]} after USER in WORKDIR {step.rest}")
+
+
+def workdir(before):
+    """Returns the last WORKDIR if root made its folder: WORKDIR makes a missing folder for the user that is set."""
+    makers, user, path, last = {}, "root", "/", None
+    for step in before:
+        if step.word == "USER":
+            user = who(step)
+        elif step.word == "WORKDIR":
+            path, last = posixpath.join(path, step.rest.rstrip("/")), step
+            makers.setdefault(path, user)
+    if last is None or path.startswith(("/home", "/$HOME", "/tmp")) or makers[path] not in ("root", "0"):
+        return None
+    return last
