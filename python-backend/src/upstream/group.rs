@@ -4,9 +4,7 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use hyper::Method;
-use hyper::header::HeaderValue;
-use space_kit::outgoing::Pool;
-use space_kit::{Error, Log, Value};
+use space_kit::{Error, Value};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::address::{Upstream, UpstreamApi};
@@ -20,13 +18,13 @@ use super::endpoint::Endpoint;
 use super::failover::{
     AttemptErrorKind, Budget, Candidate, Choice, Failover, LONGEST_WAIT, Step, is_failure,
 };
+use super::group_settings::GroupSettings;
 use super::join::join_all;
 use super::order::order;
 use super::request::{Expect, UpstreamRequest};
 use super::timeouts::Timeouts;
 use crate::access::PayerToken;
 use crate::catalogue::model_not_found;
-use crate::clock::Clock;
 use crate::errors::openai::X_SHOULD_RETRY;
 use crate::wire::dialect::Dialect;
 
@@ -34,21 +32,6 @@ use crate::wire::dialect::Dialect;
 pub(crate) struct UpstreamGroup {
     endpoints: Vec<Endpoint>,
     settings: GroupSettings,
-}
-
-/// What the groups have in common.
-#[derive(Clone)]
-pub(crate) struct GroupSettings {
-    pub(crate) pool: Pool,
-    /// The account that Hugging Face bills.
-    pub(crate) bill_to: Option<HeaderValue>,
-    pub(crate) timeouts: Timeouts,
-    /// How often a request may be tried, at all endpoints together.
-    pub(crate) tries: usize,
-    pub(crate) clock: Clock,
-    pub(crate) log: Log,
-    /// A random number from 0 to 1, for jitter.
-    pub(crate) random: fn() -> f64,
 }
 
 /// The time for each of several endpoints that get the same request.

@@ -8,7 +8,8 @@ use space_kit::outgoing::Pool;
 
 use super::address::Upstream;
 use super::endpoint::Endpoint;
-use super::group::{GroupSettings, UpstreamGroup};
+use super::group::UpstreamGroup;
+use super::group_settings::GroupSettings;
 
 /// The upstream groups of the service, one for each API.
 pub(crate) struct Upstreams {

@@ -12,6 +12,7 @@ mod collect;
 mod endpoint;
 mod failover;
 mod group;
+mod group_settings;
 mod groups;
 mod habits;
 mod join;
@@ -24,7 +25,8 @@ mod wake;
 
 pub(crate) use address::{Upstream, UpstreamApi};
 pub(crate) use answer::{Answer, EventStream, WholeAnswer};
-pub(crate) use group::{GroupSettings, UpstreamGroup};
+pub(crate) use group::UpstreamGroup;
+pub(crate) use group_settings::GroupSettings;
 pub(crate) use groups::Upstreams;
 pub(crate) use models::ModelPatterns;
 pub(crate) use request::{Expect, UpstreamRequest, without_pin};
