@@ -125,7 +125,7 @@ mod tests {
             "`GET /text`\n| `GET /notes?limit=5`, `GET /health` | notes |\n| `POST /notes` | `{}` |\n";
         let routes = [("GET", "/notes"), ("POST", "/notes"), ("GET", "/health"), ("GET", "/metrics")];
         let found = |routes: &[(&'static str, &'static str)], own: usize| {
-            difference(manual, routes, routes.to_vec().into_iter().take(own))
+            difference(manual, routes, routes.iter().copied().take(own))
         };
         assert_eq!(found(&routes, 2), None);
         assert_eq!(found(&routes, 4), Some("README.md: no table has `GET /metrics`".to_owned()));
