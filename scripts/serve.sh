@@ -16,7 +16,13 @@ while [ $# -gt 0 ]; do
         --containers | --processes) with=$1 ;;
         --site)
             site=${2-}
-            case $site in http://*[!/] | https://*[!/]) shift ;; *) echo "serve: --site needs an origin, such as http://127.0.0.1:5173" >&2; exit 2 ;; esac
+            case $site in
+                http*://*/* | *[!a-z0-9:/.-]*) valid=false ;;
+                http://?* | https://?*) valid=true ;;
+                *) valid=false ;;
+            esac
+            $valid || { echo "serve: --site needs an origin with http:// or https:// and no slash behind it, such as http://127.0.0.1:5173; got '$site'" >&2; exit 2; }
+            shift
             ;;
         -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p;}' "$0"; exit 0 ;;
         *) echo "serve: unknown argument '$1'; valid are: --containers --processes --site ORIGIN" >&2; exit 2 ;;
@@ -128,7 +134,8 @@ ready() { # ready NAME: whether it answers; tries again for 20 seconds while it 
         [ $tries -gt 0 ] && [ ! -e "$work/$1.ended" ] && ! $stopping || return 1
         sleep 1
     done
-    [ ! -e "$work/$1.ended" ] # otherwise, another program answered on this port
+    sleep 1
+    [ ! -e "$work/$1.ended" ] # otherwise, another program answered on this port, and this one has ended by now
 }
 python=http://127.0.0.1:$(port_of python-backend) nodejs=http://127.0.0.1:$(port_of nodejs-backend)
 for backend in python-backend nodejs-backend; do

@@ -243,7 +243,7 @@ class Deploy(unittest.TestCase):
 
     def test_each_name_that_people_bring_is_met_by_a_setting_that_exists(self):
         root = os.path.dirname(SCRIPTS)
-        names = {name: mistakes.known(f"{root}/{name}/.env.example") for name in ("python-backend", "nodejs-backend")}
+        names = {name: mistakes.known(f"{root}/{name}") for name in ("python-backend", "nodejs-backend")}
         for theirs in mistakes.THEIRS:
             self.assertTrue(any(mistakes.meant(theirs, ours, {}) for ours in names.values()), theirs)
         for name, ours in names.items():
@@ -267,6 +267,24 @@ class Deploy(unittest.TestCase):
         self.assertEqual(mistakes.public({"KEEP_PROVIDER_TOKEN"}, {"KEEP_PROVIDER_TOKEN": "gateway"}), {"KEEP_PROVIDER_TOKEN"})
         for quoted in ("'secret'", '"secret"', "\u201csecret\u201d", "\u2018secret\u2019"):
             self.assertIn("quotes around it", mistakes.find(names, {"HF_TOKEN": quoted}, set())[0])
+
+    def test_settings_of_another_backend_another_machine_and_visible_secrets_are_mistakes(self):
+        root = os.path.dirname(SCRIPTS)
+        sign_in, others = mistakes.known(f"{root}/nodejs-backend"), mistakes.elsewhere(root, "nodejs-backend")
+        for values, expected in (
+            ({"HF_TOKEN": "hf_0123456789"}, "HF_TOKEN is a setting of python-backend, and not of this backend"),
+            ({"CORS_ORIGINS": "https://site.example"}, "CORS_ORIGINS is a setting of python-backend, and not of this backend; did you mean TRUSTED_ORIGINS?"),
+            ({"AUTH_URL": "http://127.0.0.1:7861"}, "AUTH_URL is an address of this machine"),
+            ({"AUTH_SECRET": "0123456789"}, "AUTH_SECRET is a secret, and --variable"),
+            ({"GATEWAY_SECRET": "Bearer 0123456789"}, "begins with the word Bearer"),
+        ):
+            (found,) = mistakes.find(sign_in, values, set(), others, ["AUTH_SECRET"])
+            self.assertIn(expected, found)
+        origin = "https://me-sign-in.hf.space"
+        gateway, others = mistakes.known(f"{root}/python-backend"), mistakes.elsewhere(root, "python-backend")
+        for audience, count in ((origin, 0), ("https://me-gateway.hf.space", 1)):
+            self.assertEqual(len(mistakes.find(gateway, {"JWT_ISSUER": origin, "JWT_AUDIENCE": audience}, set(), others)), count)
+        self.assertEqual(mistakes.find(gateway, {"JWT_ISSUER": "https://id.example", "JWT_AUDIENCE": "api", "UPSTREAM_URL": "https://x/v1"}, set(), others), [])
 
     def test_client_and_preflight_read_the_same_front_matter(self):
         """Uses the client's own parser, in the environment that the deploy in this test has installed."""

@@ -173,6 +173,13 @@ class EachShell(Case):
             for folder in glob.glob(machine.work + "/tmp/*-backend-*"):
                 shutil.rmtree(folder)
 
+    def test_site_of_serve_is_an_origin(self):
+        for machine in self.machines():
+            for site in ("", "http://", "localhost:5173", "http://127.0.0.1:5173/", "https://site.example/chat"):
+                status, output = machine.run("scripts/serve.sh", "--site", site)
+                self.assertEqual((status, "needs an origin" in output), (2, True), output)
+            self.assertEqual(machine.run("scripts/serve.sh", "--site")[0], 2)
+
 
 class Terminal:
     """A command on a terminal of its own, so that Ctrl-C reaches it as it reaches a user's."""

@@ -53,7 +53,7 @@ def settings(options):
 
 def check_settings(options, values, names, say):
     """Prints what looks like a mistake and what the program says, and stops on a mistake."""
-    found = mistakes.find(names, values, mistakes.local_tokens(os.environ))
+    found = mistakes.find(names, values, mistakes.local_tokens(os.environ), mistakes.elsewhere(ROOT, options.backend), options.variable)
     for mistake in found:
         say(f"warning: {mistake}")
     for line in settings_check.check(os.path.join(ROOT, "dist", options.backend), values, settings_check.platform(os.path.join(ROOT, options.backend, "README.md"))):
@@ -102,9 +102,9 @@ def main():
             text = text.replace(value, f"<{name}>")
         print(f"deploy: {text}", flush=True)
     try:
+        folder.require(ROOT, options.backend)
         secrets, variables, skipped = settings(options)
-        example = os.path.join(ROOT, options.backend, ".env.example")
-        names = mistakes.known(example) if os.path.exists(example) else set()
+        names = mistakes.known(os.path.join(ROOT, options.backend))
         shown = mistakes.public(names, secrets)
         # Longest first, because one value can be part of another. Values of up to 3 characters would match ordinary text.
         hidden.update({value: name for name, value in sorted(secrets.items(), key=lambda it: -len(it[1])) if len(value) > 3 and name not in shown})

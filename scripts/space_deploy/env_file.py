@@ -26,7 +26,7 @@ def read(path):
             match = ENTRY.match(text, at)
             if not match:
                 line = text.count("\n", 0, at) + 1
-                raise EnvFileError(f"{path}: line {line} is not NAME=value (quote a value that contains spaces, and close the quote)")
+                raise EnvFileError(f"{path}: line {line} is not NAME=value (quote a value that contains spaces, close the quote, and write a command's output instead of $(…))")
             value = match["raw"] if match["raw"] is not None else match["bare"]
             if match["text"] is not None:
                 value = re.sub(r"\\(.)", lambda it: "\n" if it[1] == "n" else it[1], match["text"])

@@ -12,9 +12,13 @@ class FolderError(Exception):
     """The folder cannot be created, or it has errors."""
 
 
-def stage(root, backend, to, image=None, binary=False):
+def require(root, backend):
+    """Raises FolderError if there is no such backend."""
     if not os.path.isfile(os.path.join(root, backend, "Dockerfile")):
         raise FolderError(f"unknown backend {backend!r}; the backends are: " + " ".join(sorted(it for it in os.listdir(root) if it.endswith("-backend"))))
+
+
+def stage(root, backend, to, image=None, binary=False):
     if image is None and not binary:
         subprocess.run([os.path.join(root, "scripts/stage.sh"), backend, to], check=True)
         return

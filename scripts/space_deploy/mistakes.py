@@ -7,7 +7,7 @@ import re
 # Names that people bring from other programs, and what they may mean here. The first that the backend has applies.
 THEIRS = {
     "ALLOWED_ORIGINS": "TRUSTED_ORIGINS CORS_ORIGINS", "CORS_ALLOWED_ORIGINS": "TRUSTED_ORIGINS CORS_ORIGINS", "CORS_ORIGIN": "TRUSTED_ORIGINS CORS_ORIGINS",
-    "CORS_ALLOW_ORIGINS": "TRUSTED_ORIGINS CORS_ORIGINS", "CORS_ORIGINS": "TRUSTED_ORIGINS", "TRUSTED_ORIGINS": "CORS_ORIGINS",
+    "CORS_ALLOW_ORIGINS": "TRUSTED_ORIGINS CORS_ORIGINS", "CORS_ORIGINS": "TRUSTED_ORIGINS",
     # Better Auth, NextAuth, Auth.js
     "BETTER_AUTH_SECRET": "AUTH_SECRET", "BETTER_AUTH_SECRETS": "AUTH_SECRETS", "BETTER_AUTH_URL": "AUTH_URL", "BETTER_AUTH_TRUSTED_ORIGINS": "TRUSTED_ORIGINS",
     "NEXTAUTH_SECRET": "AUTH_SECRET", "NEXTAUTH_URL": "AUTH_URL", "NEXT_PUBLIC_BETTER_AUTH_URL": "AUTH_URL", "AUTH_TRUST_HOST": "TRUSTED_PROXY_HOPS",
@@ -32,10 +32,22 @@ PLACEHOLDER = re.compile(r"change-?me|x{6}|your[-_]|<your|^.{0,4}(?:x|\*|\.){3,}
 PROVIDER = ("_PROVIDER_URL", "_CLIENT_ID", "_CLIENT_SECRET", "_SCOPES", "_CLIENT_AUTH")  # the settings of one of PROVIDERS
 
 
-def known(example):
-    """The names that a backend has, from its .env.example."""
-    with open(example, encoding="utf-8") as file:
-        return set(re.findall(r"^#?([A-Z][A-Z0-9_]*)=", file.read(), re.M))
+THIS_MACHINE = re.compile(r"//(localhost|127\.|\[::1\])")
+
+
+def known(folder):
+    """The names that the backend in a folder has, from its .env.example."""
+    try:
+        with open(os.path.join(folder, ".env.example"), encoding="utf-8") as file:
+            return set(re.findall(r"^#?([A-Z][A-Z0-9_]*)=", file.read(), re.M))
+    except OSError:
+        return set()
+
+
+def elsewhere(root, backend):
+    """The names that other backends have, and which one."""
+    others = sorted(it for it in os.listdir(root) if it.endswith("-backend") and it != backend)
+    return {name: other for other in others for name in known(os.path.join(root, other))}
 
 
 def public(names, values):
@@ -66,11 +78,15 @@ def meant(name, names, values):
     return next((it for it in ours if it not in values), None)
 
 
-def find(names, values, tokens):
-    """One sentence per mistake. No sentence has a value of a secret."""
+def find(names, values, tokens, others=None, variables=()):
+    """One sentence per mistake. No sentence has a value of a secret. `others` has the names of other backends, and
+    `variables` those that visitors can read."""
     found = []
     for name in sorted(set(values) - names):
-        if ours := meant(name, names, values):
+        ours, other = meant(name, names, values), (others or {}).get(name)
+        if other:
+            found.append(f"{name} is a setting of {other}, and not of this backend" + (f"; did you mean {ours}?" if ours else ""))
+        elif ours:
             pair = " together with UPSTREAM_URL" if ours == "UPSTREAM_API_KEYS" and "UPSTREAM_URL" not in values else ""
             found.append(f"{name} is not a setting of this backend; did you mean {ours}{pair}?")
     secrets = {name: value for name, value in values.items() if SECRET.search(name)}
@@ -81,6 +97,16 @@ def find(names, values, tokens):
             found.append(f"{name} is a placeholder: put the secret itself there")
         elif value in tokens:
             found.append(f"{name} is the token that deploys: create another one for the service, without write access")
+        elif re.match(r"bearer\s", value, re.I):
+            found.append(f"{name} begins with the word Bearer: remove it")
+        if name in variables:
+            found.append(f"{name} is a secret, and --variable lets every visitor read it")
+    for name, value in values.items():
+        if (name.endswith("_URL") or name in ("JWT_ISSUER", "JWT_AUDIENCE")) and THIS_MACHINE.search(value):
+            found.append(f"{name} is an address of this machine: a Space needs one on the internet")
+    issuer, audience = values.get("JWT_ISSUER", ""), values.get("JWT_AUDIENCE", "")
+    if audience and issuer.endswith(".hf.space") and audience != issuer:
+        found.append("JWT_AUDIENCE differs from JWT_ISSUER: tokens of nodejs-backend have its origin as both")
     for name, value in secrets.items():
         same = [other for other in secrets if other > name and secrets[other] == value]
         found += [f"{name} and {other} have the same value: use a secret for one purpose only" for other in same if len(value) > 3]
