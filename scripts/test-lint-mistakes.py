@@ -168,7 +168,21 @@ MISTAKES = {
     "token_in_python_without_a_secret_mount": (BASE + "RUN python -c \"import os; print(os.environ['HF_TOKEN'])\"\n" + GOOD, "build-secret", WARNING),
     "token_in_here_document_without_a_secret_mount": (BASE + "RUN <<EOF\nhf download a/b --token $HF_TOKEN\nEOF\n" + GOOD, "build-secret", WARNING),
     "token_as_build_argument": (BASE + "ARG HF_TOKEN\nRUN hf download a/b --token $HF_TOKEN\n" + GOOD, "secret", WARNING),
-    "no_command_on_a_plain_base": ("FROM python:3.12\nUSER 1000\nCOPY app.py .\n", "start", WARNING),
+    "no_command_on_a_plain_base": ("FROM python:3.12\nUSER 1000\nCOPY app.py .\n", "start", WARNING, {"app.py": ""}),
+    "copy_of_a_missing_file": (BASE + "COPY requirements.txt .\n" + GOOD, "copy", ERROR),
+    "copy_of_a_missing_folder_in_a_list": (BASE + 'COPY ["a b/", "/srv/"]\n' + GOOD, "copy", ERROR),
+    "add_of_a_missing_file_in_a_stage_that_is_needed": ("FROM python:3.12 AS build\nADD --chown=1000 app.py x/y.py /srv/\nFROM python:3.12\nCOPY --from=build /srv /srv\nUSER 1000\n" + GOOD, "copy", ERROR, {"app.py": ""}),
+    "copy_of_a_file_in_other_case": (BASE + "COPY Start.sh .\n" + GOOD, "copy", ERROR, {"start.sh": ""}),
+    "copy_of_a_folder_in_other_case": (BASE + "COPY ./SRC /src\n" + GOOD, "copy", ERROR, {"src/a.py": ""}),
+    "copy_of_a_file_that_git_ignores": (BASE + "COPY model.txt .\n" + GOOD, "copy", ERROR, {".gitignore": "*.txt\n", "model.txt": ""}),
+    "copy_of_a_folder_that_git_ignores": (BASE + "COPY dist /srv\n" + GOOD, "copy", ERROR, {".gitignore": "dist/\n", "dist/a.html": ""}),
+    "copy_of_an_ignored_file_that_a_workflow_may_add": (BASE + "COPY dist /srv\n" + GOOD, "copy", WARNING, {".gitignore": "dist/\n", "dist/a.html": "", ".github/workflows/push.yml": "run: npm run build && git add -f dist && git push\n"}),
+    "copy_of_a_build_result_that_is_missing": (BASE + "COPY dist /srv\n" + GOOD, "copy", WARNING),
+    "copy_of_a_file_that_dockerignore_excludes": (BASE + "COPY README.md .\n" + GOOD, "copy", ERROR, {".dockerignore": "*.md\n"}),
+    "copy_from_a_folder_that_dockerignore_excludes": (BASE + "COPY data/a.csv .\n" + GOOD, "copy", ERROR, {".dockerignore": "**\n!app.py\n!/src/**\n", "data/a.csv": ""}),
+    "copy_from_a_misspelled_stage": ("FROM node:22 AS builder\nFROM python:3.12\nCOPY --from=buidler /app /app\nUSER 1000\n" + GOOD, "stage", ERROR),
+    "copy_from_a_stage_without_a_name": ("FROM node:22\nFROM python:3.12\nCOPY --from=build /app /app\nUSER 1000\n" + GOOD, "stage", ERROR),
+    "copy_from_a_number_that_is_too_large": ("FROM node:22\nFROM python:3.12\nCOPY --from=2 /app /app\nUSER 1000\n" + GOOD, "stage", ERROR),
 }
 # Correct Dockerfiles, each similar to a mistake, with their files.
 CORRECT = {
@@ -238,6 +252,11 @@ CORRECT = {
     "platform_with_a_variant": ("FROM --platform=linux/amd64/v2 python:3.12\nUSER 1000\n" + GOOD,),
     "tabs_between_name_and_value": (BASE + "ENV\tPORT\t7860\n" + GOOD,),
     "byte_order_mark_and_windows_line_ends": ("\ufeff" + (BASE + GOOD).replace("\n", "\r\n"),),
+    "copies_of_files_that_are_sent": (BASE + "COPY --chown=user app.py ./src/ /readme/../README.md ../notes.txt ./\n" + GOOD, {"app.py": "", "src/a.py": "", "notes.txt": ""}),
+    "copies_that_the_folder_does_not_decide": (BASE + "ARG F=a\nCOPY $F *.txt x[0-9] ./\nADD https://example.org/a.tar git@example.org:a.git /srv/\nCOPY <<EOF /srv/b\nCOPY none .\nEOF\n" + GOOD,),
+    "copy_in_a_stage_that_is_not_needed": ("FROM python:3.12 AS test\nCOPY tests /tests\nFROM python:3.12\nUSER 1000\n" + GOOD,),
+    "copies_from_stages_and_images": ("FROM node:22 AS Web\nFROM python:3.12\nCOPY --from=web /a /a\nCOPY --from=0 /b /b\nCOPY --from=ghcr.io/astral-sh/uv:latest /uv /bin/\nCOPY --from=busybox /bin/sh /bin/\nUSER 1000\n" + GOOD,),
+    "copies_that_dockerignore_lets_through": (BASE + "COPY src data ./\n" + GOOD, {".dockerignore": "# all\n*\n!src\ndata/*\n!data/keep.csv\n", "src/a.py": "", "data/keep.csv": ""}),
     "worker_beside_the_server": (BASE + "CMD celery -A app worker & exec uvicorn a:b --host 0.0.0.0 --port 7860\n",),
 }
 
@@ -298,6 +317,33 @@ class Repository(unittest.TestCase):
         self.assertEqual(found(BASE + GOOD, files=files), {})
         self.assertEqual(found(BASE + GOOD, files=files, prepare=self.commit), {})
         self.assertEqual(found(BASE + GOOD, files=files, by_upload=True), {})
+
+    def test_copy_of_an_ignored_file_that_git_tracks_is_found_only_for_an_upload(self):
+        def add(folder):
+            self.commit(folder)
+            self.git(folder, "add", "--force", "a.txt")
+        files = {".gitignore": "*.txt\n", "a.txt": ""}
+        self.assertEqual(found(BASE + "COPY a.txt .\n" + GOOD, files=files, prepare=add), {})
+        self.assertIn('COPY a.txt: ignored by .gitignore', found(BASE + "COPY a.txt .\n" + GOOD, files=files, prepare=add, by_upload=True)[(ERROR, "copy")])
+
+    def test_copy_of_a_file_that_a_folder_s_gitignore_excludes_is_found_only_for_a_push(self):
+        files = {"src/.gitignore": "a.txt\n", "src/a.txt": ""}
+        self.assertEqual(set(found(BASE + "COPY src/a.txt .\n" + GOOD, files=files, prepare=self.commit)), {(ERROR, "copy")})
+        self.assertEqual(found(BASE + "COPY src/a.txt .\n" + GOOD, files=files, by_upload=True), {})
+
+    def test_finding_of_a_copy_names_line_and_reason(self):
+        reasons = {"requirements.txt": "missing", "Start.sh": '"Start.sh" exists as "start.sh"', "notes.md": "excluded by .dockerignore", "model.txt": "ignored by .gitignore", "empty": "an empty folder, which is not sent"}
+        files = {"start.sh": "", "notes.md": "", "model.txt": "", ".gitignore": "model.txt\n", ".dockerignore": "notes.md\n"}
+        for source, reason in reasons.items():
+            self.assertIn(f"Dockerfile:4: error copy: COPY {source}: {reason}: the build stops",
+                          found(BASE + f"COPY {source} .\n" + GOOD, files=files, prepare=lambda folder: os.mkdir(folder + "/empty"))[(ERROR, "copy")])
+
+    def test_files_of_a_submodule_are_not_missing(self):
+        def submodule(folder):
+            self.write(folder, "sub/a.py", "")
+            self.commit(folder + "/sub")
+            self.commit(folder)
+        self.assertEqual(found(BASE + "COPY sub/other.py .\n" + GOOD, prepare=submodule), {})
 
     def test_ignored_file_that_git_tracks_is_reported(self):
         def add(folder):

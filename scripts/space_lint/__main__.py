@@ -34,7 +34,8 @@ def check(folder, by_upload=False, address=None, run=False, **how):
         more, port = readme.check(content)
         found += more
     if (content := text(folder, "Dockerfile")) is not None:
-        found += dockerfile.check(content, port, start.Folder(folder, paths))
+        sent = start.Folder(folder, repository.uploaded(folder) if by_upload else paths)
+        found += dockerfile.check(content, port, start.Folder(folder, paths), sent)
     found += running.check(address) if address else []
     return found + (container.check(folder, port or 7860, **how) if run else [])
 

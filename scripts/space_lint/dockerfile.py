@@ -1,11 +1,11 @@
 """Checks a Dockerfile without building it."""
 
-from . import image, instructions, listening, build_secrets, servers, start, syntax, users
+from . import image, instructions, listening, build_secrets, servers, sources, start, syntax, users
 from .finding import Finding
 
 
-def check(text, port, folder=None):
-    """port: app_port, or None if the front matter cannot be read. folder: the files that the commands refer to."""
+def check(text, port, folder=None, sent=None):
+    """port: app_port, or None if the front matter cannot be read. folder: the files that the commands refer to. sent: the files that the Hub gets."""
     folder = folder or start.Folder("", [])
     every = instructions.steps(text)
     all_stages = instructions.stages(every)
@@ -20,6 +20,7 @@ def check(text, port, folder=None):
     found += image.check(every, all_stages, chain, last, scratch, whole)
     found += users.check(last, base, scratch, whole)
     found += build_secrets.check(all_stages)
+    found += sources.check(all_stages, sent or folder)
     if port is not None:
         env = instructions.environment(values, last)
         found += listening.check(last, env, folder, port, inherited, bool(inherited or scratch or image.PLAIN.match(base)), not whole)

@@ -36,6 +36,11 @@ def files(root):
     return sorted({path for path in listed.split("\0") if path and os.path.lexists(os.path.join(root, path))})
 
 
+def uploaded(root):
+    """Returns the paths of the files that 'hf upload' leaves in the repository. The Hub reads only the .gitignore at the root."""
+    return gitignore.files(root, nested=False)
+
+
 def history(root):
     """Yields (path, size) of each file in a commit that the Hub does not have yet and that is no longer in the folder like that."""
     top = git(root, "rev-parse", "--show-toplevel") if in_repository(root) else None
