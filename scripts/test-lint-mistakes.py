@@ -18,6 +18,8 @@ from space_lint import __main__ as lint  # noqa: E402
 from space_lint import gitignore, servers  # noqa: E402
 
 BASE = "FROM python:3.12-slim\nRUN useradd -m -u 1000 user\nUSER user\n"
+START = BASE + 'WORKDIR /app\nCOPY --chmod=755 . .\nCMD ["./start.sh"]\n'
+SERVE = "uvicorn a:b --host 0.0.0.0 --port 7860"
 GOOD = 'CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "7860"]\n'
 
 
@@ -182,6 +184,15 @@ MISTAKES = {
     "copy_from_a_folder_that_dockerignore_excludes": (BASE + "COPY data/a.csv .\n" + GOOD, "copy", ERROR, {".dockerignore": "**\n!app.py\n!/src/**\n", "data/a.csv": ""}),
     "copy_from_a_misspelled_stage": ("FROM node:22 AS builder\nFROM python:3.12\nCOPY --from=buidler /app /app\nUSER 1000\n" + GOOD, "stage", ERROR),
     "copy_from_a_stage_without_a_name": ("FROM node:22\nFROM python:3.12\nCOPY --from=build /app /app\nUSER 1000\n" + GOOD, "stage", ERROR),
+    "start_script_has_windows_line_ends": (START, "line-ends", ERROR, {"start.sh": f"#!/bin/sh\r\nexec {SERVE}\r\n"}),
+    "script_of_the_shell_form_has_windows_line_ends": (BASE + "COPY --chmod=755 run/start.sh /srv/\nCMD /srv/start.sh\n", "line-ends", ERROR, {"run/start.sh": f"#!/usr/bin/env bash\r\nexec {SERVE}\r\n"}),
+    "script_that_a_shell_starts_has_windows_line_ends": (START.replace('["', '["bash", "'), "line-ends", WARNING, {"start.sh": f"#!/bin/sh\r\nexec {SERVE}\r\n"}),
+    "start_script_has_no_interpreter": (START, "shebang", ERROR, {"start.sh": f"exec {SERVE}\n"}),
+    "start_script_has_a_byte_order_mark": (START, "shebang", ERROR, {"start.sh": f"\ufeff#!/bin/sh\nexec {SERVE}\n"}),
+    "start_script_is_not_executable": (START.replace(" --chmod=755", ""), "mode", ERROR, {"start.sh": f"#!/bin/sh\nexec {SERVE}\n"}),
+    "start_script_of_another_name_is_not_executable": (BASE + 'COPY --chmod=644 docker/run.sh /entry\nENTRYPOINT ["tini", "--", "/entry"]\n', "mode", ERROR, {"docker/run.sh": f"#!/bin/sh\nexec {SERVE}\n"}),
+    "start_script_leaves_its_server_in_the_background": (START, "background", ERROR, {"start.sh": f"#!/bin/sh\n{SERVE} &\necho started # now\n"}),
+    "shell_form_leaves_its_server_in_the_background": (BASE + f"CMD worker & {SERVE} &\n", "background", ERROR),
     "copy_from_a_number_that_is_too_large": ("FROM node:22\nFROM python:3.12\nCOPY --from=2 /app /app\nUSER 1000\n" + GOOD, "stage", ERROR),
 }
 # Correct Dockerfiles, each similar to a mistake, with their files.
@@ -252,6 +263,15 @@ CORRECT = {
     "platform_with_a_variant": ("FROM --platform=linux/amd64/v2 python:3.12\nUSER 1000\n" + GOOD,),
     "tabs_between_name_and_value": (BASE + "ENV\tPORT\t7860\n" + GOOD,),
     "byte_order_mark_and_windows_line_ends": ("\ufeff" + (BASE + GOOD).replace("\n", "\r\n"),),
+    "start_script_with_an_interpreter": (START, {"start.sh": f"#!/bin/sh\nworker &\nexec {SERVE}\n"}),
+    "start_script_whose_line_ends_a_step_corrects": (START.replace("CMD", "RUN sed -i 's/\\r$//' start.sh\nCMD"), {"start.sh": f"#!/bin/sh\r\nexec {SERVE}\r\n"}),
+    "start_script_made_executable_by_a_step": (START.replace("COPY --chmod=755 . .", "COPY . .\nRUN chmod -R a+rx /app"), {"start.sh": f"#!/bin/sh\nexec {SERVE}\n"}),
+    "start_script_without_an_interpreter_in_a_shell": (START.replace('["./start.sh"]', "exec ./start.sh"), {"start.sh": f"exec {SERVE}\n"}),
+    "start_script_of_another_image": ('FROM python:3.12\nCOPY --from=ghcr.io/a/b /start.sh /app/\nUSER 1000\nCMD ["/app/start.sh"]\n', {"start.sh": "x\r\n"}),
+    "start_script_that_a_step_writes": (BASE + 'COPY . /app\nRUN printf "#!/bin/sh" >/app/start.sh\nCMD ["/app/start.sh"]\n', {"start.sh": "x\r\n"}),
+    "start_script_that_a_shell_starts": (BASE + 'COPY start.sh /\nCMD ["sh", "/start.sh"]\n', {"start.sh": f"exec {SERVE}\n"}),
+    "start_script_that_waits": (START, {"start.sh": f"#!/bin/bash\n{SERVE} &\nworker &\nwait -n\n"}),
+    "start_script_with_a_choice": (START, {"start.sh": f"#!/bin/bash\nif a; then\n  exec {SERVE}\nelse\n  b &\nfi\n"}),
     "copies_of_files_that_are_sent": (BASE + "COPY --chown=user app.py ./src/ /readme/../README.md ../notes.txt ./\n" + GOOD, {"app.py": "", "src/a.py": "", "notes.txt": ""}),
     "copies_that_the_folder_does_not_decide": (BASE + "ARG F=a\nCOPY $F *.txt x[0-9] ./\nADD https://example.org/a.tar git@example.org:a.git /srv/\nCOPY <<EOF /srv/b\nCOPY none .\nEOF\n" + GOOD,),
     "copy_in_a_stage_that_is_not_needed": ("FROM python:3.12 AS test\nCOPY tests /tests\nFROM python:3.12\nUSER 1000\n" + GOOD,),
@@ -337,6 +357,26 @@ class Repository(unittest.TestCase):
         for source, reason in reasons.items():
             self.assertIn(f"Dockerfile:4: error copy: COPY {source}: {reason}: the build stops",
                           found(BASE + f"COPY {source} .\n" + GOOD, files=files, prepare=lambda folder: os.mkdir(folder + "/empty"))[(ERROR, "copy")])
+
+    def test_mode_of_a_script_is_that_of_git_and_an_upload_sends_none(self):
+        text, files = START.replace(" --chmod=755", ""), {"start.sh": f"#!/bin/sh\nexec {SERVE}\n"}
+        def staged(folder, mode="+x"):
+            self.commit(folder)
+            self.git(folder, "update-index", f"--chmod={mode}", "start.sh")
+        def only_here(folder):
+            staged(folder, "-x")
+            os.chmod(folder + "/start.sh", 0o755)
+        self.assertEqual(found(text, files=files, prepare=staged), {})
+        self.assertEqual(set(found(text, files=files, prepare=only_here)), {(ERROR, "mode")})
+        self.assertEqual(set(found(text, files=files, prepare=only_here, by_upload=True)), {(WARNING, "mode")})
+
+    def test_line_ends_of_a_script_are_those_that_git_stores(self):
+        files = {"start.sh": f"#!/bin/sh\r\nexec {SERVE}\r\n"}
+        attributes = {**files, ".gitattributes": "*.sh text eol=lf\n"}
+        self.assertEqual(set(found(START, files=files, prepare=self.commit)), {(ERROR, "line-ends")})
+        self.assertEqual(found(START, files=attributes, prepare=self.commit), {})
+        self.assertEqual(found(START, files=attributes, prepare=lambda folder: self.git(folder, "init", "--quiet")), {})
+        self.assertEqual(set(found(START, files=attributes, prepare=self.commit, by_upload=True)), {(ERROR, "line-ends")})
 
     def test_files_of_a_submodule_are_not_missing(self):
         def submodule(folder):

@@ -85,7 +85,7 @@ def origin(path, stage, all_stages, paths, depth=0):
         return None
     path, result = posixpath.normpath(posixpath.join(at, path)), None
     for number, step in enumerate(steps):
-        if step.word == "RUN" and re.search(rf"(\b(cp|mv|ln|tee|curl|wget|install|git)\b|>)[^\n]*{re.escape(posixpath.basename(path))}|\bgit clone\b", step.rest + "\n" + step.body):
+        if step.word == "RUN" and re.search(rf"(\b(cp|mv|ln|tee|curl|wget|install|git)\b|>)[^\n;&|]*{re.escape(posixpath.basename(path))}|\bgit clone\b", step.rest + "\n" + step.body):
             result = None
         if step.word not in ("COPY", "ADD"):
             continue

@@ -1,10 +1,10 @@
 """Checks a Dockerfile without building it."""
 
-from . import image, instructions, listening, build_secrets, servers, sources, start, syntax, users
+from . import build_secrets, image, instructions, listening, scripts, servers, sources, start, syntax, users
 from .finding import Finding
 
 
-def check(text, port, folder=None, sent=None):
+def check(text, port, folder=None, sent=None, by_upload=False):
     """port: app_port, or None if the front matter cannot be read. folder: the files that the commands refer to. sent: the files that the Hub gets."""
     folder = folder or start.Folder("", [])
     every = instructions.steps(text)
@@ -21,6 +21,7 @@ def check(text, port, folder=None, sent=None):
     found += users.check(last, base, scratch, whole)
     found += build_secrets.check(all_stages)
     found += sources.check(all_stages, sent or folder)
+    found += scripts.check(all_stages, last, sent or folder, by_upload)
     if port is not None:
         env = instructions.environment(values, last)
         found += listening.check(last, env, folder, port, inherited, bool(inherited or scratch or image.PLAIN.match(base)), not whole)

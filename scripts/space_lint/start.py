@@ -65,14 +65,10 @@ def effective(last):
     return latest("ENTRYPOINT"), latest("CMD")
 
 
-def commands(last, env, folder, inherited=None):
-    """Returns the commands that run, and whether something that runs is not known."""
-    entry, cmd = effective(last)
-    place = ("Dockerfile", (cmd or entry).line if cmd or entry else 0)
-    if not entry and not cmd:
-        return unwrapped(list(inherited), env, True, place, folder) if inherited else []
+def command_line(last):
+    """Returns the words that ENTRYPOINT and CMD make together; none if one of them is no JSON."""
     words = []
-    for step in (entry, cmd):
+    for step in effective(last):
         if step is None:
             continue
         array = instructions.array(step.rest)
@@ -81,6 +77,18 @@ def commands(last, env, folder, inherited=None):
         words += ["/bin/sh", "-c", step.rest + "\n" + step.body] if array is None else array
         if array is None:
             break  # the shell ignores the arguments that follow
+    return words
+
+
+def commands(last, env, folder, inherited=None):
+    """Returns the commands that run, and whether something that runs is not known."""
+    entry, cmd = effective(last)
+    place = ("Dockerfile", (cmd or entry).line if cmd or entry else 0)
+    if not entry and not cmd:
+        return unwrapped(list(inherited), env, True, place, folder) if inherited else []
+    words = command_line(last)
+    if not words:
+        return []
     if not entry and inherited and inherited[0] not in ("nginx", "httpd-foreground"):
         words = [inherited[0], *words] if words[:1] in (["serve"], ["start"]) else words
     return unwrapped(words, env, True, place, folder)
@@ -99,8 +107,8 @@ def parsed(text, env, sure, place, folder, arguments=(), depth=0):
     return result
 
 
-def unwrapped(words, env, sure, place, folder, depth=0):
-    """Returns the commands behind one command line."""
+def behind_wrappers(words, env, depth=0):
+    """Returns the command line that wrappers such as tini and env start, and its variables."""
     env = dict(env)
     while words:
         name = os.path.basename(words[0])
@@ -119,6 +127,12 @@ def unwrapped(words, env, sure, place, folder, depth=0):
             words = words[2:]
         else:
             break
+    return words, env
+
+
+def unwrapped(words, env, sure, place, folder, depth=0):
+    """Returns the commands behind one command line."""
+    words, env = behind_wrappers(words, env, depth)
     if not words or depth > 4:
         return [Start("", [], env, sure, place)]
     name, args = os.path.basename(words[0]), words[1:]
