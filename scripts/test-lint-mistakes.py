@@ -20,6 +20,7 @@ from space_lint import gitignore, servers  # noqa: E402
 BASE = "FROM python:3.12-slim\nRUN useradd -m -u 1000 user\nUSER user\n"
 START = BASE + 'WORKDIR /app\nCOPY --chmod=755 . .\nCMD ["./start.sh"]\n'
 SERVE = "uvicorn a:b --host 0.0.0.0 --port 7860"
+NODE = "FROM node:22\nWORKDIR /app\nCOPY --chown=node --chmod=755 . .\nUSER node\n"
 GOOD = 'CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "7860"]\n'
 
 
@@ -126,6 +127,16 @@ MISTAKES = {
     "assignment_is_no_program": (BASE + 'CMD ["PORT=7860", "python", "app.py"]\n', "program", ERROR),
     "whole_command_in_one_string_is_no_program": (BASE + 'CMD ["python app.py"]\n', "program", ERROR),
     "operator_in_exec_form_is_an_argument": (BASE + 'CMD ["python", "a.py", "&&", "python", "b.py"]\n', "program", ERROR),
+    "two_words_of_npm_in_one_string": (cmd("npm", "start dev"), "program", ERROR),
+    "options_of_python_in_the_name_of_its_file": (cmd("python", "app.py --port 7860"), "program", ERROR),
+    "option_and_value_in_one_string": (cmd("uvicorn", "a:b", "--host 0.0.0.0", "--port", "7860"), "program", ERROR),
+    "words_behind_the_command_of_a_shell": (cmd("sh", "-c", "uvicorn", "a:b", "--host", "0.0.0.0", "--port", "7860"), "program", ERROR),
+    "words_behind_a_longer_command_of_a_shell": (cmd("bash", "-lc", SERVE, "--reload"), "program", WARNING),
+    "shell_form_behind_the_command_of_a_shell": (BASE + 'ENTRYPOINT ["sh", "-c"]\nCMD ' + SERVE + "\n", "program", ERROR),
+    "npm_runs_a_script_that_package_json_does_not_have": (NODE + 'CMD ["npm", "run", "start:prod"]\n', "script", ERROR, {"package.json": '{"scripts": {"start": "node a.js"}}'}),
+    "npm_start_without_a_script": (NODE + "CMD exec npm start\n", "script", ERROR, {"package.json": '{"scripts": {"dev": "node a.js"}}'}),
+    "start_script_runs_a_script_that_package_json_does_not_have": (NODE + 'CMD ["./start.sh"]\n', "script", ERROR, {"package.json": '{"name": "a"}', "start.sh": "#!/bin/sh\nexec pnpm run serve\n"}),
+    "script_is_missing_in_the_last_stage": (NODE.replace("22", "22 AS build") + 'FROM node:22\nWORKDIR /srv\nCOPY --from=build /app/package.json ./\nUSER node\nCMD ["yarn", "start"]\n', "script", ERROR, {"package.json": '{"scripts": {"dev": "node a.js"}}'}),
     "blanks_around_the_equals_sign_of_env": (BASE + "ENV PORT = 8000\n" + GOOD, "env", ERROR),
     "blank_behind_the_equals_sign_of_env": (BASE + "ENV PORT= 7860\n" + GOOD, "env", ERROR),
     "second_word_of_env_has_no_value": (BASE + "ENV A=1 B\n" + GOOD, "env", ERROR),
@@ -263,6 +274,14 @@ CORRECT = {
     "platform_with_a_variant": ("FROM --platform=linux/amd64/v2 python:3.12\nUSER 1000\n" + GOOD,),
     "tabs_between_name_and_value": (BASE + "ENV\tPORT\t7860\n" + GOOD,),
     "byte_order_mark_and_windows_line_ends": ("\ufeff" + (BASE + GOOD).replace("\n", "\r\n"),),
+    "shell_that_passes_its_arguments_on": (cmd("sh", "-c", 'exec uvicorn a:b "$@"', "--", "--host", "0.0.0.0", "--port", "7860"),),
+    "blanks_in_an_argument": (cmd("gunicorn", "-b", "0.0.0.0:7860", "--access-logformat", "%(h)s %(s)s", "app:create('a b')"),),
+    "npm_runs_a_script_of_package_json": (NODE + 'CMD ["npm", "run", "serve", "--", "--a"]\n', {"package.json": '{"scripts": {"serve": "node a.js"}}'}),
+    "npm_start_with_a_server_file": (NODE + 'CMD ["npm", "start"]\n', {"package.json": "{}", "server.js": "x"}),
+    "npm_runs_a_script_of_another_folder": (NODE + 'CMD ["npm", "--prefix", "web", "run", "a"]\n', {"package.json": "{}"}),
+    "npm_runs_a_script_that_a_step_adds": (NODE + 'RUN npm pkg set scripts.a=b\nCMD ["npm", "run", "a"]\n', {"package.json": "{}"}),
+    "package_json_of_another_working_folder": (NODE + 'WORKDIR /app/web\nCMD ["npm", "run", "a"]\n', {"package.json": "{}"}),
+    "yarn_runs_a_program_of_a_package": (NODE + 'CMD ["yarn", "run", "strapi"]\n', {"package.json": "{}"}),
     "start_script_with_an_interpreter": (START, {"start.sh": f"#!/bin/sh\nworker &\nexec {SERVE}\n"}),
     "start_script_whose_line_ends_a_step_corrects": (START.replace("CMD", "RUN sed -i 's/\\r$//' start.sh\nCMD"), {"start.sh": f"#!/bin/sh\r\nexec {SERVE}\r\n"}),
     "start_script_made_executable_by_a_step": (START.replace("COPY --chmod=755 . .", "COPY . .\nRUN chmod -R a+rx /app"), {"start.sh": f"#!/bin/sh\nexec {SERVE}\n"}),

@@ -1,6 +1,6 @@
 """Checks a Dockerfile without building it."""
 
-from . import build_secrets, image, instructions, listening, scripts, servers, sources, start, syntax, users
+from . import build_secrets, image, instructions, listening, package_json, scripts, servers, sources, start, syntax, users
 from .finding import Finding
 
 
@@ -22,6 +22,7 @@ def check(text, port, folder=None, sent=None, by_upload=False):
     found += build_secrets.check(all_stages)
     found += sources.check(all_stages, sent or folder)
     found += scripts.check(all_stages, last, sent or folder, by_upload)
+    found += package_json.check(all_stages, last, sent or folder)
     if port is not None:
         env = instructions.environment(values, last)
         found += listening.check(last, env, folder, port, inherited, bool(inherited or scratch or image.PLAIN.match(base)), not whole)

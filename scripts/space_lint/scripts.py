@@ -34,7 +34,7 @@ def check(all_stages, last, folder, by_upload):
     if not words or not folder.root:
         return []
     at, found = ("Dockerfile", (cmd or entry).line), []
-    text = shell_text(start.behind_wrappers(words, {})[0])
+    text = start.shell_text(start.behind_wrappers(words, {})[0])
     if text is not None and (program := in_background(text)):
         found.append(Finding(*at, "background", BACKGROUND, f"{program} is started with &, and nothing after it stays"))
     for script in started(words, text, all_stages, folder):
@@ -45,17 +45,6 @@ def check(all_stages, last, folder, by_upload):
         if script.last and shell_script and (program := in_background(content.decode("utf-8", "replace").replace("\r\n", "\n"))):
             found.append(Finding(script.path, 0, "background", BACKGROUND, f"{program} is started with &, and nothing after it stays"))
     return found
-
-
-def shell_text(words):
-    """Returns the text that a shell gets with -c, or None."""
-    if words and os.path.basename(words[0]) in start.SHELLS:
-        for at, word in enumerate(words[1:-1], 1):
-            if re.fullmatch(r"-[a-z]*c", word):
-                return words[at + 1]
-            if not word.startswith("-"):
-                return None
-    return None
 
 
 def started(words, text, all_stages, folder):

@@ -80,6 +80,17 @@ def command_line(last):
     return words
 
 
+def shell_text(words):
+    """Returns the text that a shell gets with -c, or None."""
+    if words and os.path.basename(words[0]) in SHELLS:
+        for at, word in enumerate(words[1:-1], 1):
+            if re.fullmatch(r"-[a-z]*c", word):
+                return words[at + 1]
+            if not word.startswith("-"):
+                return None
+    return None
+
+
 def commands(last, env, folder, inherited=None):
     """Returns the commands that run, and whether something that runs is not known."""
     entry, cmd = effective(last)
@@ -100,8 +111,8 @@ def parsed(text, env, sure, place, folder, arguments=(), depth=0):
     every = shell.commands(shell.without_documents(text), env)
     for at, it in enumerate(every):
         words = it.words
-        if words == [shell.UNKNOWN] and arguments:
-            words = list(arguments)  # exec "$@"
+        if words[-1] == shell.UNKNOWN and arguments:
+            words = words[:-1] + list(arguments)  # exec "$@"
         for one in unwrapped(words, it.env, sure, place, folder, depth + 1):
             result.append(one._replace(stays=it.end == "&" or at == len(every) - 1))
     return result
@@ -161,7 +172,7 @@ def without_options(words, valued):
 def through_shell(args, env, sure, place, folder, depth):
     for at, word in enumerate(args):
         if re.fullmatch(r"-[a-z]*c", word) and at + 1 < len(args):
-            return parsed(args[at + 1], env, sure, place, folder, depth=depth)
+            return parsed(args[at + 1], env, sure, place, folder, args[at + 3:], depth)  # the word between is $0
         if not word.startswith("-"):
             return through_script(word, args[at + 1:], env, sure, place, folder, depth)
     return [Start("", [], env, sure, place)]
