@@ -137,6 +137,10 @@ MISTAKES = {
     "npm_start_without_a_script": (NODE + "CMD exec npm start\n", "script", ERROR, {"package.json": '{"scripts": {"dev": "node a.js"}}'}),
     "start_script_runs_a_script_that_package_json_does_not_have": (NODE + 'CMD ["./start.sh"]\n', "script", ERROR, {"package.json": '{"name": "a"}', "start.sh": "#!/bin/sh\nexec pnpm run serve\n"}),
     "script_is_missing_in_the_last_stage": (NODE.replace("22", "22 AS build") + 'FROM node:22\nWORKDIR /srv\nCOPY --from=build /app/package.json ./\nUSER node\nCMD ["yarn", "start"]\n', "script", ERROR, {"package.json": '{"scripts": {"dev": "node a.js"}}'}),
+    "several_variables_in_the_old_form_of_env": (BASE + "ENV PYTHONUNBUFFERED 1 PIP_NO_CACHE_DIR 1\n" + GOOD, "env", WARNING),
+    "port_and_host_in_the_old_form_of_env": (BASE + "ENV PORT 7860 HOST 0.0.0.0\n" + GOOD, "env", ERROR),
+    "port_is_set_to_itself": (BASE + "ENV PORT=${PORT}\n" + GOOD, "env", WARNING),
+    "second_command": (BASE + 'CMD ["python", "worker.py"]\n' + GOOD, "start", WARNING),
     "blanks_around_the_equals_sign_of_env": (BASE + "ENV PORT = 8000\n" + GOOD, "env", ERROR),
     "blank_behind_the_equals_sign_of_env": (BASE + "ENV PORT= 7860\n" + GOOD, "env", ERROR),
     "second_word_of_env_has_no_value": (BASE + "ENV A=1 B\n" + GOOD, "env", ERROR),
@@ -252,6 +256,9 @@ CORRECT = {
     "shell_test_is_no_json": (BASE + "CMD [ -f run.sh ] && exec ./run.sh || exec ./other.sh\n",),
     "exec_form_with_a_shell": (BASE + 'ENTRYPOINT ["/bin/sh", "-c"]\nCMD ["exec uvicorn a:b --host 0.0.0.0 --port ${PORT:-7860}"]\n',),
     "old_form_of_env": (BASE + "ENV NAME a value with = in it\nENV PORT 7860\n" + GOOD,),
+    "old_form_of_env_with_a_sentence": (BASE + "ENV TITLE MY APP NAME\nENV MOTTO Keep it simple\nENV JAVA_OPTS -Xmx1g -Xms1g -server\n" + GOOD,),
+    "port_is_set_to_an_argument": (BASE + "ARG PORT=7860\nENV PORT=$PORT\n" + GOOD,),
+    "command_of_a_stage_replaces_that_of_its_base": (BASE.replace("slim", "slim AS base") + 'CMD ["bash"]\nFROM base\n' + GOOD,),
     "values_of_env_with_quotes": (BASE + "ENV A=\"b c\" D='e f' G=h\\ i \\\n    # a comment\n    J=\"k=l\"\n" + GOOD,),
     "expose_with_a_variable": (BASE + "ARG PORT=7860\nEXPOSE ${PORT}/tcp\n" + GOOD,),
     "user_of_the_base_image": ("FROM node:22\nUSER node\n" + GOOD,),
@@ -466,6 +473,16 @@ class Repository(unittest.TestCase):
             self.git(folder, "init", "--quiet")
             theirs = self.git(folder, "ls-files", "-z", "--others", "--exclude-standard").split("\0")
             self.assertEqual(sorted(gitignore.files(folder)), sorted(path for path in theirs if path))
+
+
+class Side(unittest.TestCase):
+    """One mistake does not hide another."""
+
+    def test_old_form_of_env_with_more_words_silences_no_other_rule(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(folder + "/Dockerfile", "w", encoding="utf-8") as file:
+                file.write(BASE + "ENV A 1 PIP_NO_CACHE_DIR 1\nRUN pip install flask\n" + GOOD)
+            self.assertIn("pip-cache", {it.name for it in lint.check(folder)})
 
 
 class Output(unittest.TestCase):

@@ -16,7 +16,7 @@ def check(text, port, folder=None, sent=None, by_upload=False):
     scratch, whole = base.lower() == "scratch", "@sha256:" in base and not last
     name = base.partition("@")[0].partition(":")[0].removeprefix("docker.io/").removeprefix("library/")
     inherited, values = servers.IMAGES.get(name, (None, {}))
-    found = syntax.check(every) + syntax.program(last)
+    found = syntax.check(every) + syntax.program(last) + (syntax.itself(last) if inherited or scratch or image.PLAIN.match(base) else [])
     found += image.check(every, all_stages, chain, last, scratch, whole)
     found += users.check(last, base, scratch, whole)
     found += build_secrets.check(all_stages)

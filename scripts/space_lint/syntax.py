@@ -12,6 +12,7 @@ KNOWN = "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINE
 INSTRUCTION = Rule("error", BUILD, "Correct the name, or end the line before with a backslash")
 ENV = Rule("error", BUILD, "Write NAME=VALUE without blanks around the =, and comments on lines of their own")
 VALUE = Rule("error", "the variable does not get the value that was meant", "Write NAME=VALUE without blanks around the =")
+EMPTY = Rule("warning", "nothing sets it before, so that it is empty unless the Space has a variable of this name", "Write the value, or a default: ${NAME:-VALUE}")
 PORTS = Rule("error", BUILD, "List only ports, and put comments on lines of their own")
 JSON = Rule("error", "what is no JSON list of strings is run by a shell, which finds no such program", 'Use the form ["PROGRAM", "ARGUMENT"] with double quotes, a comma between strings, and nothing behind it')
 STRINGS = Rule("error", BUILD, 'Put numbers in double quotes: ["PROGRAM", "7860"]')
@@ -49,6 +50,19 @@ def variable(step, finding):
         finding("env", ENV, problem.found)
     elif problem:
         finding("env", VALUE if problem.name in ADDRESS_NAMES else VALUE.likely(), problem.found)
+
+
+def itself(last):
+    """ENV that sets a name to its own value, which neither an ENV nor an ARG sets before."""
+    found, known = [], set()
+    for step in last:
+        if step.word == "ARG":
+            known |= {word.partition("=")[0] for word in instructions.words_of(step.rest)}
+        for name, value in instructions.pairs(step):
+            if re.fullmatch(rf"\$(?:{re.escape(name)}|\{{{re.escape(name)}\}})", value) and name not in known and name in ADDRESS_NAMES:
+                found.append(Finding("Dockerfile", step.line, "env", EMPTY, f"ENV sets {name} to {value}"))
+            known.add(name)
+    return found
 
 
 def listed(step, finding):
