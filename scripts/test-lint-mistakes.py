@@ -485,6 +485,31 @@ class Side(unittest.TestCase):
             self.assertIn("pip-cache", {it.name for it in lint.check(folder)})
 
 
+    def messages(self, *arguments, **how):
+        return "\n".join(sorted(found(*arguments, **how).values()))
+
+    def test_server_beside_one_with_the_right_port_is_not_told_to_use_it(self):
+        said = self.messages(cmd("./start.sh"), files={"start.sh": "#!/bin/sh\nuvicorn api:app --host 0.0.0.0 --port 8000 &\nexec streamlit run app.py --server.port 7860 --server.address 127.0.0.1\n"})
+        self.assertIn("streamlit run listens on 127.0.0.1", said)
+        self.assertNotIn("uvicorn", said)
+
+    def test_reason_of_an_address_and_of_a_port_is_its_own(self):
+        said = self.messages(cmd("uvicorn", "a:b", "--port", "8000"))
+        self.assertIn("listens on 127.0.0.1, its default:", said)
+        self.assertIn("listens on port 8000, but", said)
+        said = self.messages(BASE + 'ENV PORT=3000 HOSTNAME=localhost\nCMD ["node", "server.js"]\n')
+        self.assertIn("listens on localhost, from HOSTNAME:", said)
+        self.assertIn("listens on port 3000, from PORT, but", said)
+        said = self.messages(cmd("gunicorn", "-b", "0.0.0.0:8000", "a:b")) + self.messages(cmd("flask", "run", "--host", "0.0.0.0"))
+        self.assertIn("gunicorn listens on port 8000, but", said)
+        self.assertIn("flask run listens on port 5000, its default, but", said)
+
+    def test_folder_of_root_is_given_away_before_user(self):
+        said = self.messages("FROM python:3.12\nRUN useradd -m -u 1000 user\nRUN mkdir -p /app/data\nUSER user\n" + GOOD)
+        self.assertIn("chown 1000", said)
+        self.assertIn("the folder above has to belong to the user", said)
+
+
 class Output(unittest.TestCase):
     """The command line: levels, formats and exit status."""
 
@@ -530,6 +555,14 @@ class Output(unittest.TestCase):
         self.assertTrue(any(line.startswith("::warning file=DIR/Dockerfile,line=4,title=Space%3A user::USER root: ") for line in lines), output)
         self.assertFalse(any(line.startswith("::notice") for line in lines), output)
         self.assertIn("::notice file=DIR/Dockerfile,line=1,title=Space%3A base::", self.run_lint(BASE + GOOD, "--github", "--advice")[1])
+
+    def test_reader_that_ends_early_gets_no_traceback(self):
+        with tempfile.TemporaryDirectory() as folder:
+            reading, writing = os.pipe()
+            os.close(reading)
+            run = subprocess.run([sys.executable, "-B", "-m", "space_lint", folder, "--json"], cwd=SCRIPTS, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+            os.close(writing)
+        self.assertEqual((run.returncode, run.stderr), (1, ""))
 
     def test_two_formats_are_rejected(self):
         self.assertEqual(self.run_lint(BASE + GOOD, "--json", "--github")[0], 2)

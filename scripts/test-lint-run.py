@@ -79,7 +79,7 @@ class Run(unittest.TestCase):
         self.assertIn("build", self.found(dockerfile=DOCKERFILE.replace("COPY app.pl", "COPY none.pl")))
 
     def test_failed_build_shows_the_line_and_the_last_output_of_its_step(self):
-        failing = DOCKERFILE.replace("COPY", "RUN echo first && \\\n  echo 'ERROR: No matching distribution found for sqlite3' >&2 && exit 3\nCOPY")
+        failing = DOCKERFILE.replace("COPY", "RUN echo first && \\\n  echo 'ERROR: No matching distribution found for sqlite3' && exit 3\nCOPY")
         with tempfile.TemporaryDirectory() as folder:
             for name, content in (("README.md", README), ("Dockerfile", failing), ("app.pl", APP)):
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as file:

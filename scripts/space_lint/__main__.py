@@ -74,12 +74,12 @@ def main():
         found = check(options.folder, options.by_upload, options.address, options.run, image=options.image, env_file=options.env_file, patience=options.patience)
     except container.EngineError as error:
         parser.error(f"cannot run an image: {error}")
-    if options.json:
-        print(report.as_json(options.folder, found))
-    elif options.github:
-        print(report.github(options.folder, found, options.advice))
-    else:
-        print(report.text(options.folder, found, options.advice))
+    printed = (report.as_json(options.folder, found) if options.json else report.github(options.folder, found, options.advice) if options.github
+               else report.text(options.folder, found, options.advice))
+    try:
+        print(printed, flush=True)
+    except BrokenPipeError:  # the reader has seen enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     number = report.counts(found)
     return number["error"] > 0 or options.strict and number["warning"] > 0
 
