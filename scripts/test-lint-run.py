@@ -14,7 +14,7 @@ SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, SCRIPTS)
 from space_lint import __main__ as lint  # noqa: E402
-from space_lint import container  # noqa: E402
+from space_lint import container, dockerignore  # noqa: E402
 
 README = "---\ntitle: Hello\nsdk: docker\napp_port: 7860\n---\n"
 # An app in Perl, because Debian's smallest image has Perl. As the first process of a container it must handle SIGTERM itself.
@@ -100,6 +100,18 @@ class Run(unittest.TestCase):
         found = self.found(dockerfile=DOCKERFILE.replace('CMD ["perl", "/app.pl"]', "CMD perl /app.pl & echo started"), fixes=True)["start"]
         self.assertIn("it exited with status 0: started", found)
         self.assertIn("Run the server in the foreground", found)
+
+    def test_our_reading_of_dockerignore_agrees_with_the_engine(self):
+        names = ["a.txt", "b.md", "src/a.txt", "src/x/b.md", "src/x/y/c.txt", "data/keep.csv", "data/other.csv", "x y.txt", ".env", "build/out.js", "sub/build/out.js"]
+        for text in ("*.txt\n", "**/*.txt\n!src/x/y/c.txt\n", "*\n!src\n", "src/*\n!src/x/y\n", "/data/*\n!data/keep.csv\n", "# a\n\n build \n./sub/../b.md\n", "[a-b].*\nx y.txt\n.*\n", "**/x/**\nd?ta\n"):
+            with self.subTest(text=text), tempfile.TemporaryDirectory() as folder:
+                for name, content in (*((name, "") for name in names), (".dockerignore", text + "Dockerfile\n.dockerignore\n"), ("Dockerfile", "FROM scratch\nCOPY . /\n")):
+                    os.makedirs(os.path.dirname(f"{folder}/in/{name}"), exist_ok=True)
+                    with open(f"{folder}/in/{name}", "w", encoding="utf-8") as file:
+                        file.write(content)
+                self.engine("build", f"--output={folder}/out", f"{folder}/in", env={**os.environ, "DOCKER_BUILDKIT": "1"})
+                copied = sorted(os.path.relpath(os.path.join(at, name), folder + "/out") for at, _, files in os.walk(folder + "/out") for name in files)
+                self.assertEqual(copied, sorted(name for name in names if not dockerignore.excluded(name, dockerignore.patterns(text))))
 
     def test_image_without_a_user_runs_as_uid_1000(self):
         private = DOCKERFILE.replace("USER 1000\n", "RUN chmod 600 /app.pl\n")

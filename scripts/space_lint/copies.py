@@ -33,7 +33,7 @@ def read(step):
 
 def local(source):
     """Whether it names one file or folder of the folder."""
-    return not re.search(r"[$*?\[\]\\]|<<|://", source) and not source.startswith("git@")
+    return not re.search(r"[$*?\[\]\\]|<<|://", source) and not source.startswith(("git@", "github.com/"))
 
 
 def clean(source):

@@ -15,6 +15,8 @@ MODE = Rule("error", "the container ends with 'permission denied'", "Use COPY --
 UPLOAD = Rule("warning", "'hf upload' sends no modes, so that the container ends with 'permission denied'", "Use COPY --chmod=755, RUN chmod +x, or [\"sh\", \"PATH\"]")
 BACKGROUND = Rule("error", "the container ends when its first process does, and this one does not wait", "Start the last server in the foreground: exec, and no & behind it")
 
+# Images without an ENTRYPOINT, which could start the command through a shell or wait for others.
+PLAIN = re.compile(r"^(docker\.io/)?(library/)?(python|debian|ubuntu|alpine|golang|rust|ruby|busybox|buildpack-deps)(:|@|$)")
 EXECUTABLE = re.compile(r"(?:-m)?\S*[+=]\w*[xX]\w*|(?:-m)?[0-7]*[1357][0-7]{0,2}")
 LOOPS = re.compile(r"\b(wait|while|until|for|trap|function|tail|sleep|fg|exec\s+\"?\$)|\(\)")
 QUICK = {"echo", "printf", ":", "true", "date", "disown"}
@@ -34,16 +36,18 @@ def check(all_stages, last, folder, by_upload):
     if not words or not folder.root:
         return []
     at, found = ("Dockerfile", (cmd or entry).line), []
+    sure = bool(entry or PLAIN.match(instructions.chain(all_stages)[0].base))
+    background = BACKGROUND if sure else BACKGROUND.likely()
     text = start.shell_text(start.behind_wrappers(words, {})[0])
     if text is not None and (program := in_background(text)):
-        found.append(Finding(*at, "background", BACKGROUND, f"{program} is started with &, and nothing after it stays"))
+        found.append(Finding(*at, "background", background, f"{program} is started with &, and nothing after it stays"))
     for script in started(words, text, all_stages, folder):
         with open(os.path.join(folder.root, script.path), "rb") as file:
             content = file.read(1_000_000)
-        found += file_rules(script, content, all_stages, folder, by_upload)
+        found += file_rules(script, content, all_stages, folder, by_upload, sure)
         shell_script = script.path.endswith((".sh", ".bash")) or re.match(rb"#!.*sh\b", content)
         if script.last and shell_script and (program := in_background(content.decode("utf-8", "replace").replace("\r\n", "\n"))):
-            found.append(Finding(script.path, 0, "background", BACKGROUND, f"{program} is started with &, and nothing after it stays"))
+            found.append(Finding(script.path, 0, "background", background, f"{program} is started with &, and nothing after it stays"))
     return found
 
 
@@ -63,7 +67,7 @@ def started(words, text, all_stages, folder):
             yield Script(origin.path, origin.step, direct, text is None and inner[0] == words[0], stays)
 
 
-def file_rules(script, content, all_stages, folder, by_upload):
+def file_rules(script, content, all_stages, folder, by_upload, sure):
     found, runs = [], [step.rest + "\n" + step.body for stage in all_stages for step in stage.steps if step.word == "RUN"]
     def finding(line, name, rule, what):
         found.append(Finding(script.path, line, name, rule, what))
@@ -76,7 +80,7 @@ def file_rules(script, content, all_stages, folder, by_upload):
         finding(0, "line-ends", SHELL_LINE_ENDS, "the line ends of Windows")
     edited = any(os.path.basename(script.path) in it or re.search(r"\bsed\b", it) for it in runs)
     if script.kernel and not first.startswith(b"#!") and b"\0" not in content and content.strip() and not edited:
-        finding(1, "shebang", SHEBANG, "a byte order mark before #!" if first.startswith(b"\xef\xbb\xbf#!") else "no #! in the first line")
+        finding(1, "shebang", SHEBANG if sure else SHEBANG.likely(), "a byte order mark before #!" if first.startswith(b"\xef\xbb\xbf#!") else "no #! in the first line")
     if script.direct and not made_executable(script, all_stages, runs):
         sent = repository.executable(folder.root, script.path, by_upload)
         if not sent:
@@ -94,7 +98,7 @@ def made_executable(script, all_stages, runs):
                 mode = copy.options["chmod"] or ""
                 if "$" in mode or EXECUTABLE.fullmatch(mode):
                     return True
-    return any("$" in command for text in runs for command in re.findall(r"\bchmod\b([^;&|\n]*)", text))
+    return any(re.search(r"\bchmod\(|\bchmod\b[^;&|\n]*\$", text) for text in runs)
 
 
 def in_background(text):

@@ -18,6 +18,8 @@ STAGE = Rule("error", STOPS + ", because it is neither a stage nor an image", "C
 STAGES = {"build", "builder", "builds", "base", "deps", "dependencies", "frontend", "backend", "front", "back", "client", "compile", "compiler", "assets", "installer",
           "development", "production", "prod", "dev", "runtime", "prepare", "source", "planner", "packages", "stage", "final"}
 
+IMAGES = {"python", "node", "nginx", "golang", "rust", "alpine", "debian", "ubuntu", "busybox", "redis", "postgres", "php", "ruby", "composer", "maven", "gradle", "docker", "bash", "caddy", "httpd",
+          "perl", "mongo", "mysql", "mariadb", "tomcat", "openjdk", "swift", "julia", "elixir", "erlang", "haskell", "haproxy", "traefik", "registry", "consul", "vault"}
 OUTPUT = {"dist", "build", "out", "target", "bin", "publish", "release", "node_modules", ".next", ".output", "_site", "wheels", "vendor"}  # made by a build before the push
 PUSHES = re.compile(r"git (push|add)|(hf|huggingface-cli) upload|upload_folder|upload_file|rsync|docker build")
 
@@ -48,7 +50,7 @@ def other_stage(name, stage, step, all_stages):
     if copies.stage_named(name, all_stages) or "$" in name or re.search(r"[/:.@]", name):
         return []
     names = [it.name for it in all_stages if it is not stage and not it.name.isdecimal()]
-    near = difflib.get_close_matches(name.lower(), names, 1)
+    near = difflib.get_close_matches(name.lower(), names, 1, 0.8) if name.lower() not in IMAGES else []
     certain = name.isdecimal() or near or name.lower() in STAGES
     hint = f" (did you mean {near[0]}?)" if near else f" (there are {len(all_stages)}, from 0)" if name.isdecimal() else ""
     return [Finding("Dockerfile", step.line, "stage", STAGE, f"{step.word} --from={name}, which is no stage" + hint)] if certain else []
@@ -56,8 +58,8 @@ def other_stage(name, stage, step, all_stages):
 
 def missing(path, folder, every):
     """Returns the rule that a source breaks and the reason, or None."""
-    if path in ("", "Dockerfile", ".dockerignore"):
-        return None
+    if path in ("", "Dockerfile", ".dockerignore") or path.split("/")[0] == ".git":
+        return None  # a build gets these in any case, or it is not documented
     inside = [it for it in folder.paths if it == path or it.startswith(path + "/")]
     above = [path[:at] for at, char in enumerate(path) if char == "/"]
     if any(it in folder.paths for it in above):
