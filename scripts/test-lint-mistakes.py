@@ -297,6 +297,8 @@ CORRECT = {
     "start_script_of_another_image": ('FROM python:3.12\nCOPY --from=ghcr.io/a/b /start.sh /app/\nUSER 1000\nCMD ["/app/start.sh"]\n', {"start.sh": "x\r\n"}),
     "start_script_that_a_step_writes": (BASE + 'COPY . /app\nRUN printf "#!/bin/sh" >/app/start.sh\nCMD ["/app/start.sh"]\n', {"start.sh": "x\r\n"}),
     "start_script_that_a_shell_starts": (BASE + 'COPY start.sh /\nCMD ["sh", "/start.sh"]\n', {"start.sh": f"exec {SERVE}\n"}),
+    "start_script_writes_its_output_to_a_file": (START, {"start.sh": f"#!/bin/sh\nexec {SERVE} > log 2>&1\n"}),
+    "options_behind_the_script_of_yarn": (NODE + 'CMD ["yarn", "dev", "-p", "7860"]\n', {"package.json": '{"scripts": {"dev": "next dev -H 0.0.0.0"}}'}),
     "start_script_that_waits": (START, {"start.sh": f"#!/bin/bash\n{SERVE} &\nworker &\nwait -n\n"}),
     "start_script_with_a_choice": (START, {"start.sh": f"#!/bin/bash\nif a; then\n  exec {SERVE}\nelse\n  b &\nfi\n"}),
     "copies_of_files_that_are_sent": (BASE + "COPY --chown=user app.py ./src/ /readme/../README.md ../notes.txt ./\n" + GOOD, {"app.py": "", "src/a.py": "", "notes.txt": ""}),

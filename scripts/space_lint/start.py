@@ -208,7 +208,8 @@ def through_manager(name, args, env, place, folder, depth):
     except (ValueError, AttributeError):
         scripts = {}
     if isinstance(scripts.get(script), str):
-        more = " ".join(args[args.index("--") + 1:]) if "--" in args else ""
+        # npm takes options for itself unless they are behind --.
+        more = " ".join(args[args.index("--") + 1:] if "--" in args else args[args.index(script) + 1:] if name != "npm" else ())
         return parsed(scripts[script] + " " + more, env, False, (path, 0), folder, depth=depth + 1)
     if script and script not in ("start", "run", "test") and name in ("yarn", "bun", "pnpm") and script not in ("install", "dev", "build"):
         return unwrapped(args, env, False, place, folder, depth + 1)  # yarn next start

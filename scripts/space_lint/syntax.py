@@ -101,7 +101,7 @@ def joined(words, line):
     """Two words in one string, where the program cannot mean it."""
     inner = start.behind_wrappers(words, {})[0]
     name, args = os.path.basename(inner[0]) if inner else "", inner[1:]
-    for at, word in enumerate(args):
+    for at, word in enumerate(args[:args.index("--")] if "--" in args else args):
         manager = at == 0 and name in start.MANAGERS and re.search(r"\S\s+\S", word)
         script = at == 0 and re.fullmatch(r"python[\d.]*|node", name) and re.fullmatch(r"([\w./-]+\.(py|[cm]?js)|-m)\s+\S.*", word)
         option = name in OPTION_PROGRAMS and re.fullmatch(r"--?[a-z][\w-]*\s+[\w.:$/{}-]+", word)
