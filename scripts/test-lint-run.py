@@ -50,7 +50,7 @@ class Run(unittest.TestCase):
     def setUpClass(cls):
         cls.engine = container.Engine()
 
-    def found(self, fault="none", dockerfile=DOCKERFILE, binary=None, fixes=False, files=(), **how):
+    def found(self, fault="none", dockerfile=DOCKERFILE, binary=None, fixes=False, files=(), rules=RULES, **how):
         """Returns the rules that a running image breaks, with what was found."""
         with tempfile.TemporaryDirectory() as folder:
             for name, content in (("README.md", README), ("Dockerfile", dockerfile), ("app.pl", APP), ("env", f"FAULT={fault}\n"), *files):
@@ -59,7 +59,7 @@ class Run(unittest.TestCase):
             if binary:
                 shutil.copy(os.path.join(os.path.dirname(SCRIPTS), "dist", binary), folder)
             findings = lint.check(folder, by_upload=True, run=True, env_file=os.path.join(folder, "env"), patience=3, **how)
-        return {it.name: f"{it.found}. {it.rule.fix}" if fixes else it.found for it in findings if it.name in RULES}
+        return {it.name: f"{it.found}. {it.rule.fix}" if fixes else it.found for it in findings if it.name in rules}
 
     def test_good_images_have_no_finding(self):
         self.assertEqual(self.found(), {})
@@ -112,6 +112,12 @@ class Run(unittest.TestCase):
                 self.engine("build", f"--output={folder}/out", f"{folder}/in", env={**os.environ, "DOCKER_BUILDKIT": "1"})
                 copied = sorted(os.path.relpath(os.path.join(at, name), folder + "/out") for at, _, files in os.walk(folder + "/out") for name in files)
                 self.assertEqual(copied, sorted(name for name in names if not dockerignore.excluded(name, dockerignore.patterns(text))))
+
+    def test_ignored_files_in_a_folder_that_is_copied_are_found(self):
+        dockerfile, files = DOCKERFILE.replace("COPY app.pl /app.pl", "COPY . /"), [("model.bin", "x"), (".gitignore", "*.bin\n"), (".dockerignore", "env\n")]
+        found = self.found(dockerfile=dockerfile, files=files, rules={"copy", *RULES})
+        self.assertEqual(found, {"copy": "COPY . copies what .gitignore ignores: model.bin"})
+        self.assertEqual(self.found(dockerfile=dockerfile, files=[*files[:2], (".dockerignore", "*.bin\n")], rules={"copy", *RULES}), {})
 
     def test_image_without_a_user_runs_as_uid_1000(self):
         private = DOCKERFILE.replace("USER 1000\n", "RUN chmod 600 /app.pl\n")

@@ -35,7 +35,7 @@ def check(folder, by_upload=False, address=None, run=False, **how):
         found += more
     if (content := text(folder, "Dockerfile")) is not None:
         sent = start.Folder(folder, repository.uploaded(folder) if by_upload else paths)
-        found += dockerfile.check(content, port, start.Folder(folder, paths), sent, by_upload)
+        found += dockerfile.check(content, port, start.Folder(folder, paths), sent, by_upload, run and not how.get("image"))
     found += running.check(address) if address else []
     return found + (container.check(folder, port or 7860, **how) if run else [])
 

@@ -4,8 +4,8 @@ from . import build_secrets, image, instructions, listening, package_json, scrip
 from .finding import Finding
 
 
-def check(text, port, folder=None, sent=None, by_upload=False):
-    """port: app_port, or None if the front matter cannot be read. folder: the files that the commands refer to. sent: the files that the Hub gets."""
+def check(text, port, folder=None, sent=None, by_upload=False, built=False):
+    """port: app_port, or None if the front matter cannot be read. folder: the files that the commands refer to. sent: the files that the Hub gets. built: this folder is also built here."""
     folder = folder or start.Folder("", [])
     every = instructions.steps(text)
     all_stages = instructions.stages(every)
@@ -21,6 +21,7 @@ def check(text, port, folder=None, sent=None, by_upload=False):
     found += users.check(last, base, scratch, whole)
     found += build_secrets.check(all_stages)
     found += sources.check(all_stages, sent or folder)
+    found += sources.unsent(all_stages, sent or folder) if built else []
     found += scripts.check(all_stages, last, sent or folder, by_upload)
     found += package_json.check(all_stages, last, sent or folder)
     if port is not None:

@@ -12,6 +12,7 @@ MISSING = Rule("error", STOPS + ", because what the Hub gets does not contain it
 CASE = Rule("error", STOPS + ", because names of files are case-sensitive", "Write the name as the file has it")
 GIT = Rule("error", STOPS + ", because the Hub does not get ignored files", "Remove it from .gitignore, or create it in a step of the Dockerfile")
 EXCLUDED = Rule("error", STOPS + ", because a build sees no excluded files", "Remove it from .dockerignore, or add a line with ! and its path")
+UNSENT = Rule("warning", "the image that is tested here has them, and that of the Hub does not", "Exclude them in .dockerignore, or remove them from .gitignore")
 STAGE = Rule("error", STOPS + ", because it is neither a stage nor an image", "Correct the name, or add AS NAME to the FROM of the stage")
 
 # Short names that stages have and no image at Docker Hub. Another short name can be an image.
@@ -20,6 +21,7 @@ STAGES = {"build", "builder", "builds", "base", "deps", "dependencies", "fronten
 
 IMAGES = {"python", "node", "nginx", "golang", "rust", "alpine", "debian", "ubuntu", "busybox", "redis", "postgres", "php", "ruby", "composer", "maven", "gradle", "docker", "bash", "caddy", "httpd",
           "perl", "mongo", "mysql", "mariadb", "tomcat", "openjdk", "swift", "julia", "elixir", "erlang", "haskell", "haproxy", "traefik", "registry", "consul", "vault"}
+CACHES = {".git", "__pycache__", "node_modules", ".venv", "venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".next", ".idea", ".vscode"}  # what a build makes anew, or nothing reads
 OUTPUT = {"dist", "build", "out", "target", "bin", "publish", "release", "node_modules", ".next", ".output", "_site", "wheels", "vendor"}  # made by a build before the push
 PUSHES = re.compile(r"git (push|add)|(hf|huggingface-cli) upload|upload_folder|upload_file|rsync|docker build")
 
@@ -39,6 +41,25 @@ def check(all_stages, folder):
                 if copies.local(source) and (problem := missing(copies.clean(source), folder, every)):
                     rule, reason = problem
                     found.append(Finding("Dockerfile", step.line, "copy", rule, f"{step.word} {source}: {reason}"))
+    return found
+
+
+def unsent(all_stages, folder):
+    """A COPY of a folder that contains more here than at the Hub, so that a build here proves less."""
+    found, every, sent = [], dockerignore.patterns(folder.read(ignore_file(folder))), set(folder.paths)
+    here = []
+    for at, folders, names in os.walk(folder.root):
+        folders[:] = [name for name in folders if name not in CACHES and os.path.relpath(os.path.join(at, name), folder.root).replace(os.sep, "/") not in sent]  # no submodules
+        here += [os.path.relpath(os.path.join(at, name), folder.root).replace(os.sep, "/") for name in names if not name.endswith((".pyc", ".DS_Store"))]
+    extra = [path for path in here if path not in sent and not dockerignore.excluded(path, every)]
+    for stage in copies.needed(all_stages):
+        for step in stage.steps:
+            copy = copies.read(step) if step.word in ("COPY", "ADD") else None
+            for source in copy.sources if copy and "from" not in copy.options else ():
+                prefix = copies.clean(source)
+                more = sorted(path for path in extra if not prefix or path.startswith(prefix + "/")) if copies.local(source) else []
+                if more and (not prefix or any(path.startswith(prefix + "/") for path in sent)):
+                    found.append(Finding("Dockerfile", step.line, "copy", UNSENT, f"{step.word} {source} copies what .gitignore ignores: {', '.join(more[:3])}{' and more' * (len(more) > 3)}"))
     return found
 
 
