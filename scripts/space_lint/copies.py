@@ -66,21 +66,20 @@ def upto(stage, all_stages):
     return [step for it in instructions.chain(all_stages[:all_stages.index(stage) + 1]) for step in it.steps]
 
 
-def folder_of(steps):
-    """Returns the working folder after these steps; "" for that of the base image, None if a variable decides."""
+def folder_of(steps, values):
+    """Returns the working folder after these steps; "" for that of the base image, None if an unknown variable decides."""
     at = ""
     for step in steps:
         if step.word == "WORKDIR":
-            if "$" in step.rest:
-                return None
-            at = posixpath.join(at, instructions.unquoted(step.rest))
-    return at
+            at = posixpath.join(at, instructions.expand(instructions.unquoted(step.rest), values))
+    return None if "$" in at else at
 
 
 def origin(path, stage, all_stages, paths, depth=0):
     """Returns the Origin of a path in the image of this stage, or None if it is not certain. paths: the files of the folder."""
     steps = upto(stage, all_stages)
-    at = folder_of(steps)
+    values = instructions.environment({}, steps)
+    at, path = folder_of(steps, values), instructions.expand(path, values)
     if at is None or "$" in path or depth > 4:
         return None
     path, result = posixpath.normpath(posixpath.join(at, path)), None
@@ -89,11 +88,12 @@ def origin(path, stage, all_stages, paths, depth=0):
             result = None
         if step.word not in ("COPY", "ADD"):
             continue
-        copy, at = read(step), folder_of(steps[:number])
-        if copy is None or at is None or "$" in copy.target:
+        copy, at = read(step), folder_of(steps[:number], values)
+        target = instructions.expand(copy.target, values) if copy else "$"
+        if at is None or "$" in target:
             result = None
             continue
-        for source, inside in candidates(copy, posixpath.normpath(posixpath.join(at, copy.target)), path):
+        for source, inside in candidates(copy, posixpath.normpath(posixpath.join(at, target)), path):
             if "from" in copy.options:
                 other = stage_named(copy.options["from"] or "", all_stages)
                 result = origin("/" + clean(posixpath.join(source, inside)), other, all_stages, paths, depth + 1) if other and other is not stage else None
@@ -109,7 +109,7 @@ def candidates(copy, target, path):
     for source in copy.sources:
         if path == target:
             yield source, ""
-        if path.startswith(target.rstrip("/") + "/") or target == ".":
+        if path.startswith(target.rstrip("/") + "/") or target == "." and not path.startswith("/"):
             inside = posixpath.relpath(path, target)
             yield source, inside
             if "/" not in inside and posixpath.basename(clean(source)) == inside:

@@ -113,5 +113,6 @@ def in_background(text):
     while lines and lines[-1].split()[0] in QUICK and not lines[-1].endswith("&"):
         lines.pop()
     if every and every[-1].end == "&" and (lines[-1:] and lines[-1].endswith("&") or not re.search(r"\b(if|case)\b|[{(]", text)):
-        return "a program" if shell.UNKNOWN in every[-1].words[0] or "$" in every[-1].words[0] else os.path.basename(every[-1].words[0])
+        words = start.behind_wrappers(every[-1].words, {}, 1)[0] or ["$"]
+        return "a program" if shell.UNKNOWN in words[0] or "$" in words[0] else os.path.basename(words[0])
     return None
