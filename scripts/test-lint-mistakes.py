@@ -570,6 +570,15 @@ class Output(unittest.TestCase):
             os.close(writing)
         self.assertEqual((run.returncode, run.stderr), (1, ""))
 
+    def test_modules_of_the_current_folder_are_not_imported(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("argparse", "json", "runpy", "space_lint"):
+                with open(f"{folder}/{name}.py", "w", encoding="utf-8") as file:
+                    file.write("raise SystemExit('imported')\n")
+            run = subprocess.run([SCRIPTS + "/lint-space.sh", "."], cwd=folder, capture_output=True, text=True, timeout=60)
+        self.assertEqual((run.returncode, run.stderr), (1, ""))
+        self.assertIn("no Dockerfile", run.stdout)
+
     def test_two_formats_are_rejected(self):
         self.assertEqual(self.run_lint(BASE + GOOD, "--json", "--github")[0], 2)
 
