@@ -54,7 +54,7 @@ def check(all_stages, last, folder, by_upload):
 def started(words, text, all_stages, folder):
     """Yields each Script that the start command names."""
     lines = [(words, True)] if text is None else [(it.words, at == len(every) - 1 and it.end != "&") for every in [shell.commands(text, {})] for at, it in enumerate(every)]
-    for line, stays in lines:
+    for line, stays in lines if text is None or not re.search(r"\[ -|\btest -", text) else ():  # a test can be for what the script lacks
         inner = start.behind_wrappers(line, {}, 1)[0]
         direct = bool(inner) and os.path.basename(inner[0]) not in start.SHELLS
         if not direct:
@@ -65,6 +65,8 @@ def started(words, text, all_stages, folder):
         at = os.path.join(folder.root, origin.path) if origin else ""
         if origin and os.path.isfile(at) and not os.path.islink(at) and (origin.path.endswith((".sh", ".bash")) or folder.read(origin.path)[:2] == "#!"):
             yield Script(origin.path, origin.step, direct, text is None and inner[0] == words[0], stays)
+            if stays and re.search(r"^\s*exec \"\$@\"", folder.read(origin.path), re.M):
+                lines.append((inner[1:], True))
 
 
 def file_rules(script, content, all_stages, folder, by_upload, sure):
