@@ -11,12 +11,15 @@ shift 2
 needs="sys.version_info >= (3, $minor)"
 packages=$scripts/$module/requirements.txt
 if [ "$minor" -ge 11 ]; then imports="sys, ensurepip, venv"; else imports=sys packages=; fi
-has_python() { [ "${CONTAINER:-}" != yes ] && python3 -c "import $imports; sys.exit(not $needs)" >/dev/null 2>&1; }
+# A module of the same name in the current folder, which can be a stranger's Space, must not be imported. Python has -P for this from 3.11 on.
+own="import sys; sys.path = [it for it in sys.path if it]"
+start="$own; import runpy; runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+has_python() { [ "${CONTAINER:-}" != yes ] && python3 -c "$own; import $imports; sys.exit(not $needs)" >/dev/null 2>&1; }
 export PYTHONPATH="$scripts" PYTHONDONTWRITEBYTECODE=1
 if has_python; then
     python=python3
     [ -z "$packages" ] || python=$("$scripts/venv.sh" "${module#space_}" "$packages")
-    exec "$python" -m "$module" "$@"
+    exec "$python" -c "$start" "$module" "$@"
 fi
 
 name=$(echo "$module" | sed 's/^space_\(.*\)/\1/')
@@ -78,7 +81,7 @@ if [ "$module" = space_deploy ]; then # by name: the values are not arguments
     token=${HF_TOKEN_PATH:-${HF_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/huggingface}/token} # where 'hf auth login' writes it
     [ ! -f "$token" ] || set -- "$@" --volume="$token:/run/hf-token:ro" --env=HF_TOKEN_PATH=/run/hf-token
 fi
-set -- "$@" space-python:latest -m "$module"
+set -- "$@" space-python:latest -c "$start" "$module"
 while [ "$arguments" -gt 0 ]; do # the arguments came first; move them behind the module's name
     argument=$1
     shift

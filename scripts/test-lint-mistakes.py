@@ -18,6 +18,9 @@ from space_lint import __main__ as lint  # noqa: E402
 from space_lint import gitignore, servers  # noqa: E402
 
 BASE = "FROM python:3.12-slim\nRUN useradd -m -u 1000 user\nUSER user\n"
+START = BASE + 'WORKDIR /app\nCOPY --chmod=755 . .\nCMD ["./start.sh"]\n'
+SERVE = "uvicorn a:b --host 0.0.0.0 --port 7860"
+NODE = "FROM node:22\nWORKDIR /app\nCOPY --chown=node --chmod=755 . .\nUSER node\n"
 GOOD = 'CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "7860"]\n'
 
 
@@ -124,6 +127,20 @@ MISTAKES = {
     "assignment_is_no_program": (BASE + 'CMD ["PORT=7860", "python", "app.py"]\n', "program", ERROR),
     "whole_command_in_one_string_is_no_program": (BASE + 'CMD ["python app.py"]\n', "program", ERROR),
     "operator_in_exec_form_is_an_argument": (BASE + 'CMD ["python", "a.py", "&&", "python", "b.py"]\n', "program", ERROR),
+    "two_words_of_npm_in_one_string": (cmd("npm", "start dev"), "program", ERROR),
+    "options_of_python_in_the_name_of_its_file": (cmd("python", "app.py --port 7860"), "program", ERROR),
+    "option_and_value_in_one_string": (cmd("uvicorn", "a:b", "--host 0.0.0.0", "--port", "7860"), "program", ERROR),
+    "words_behind_the_command_of_a_shell": (cmd("sh", "-c", "uvicorn", "a:b", "--host", "0.0.0.0", "--port", "7860"), "program", ERROR),
+    "words_behind_a_longer_command_of_a_shell": (cmd("bash", "-lc", SERVE, "--reload"), "program", WARNING),
+    "shell_form_behind_the_command_of_a_shell": (BASE + 'ENTRYPOINT ["sh", "-c"]\nCMD ' + SERVE + "\n", "program", ERROR),
+    "npm_runs_a_script_that_package_json_does_not_have": (NODE + 'CMD ["npm", "run", "start:prod"]\n', "script", ERROR, {"package.json": '{"scripts": {"start": "node a.js"}}'}),
+    "npm_start_without_a_script": (NODE + "CMD exec npm start\n", "script", ERROR, {"package.json": '{"scripts": {"dev": "node a.js"}}'}),
+    "start_script_runs_a_script_that_package_json_does_not_have": (NODE + 'CMD ["./start.sh"]\n', "script", ERROR, {"package.json": '{"name": "a"}', "start.sh": "#!/bin/sh\nexec pnpm run serve\n"}),
+    "script_is_missing_in_the_last_stage": (NODE.replace("22", "22 AS build") + 'FROM node:22\nWORKDIR /srv\nCOPY --from=build /app/package.json ./\nUSER node\nCMD ["yarn", "start"]\n', "script", ERROR, {"package.json": '{"scripts": {"dev": "node a.js"}}'}),
+    "several_variables_in_the_old_form_of_env": (BASE + "ENV PYTHONUNBUFFERED 1 PIP_NO_CACHE_DIR 1\n" + GOOD, "env", WARNING),
+    "port_and_host_in_the_old_form_of_env": (BASE + "ENV PORT 7860 HOST 0.0.0.0\n" + GOOD, "env", ERROR),
+    "port_is_set_to_itself": (BASE + "ENV PORT=${PORT}\n" + GOOD, "env", WARNING),
+    "second_command": (BASE + 'CMD ["python", "worker.py"]\n' + GOOD, "start", WARNING),
     "blanks_around_the_equals_sign_of_env": (BASE + "ENV PORT = 8000\n" + GOOD, "env", ERROR),
     "blank_behind_the_equals_sign_of_env": (BASE + "ENV PORT= 7860\n" + GOOD, "env", ERROR),
     "second_word_of_env_has_no_value": (BASE + "ENV A=1 B\n" + GOOD, "env", ERROR),
@@ -168,7 +185,33 @@ MISTAKES = {
     "token_in_python_without_a_secret_mount": (BASE + "RUN python -c \"import os; print(os.environ['HF_TOKEN'])\"\n" + GOOD, "build-secret", WARNING),
     "token_in_here_document_without_a_secret_mount": (BASE + "RUN <<EOF\nhf download a/b --token $HF_TOKEN\nEOF\n" + GOOD, "build-secret", WARNING),
     "token_as_build_argument": (BASE + "ARG HF_TOKEN\nRUN hf download a/b --token $HF_TOKEN\n" + GOOD, "secret", WARNING),
-    "no_command_on_a_plain_base": ("FROM python:3.12\nUSER 1000\nCOPY app.py .\n", "start", WARNING),
+    "no_command_on_a_plain_base": ("FROM python:3.12\nUSER 1000\nCOPY app.py .\n", "start", WARNING, {"app.py": ""}),
+    "copy_of_a_missing_file": (BASE + "COPY requirements.txt .\n" + GOOD, "copy", ERROR),
+    "copy_of_a_missing_folder_in_a_list": (BASE + 'COPY ["a b/", "/srv/"]\n' + GOOD, "copy", ERROR),
+    "add_of_a_missing_file_in_a_stage_that_is_needed": ("FROM python:3.12 AS build\nADD --chown=1000 app.py x/y.py /srv/\nFROM python:3.12\nCOPY --from=build /srv /srv\nUSER 1000\n" + GOOD, "copy", ERROR, {"app.py": ""}),
+    "copy_of_a_file_in_other_case": (BASE + "COPY Start.sh .\n" + GOOD, "copy", ERROR, {"start.sh": ""}),
+    "copy_of_a_folder_in_other_case": (BASE + "COPY ./SRC /src\n" + GOOD, "copy", ERROR, {"src/a.py": ""}),
+    "copy_of_a_file_that_git_ignores": (BASE + "COPY model.txt .\n" + GOOD, "copy", ERROR, {".gitignore": "*.txt\n", "model.txt": ""}),
+    "copy_of_a_folder_that_git_ignores": (BASE + "COPY dist /srv\n" + GOOD, "copy", ERROR, {".gitignore": "dist/\n", "dist/a.html": ""}),
+    "copy_of_an_ignored_file_that_a_workflow_may_add": (BASE + "COPY dist /srv\n" + GOOD, "copy", WARNING, {".gitignore": "dist/\n", "dist/a.html": "", ".github/workflows/push.yml": "run: npm run build && git add -f dist && git push\n"}),
+    "copy_of_a_build_result_that_is_missing": (BASE + "COPY dist /srv\n" + GOOD, "copy", WARNING),
+    "copy_of_a_file_that_dockerignore_excludes": (BASE + "COPY README.md .\n" + GOOD, "copy", ERROR, {".dockerignore": "*.md\n"}),
+    "copy_from_a_folder_that_dockerignore_excludes": (BASE + "COPY data/a.csv .\n" + GOOD, "copy", ERROR, {".dockerignore": "**\n!app.py\n!/src/**\n", "data/a.csv": ""}),
+    "copy_from_a_misspelled_stage": ("FROM node:22 AS builder\nFROM python:3.12\nCOPY --from=buidler /app /app\nUSER 1000\n" + GOOD, "stage", ERROR),
+    "copy_from_a_stage_without_a_name": ("FROM node:22\nFROM python:3.12\nCOPY --from=build /app /app\nUSER 1000\n" + GOOD, "stage", ERROR),
+    "start_script_has_windows_line_ends": (START, "line-ends", ERROR, {"start.sh": f"#!/bin/sh\r\nexec {SERVE}\r\n"}),
+    "script_of_the_shell_form_has_windows_line_ends": (BASE + "COPY --chmod=755 run/start.sh /srv/\nCMD /srv/start.sh\n", "line-ends", ERROR, {"run/start.sh": f"#!/usr/bin/env bash\r\nexec {SERVE}\r\n"}),
+    "script_that_a_shell_starts_has_windows_line_ends": (START.replace('["', '["bash", "'), "line-ends", WARNING, {"start.sh": f"#!/bin/sh\r\nexec {SERVE}\r\n"}),
+    "start_script_has_no_interpreter": (START, "shebang", ERROR, {"start.sh": f"exec {SERVE}\n"}),
+    "start_script_has_a_byte_order_mark": (START, "shebang", ERROR, {"start.sh": f"\ufeff#!/bin/sh\nexec {SERVE}\n"}),
+    "start_script_is_not_executable": (START.replace(" --chmod=755", ""), "mode", ERROR, {"start.sh": f"#!/bin/sh\nexec {SERVE}\n"}),
+    "start_script_of_another_name_is_not_executable": (BASE + 'COPY --chmod=644 docker/run.sh /entry\nENTRYPOINT ["tini", "--", "/entry"]\n', "mode", ERROR, {"docker/run.sh": f"#!/bin/sh\nexec {SERVE}\n"}),
+    "start_script_of_a_base_with_an_entrypoint_has_no_interpreter": (NODE + 'CMD ["./start.sh"]\n', "shebang", WARNING, {"start.sh": f"exec {SERVE}\n"}),
+    "start_script_in_a_folder_of_a_variable_is_not_executable": (BASE + 'ENV HOME=/home/user\nWORKDIR $HOME/app\nCOPY --chown=user . ${HOME}/app\nCMD ["./start.sh"]\n', "mode", ERROR, {"start.sh": f"#!/bin/sh\nexec {SERVE}\n"}),
+    "script_that_the_entrypoint_starts_is_not_executable": (BASE + 'COPY --chmod=755 e.sh /\nCOPY run.sh /\nENTRYPOINT ["/e.sh"]\nCMD ["/run.sh"]\n', "mode", ERROR, {"e.sh": '#!/bin/sh\nexec "$@"\n', "run.sh": f"#!/bin/sh\nexec {SERVE}\n"}),
+    "start_script_leaves_its_server_in_the_background": (START, "background", ERROR, {"start.sh": f"#!/bin/sh\n{SERVE} &\necho started # now\n"}),
+    "shell_form_leaves_its_server_in_the_background": (BASE + f"CMD worker & {SERVE} &\n", "background", ERROR),
+    "copy_from_a_number_that_is_too_large": ("FROM node:22\nFROM python:3.12\nCOPY --from=2 /app /app\nUSER 1000\n" + GOOD, "stage", ERROR),
 }
 # Correct Dockerfiles, each similar to a mistake, with their files.
 CORRECT = {
@@ -216,6 +259,9 @@ CORRECT = {
     "shell_test_is_no_json": (BASE + "CMD [ -f run.sh ] && exec ./run.sh || exec ./other.sh\n",),
     "exec_form_with_a_shell": (BASE + 'ENTRYPOINT ["/bin/sh", "-c"]\nCMD ["exec uvicorn a:b --host 0.0.0.0 --port ${PORT:-7860}"]\n',),
     "old_form_of_env": (BASE + "ENV NAME a value with = in it\nENV PORT 7860\n" + GOOD,),
+    "old_form_of_env_with_a_sentence": (BASE + "ENV TITLE MY APP NAME\nENV MOTTO Keep it simple\nENV JAVA_OPTS -Xmx1g -Xms1g -server\n" + GOOD,),
+    "port_is_set_to_an_argument": (BASE + "ARG PORT=7860\nENV PORT=$PORT\n" + GOOD,),
+    "command_of_a_stage_replaces_that_of_its_base": (BASE.replace("slim", "slim AS base") + 'CMD ["bash"]\nFROM base\n' + GOOD,),
     "values_of_env_with_quotes": (BASE + "ENV A=\"b c\" D='e f' G=h\\ i \\\n    # a comment\n    J=\"k=l\"\n" + GOOD,),
     "expose_with_a_variable": (BASE + "ARG PORT=7860\nEXPOSE ${PORT}/tcp\n" + GOOD,),
     "user_of_the_base_image": ("FROM node:22\nUSER node\n" + GOOD,),
@@ -238,6 +284,33 @@ CORRECT = {
     "platform_with_a_variant": ("FROM --platform=linux/amd64/v2 python:3.12\nUSER 1000\n" + GOOD,),
     "tabs_between_name_and_value": (BASE + "ENV\tPORT\t7860\n" + GOOD,),
     "byte_order_mark_and_windows_line_ends": ("\ufeff" + (BASE + GOOD).replace("\n", "\r\n"),),
+    "shell_that_passes_its_arguments_on": (cmd("sh", "-c", 'exec uvicorn a:b "$@"', "--", "--host", "0.0.0.0", "--port", "7860"),),
+    "blanks_in_an_argument": (cmd("gunicorn", "-b", "0.0.0.0:7860", "--access-logformat", "%(h)s %(s)s", "app:create('a b')"),),
+    "npm_runs_a_script_of_package_json": (NODE + 'CMD ["npm", "run", "serve", "--", "--a"]\n', {"package.json": '{"scripts": {"serve": "node a.js"}}'}),
+    "npm_start_with_a_server_file": (NODE + 'CMD ["npm", "start"]\n', {"package.json": "{}", "server.js": "x"}),
+    "npm_runs_a_script_of_another_folder": (NODE + 'CMD ["npm", "--prefix", "web", "run", "a"]\n', {"package.json": "{}"}),
+    "npm_runs_a_script_that_a_step_adds": (NODE + 'RUN npm pkg set scripts.a=b\nCMD ["npm", "run", "a"]\n', {"package.json": "{}"}),
+    "package_json_of_another_working_folder": (NODE + 'WORKDIR /app/web\nCMD ["npm", "run", "a"]\n', {"package.json": "{}"}),
+    "yarn_runs_a_program_of_a_package": (NODE + 'CMD ["yarn", "run", "strapi"]\n', {"package.json": "{}"}),
+    "start_script_with_an_interpreter": (START, {"start.sh": f"#!/bin/sh\nworker &\nexec {SERVE}\n"}),
+    "start_script_whose_line_ends_a_step_corrects": (START.replace("CMD", "RUN sed -i 's/\\r$//' start.sh\nCMD"), {"start.sh": f"#!/bin/sh\r\nexec {SERVE}\r\n"}),
+    "start_script_made_executable_by_a_step": (START.replace("COPY --chmod=755 . .", "COPY . .\nRUN chmod -R a+rx /app"), {"start.sh": f"#!/bin/sh\nexec {SERVE}\n"}),
+    "start_script_without_an_interpreter_in_a_shell": (START.replace('["./start.sh"]', "exec ./start.sh"), {"start.sh": f"exec {SERVE}\n"}),
+    "start_script_of_another_image": ('FROM python:3.12\nCOPY --from=ghcr.io/a/b /start.sh /app/\nUSER 1000\nCMD ["/app/start.sh"]\n', {"start.sh": "x\r\n"}),
+    "start_script_outside_of_an_unknown_working_folder": (BASE + 'COPY . .\nCMD ["/app/start.sh"]\n', {"app/start.sh": "x\r\n", "start.sh": "x\r\n"}),
+    "start_script_that_a_step_writes": (BASE + 'COPY . /app\nRUN printf "#!/bin/sh" >/app/start.sh\nCMD ["/app/start.sh"]\n', {"start.sh": "x\r\n"}),
+    "start_script_that_a_shell_starts": (BASE + 'COPY start.sh /\nCMD ["sh", "/start.sh"]\n', {"start.sh": f"exec {SERVE}\n"}),
+    "start_script_writes_its_output_to_a_file": (START, {"start.sh": f"#!/bin/sh\nexec {SERVE} > log 2>&1\n"}),
+    "options_behind_the_script_of_yarn": (NODE + 'CMD ["yarn", "dev", "-p", "7860"]\n', {"package.json": '{"scripts": {"dev": "next dev -H 0.0.0.0"}}'}),
+    "start_script_that_is_tested_first": (BASE + "COPY a.sh /\nCMD if [ -x /a.sh ]; then /a.sh; else exec " + SERVE + "; fi\n", {"a.sh": "#!/bin/sh\n"}),
+    "start_script_that_waits": (START, {"start.sh": f"#!/bin/bash\n{SERVE} &\nworker &\nwait -n\n"}),
+    "start_script_with_a_choice": (START, {"start.sh": f"#!/bin/bash\nif a; then\n  exec {SERVE}\nelse\n  b &\nfi\n"}),
+    "copies_of_files_that_are_sent": (BASE + "COPY --chown=user app.py ./src/ /readme/../README.md ../notes.txt ./\n" + GOOD, {"app.py": "", "src/a.py": "", "notes.txt": ""}),
+    "copies_that_the_folder_does_not_decide": (BASE + "ARG F=a\nCOPY $F *.txt x[0-9] .git ./\nADD https://example.org/a.tar git@example.org:a.git github.com/a/b /srv/\nCOPY <<EOF /srv/b\nCOPY none .\nEOF\n" + GOOD,),
+    "copy_in_a_stage_that_is_not_needed": ("FROM python:3.12 AS test\nCOPY tests /tests\nFROM python:3.12\nUSER 1000\n" + GOOD,),
+    "copies_from_stages_and_images": ("FROM node:22 AS Web\nFROM python:3.12\nCOPY --from=web /a /a\nCOPY --from=0 /b /b\nCOPY --from=ghcr.io/astral-sh/uv:latest /uv /bin/\nCOPY --from=busybox /bin/sh /bin/\nUSER 1000\n" + GOOD,),
+    "copy_from_an_image_with_the_name_of_a_stage_in_it": ("FROM python:3.12 AS pythons\nFROM python:3.12\nCOPY --from=python /a /a\nUSER 1000\n" + GOOD,),
+    "copies_that_dockerignore_lets_through": (BASE + "COPY src data ./\n" + GOOD, {".dockerignore": "# all\n*\n!src\ndata/*\n!data/keep.csv\n", "src/a.py": "", "data/keep.csv": ""}),
     "worker_beside_the_server": (BASE + "CMD celery -A app worker & exec uvicorn a:b --host 0.0.0.0 --port 7860\n",),
 }
 
@@ -298,6 +371,53 @@ class Repository(unittest.TestCase):
         self.assertEqual(found(BASE + GOOD, files=files), {})
         self.assertEqual(found(BASE + GOOD, files=files, prepare=self.commit), {})
         self.assertEqual(found(BASE + GOOD, files=files, by_upload=True), {})
+
+    def test_copy_of_an_ignored_file_that_git_tracks_is_found_only_for_an_upload(self):
+        def add(folder):
+            self.commit(folder)
+            self.git(folder, "add", "--force", "a.txt")
+        files = {".gitignore": "*.txt\n", "a.txt": ""}
+        self.assertEqual(found(BASE + "COPY a.txt .\n" + GOOD, files=files, prepare=add), {})
+        self.assertIn('COPY a.txt: ignored by .gitignore', found(BASE + "COPY a.txt .\n" + GOOD, files=files, prepare=add, by_upload=True)[(ERROR, "copy")])
+
+    def test_copy_of_a_file_that_a_folder_s_gitignore_excludes_is_found_only_for_a_push(self):
+        files = {"src/.gitignore": "a.txt\n", "src/a.txt": ""}
+        self.assertEqual(set(found(BASE + "COPY src/a.txt .\n" + GOOD, files=files, prepare=self.commit)), {(ERROR, "copy")})
+        self.assertEqual(found(BASE + "COPY src/a.txt .\n" + GOOD, files=files, by_upload=True), {})
+
+    def test_finding_of_a_copy_names_line_and_reason(self):
+        reasons = {"requirements.txt": "missing", "Start.sh": '"Start.sh" exists as "start.sh"', "notes.md": "excluded by .dockerignore", "model.txt": "ignored by .gitignore", "empty": "an empty folder, which is not sent"}
+        files = {"start.sh": "", "notes.md": "", "model.txt": "", ".gitignore": "model.txt\n", ".dockerignore": "notes.md\n"}
+        for source, reason in reasons.items():
+            self.assertIn(f"Dockerfile:4: error copy: COPY {source}: {reason}: the build stops",
+                          found(BASE + f"COPY {source} .\n" + GOOD, files=files, prepare=lambda folder: os.mkdir(folder + "/empty"))[(ERROR, "copy")])
+
+    def test_mode_of_a_script_is_that_of_git_and_an_upload_sends_none(self):
+        text, files = START.replace(" --chmod=755", ""), {"start.sh": f"#!/bin/sh\nexec {SERVE}\n"}
+        def staged(folder, mode="+x"):
+            self.commit(folder)
+            self.git(folder, "update-index", f"--chmod={mode}", "start.sh")
+        def only_here(folder):
+            staged(folder, "-x")
+            os.chmod(folder + "/start.sh", 0o755)
+        self.assertEqual(found(text, files=files, prepare=staged), {})
+        self.assertEqual(set(found(text, files=files, prepare=only_here)), {(ERROR, "mode")})
+        self.assertEqual(set(found(text, files=files, prepare=only_here, by_upload=True)), {(WARNING, "mode")})
+
+    def test_line_ends_of_a_script_are_those_that_git_stores(self):
+        files = {"start.sh": f"#!/bin/sh\r\nexec {SERVE}\r\n"}
+        attributes = {**files, ".gitattributes": "*.sh text eol=lf\n"}
+        self.assertEqual(set(found(START, files=files, prepare=self.commit)), {(ERROR, "line-ends")})
+        self.assertEqual(found(START, files=attributes, prepare=self.commit), {})
+        self.assertEqual(found(START, files=attributes, prepare=lambda folder: self.git(folder, "init", "--quiet")), {})
+        self.assertEqual(set(found(START, files=attributes, prepare=self.commit, by_upload=True)), {(ERROR, "line-ends")})
+
+    def test_files_of_a_submodule_are_not_missing(self):
+        def submodule(folder):
+            self.write(folder, "sub/a.py", "")
+            self.commit(folder + "/sub")
+            self.commit(folder)
+        self.assertEqual(found(BASE + "COPY sub/other.py .\n" + GOOD, prepare=submodule), {})
 
     def test_ignored_file_that_git_tracks_is_reported(self):
         def add(folder):
@@ -363,6 +483,41 @@ class Repository(unittest.TestCase):
             self.assertEqual(sorted(gitignore.files(folder)), sorted(path for path in theirs if path))
 
 
+class Side(unittest.TestCase):
+    """One mistake does not hide another."""
+
+    def test_old_form_of_env_with_more_words_silences_no_other_rule(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(folder + "/Dockerfile", "w", encoding="utf-8") as file:
+                file.write(BASE + "ENV A 1 PIP_NO_CACHE_DIR 1\nRUN pip install flask\n" + GOOD)
+            self.assertIn("pip-cache", {it.name for it in lint.check(folder)})
+
+
+    def messages(self, *arguments, **how):
+        return "\n".join(sorted(found(*arguments, **how).values()))
+
+    def test_server_beside_one_with_the_right_port_is_not_told_to_use_it(self):
+        said = self.messages(cmd("./start.sh"), files={"start.sh": "#!/bin/sh\nuvicorn api:app --host 0.0.0.0 --port 8000 &\nexec streamlit run app.py --server.port 7860 --server.address 127.0.0.1\n"})
+        self.assertIn("streamlit run listens on 127.0.0.1", said)
+        self.assertNotIn("uvicorn", said)
+
+    def test_reason_of_an_address_and_of_a_port_is_its_own(self):
+        said = self.messages(cmd("uvicorn", "a:b", "--port", "8000"))
+        self.assertIn("listens on 127.0.0.1, its default:", said)
+        self.assertIn("listens on port 8000, but", said)
+        said = self.messages(BASE + 'ENV PORT=3000 HOSTNAME=localhost\nCMD ["node", "server.js"]\n')
+        self.assertIn("listens on localhost, from HOSTNAME:", said)
+        self.assertIn("listens on port 3000, from PORT, but", said)
+        said = self.messages(cmd("gunicorn", "-b", "0.0.0.0:8000", "a:b")) + self.messages(cmd("flask", "run", "--host", "0.0.0.0"))
+        self.assertIn("gunicorn listens on port 8000, but", said)
+        self.assertIn("flask run listens on port 5000, its default, but", said)
+
+    def test_folder_of_root_is_given_away_before_user(self):
+        said = self.messages("FROM python:3.12\nRUN useradd -m -u 1000 user\nRUN mkdir -p /app/data\nUSER user\n" + GOOD)
+        self.assertIn("chown 1000", said)
+        self.assertIn("the folder above has to belong to the user", said)
+
+
 class Output(unittest.TestCase):
     """The command line: levels, formats and exit status."""
 
@@ -408,6 +563,23 @@ class Output(unittest.TestCase):
         self.assertTrue(any(line.startswith("::warning file=DIR/Dockerfile,line=4,title=Space%3A user::USER root: ") for line in lines), output)
         self.assertFalse(any(line.startswith("::notice") for line in lines), output)
         self.assertIn("::notice file=DIR/Dockerfile,line=1,title=Space%3A base::", self.run_lint(BASE + GOOD, "--github", "--advice")[1])
+
+    def test_reader_that_ends_early_gets_no_traceback(self):
+        with tempfile.TemporaryDirectory() as folder:
+            reading, writing = os.pipe()
+            os.close(reading)
+            run = subprocess.run([sys.executable, "-B", "-m", "space_lint", folder, "--json"], cwd=SCRIPTS, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+            os.close(writing)
+        self.assertEqual((run.returncode, run.stderr), (1, ""))
+
+    def test_modules_of_the_current_folder_are_not_imported(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("argparse", "json", "runpy", "space_lint"):
+                with open(f"{folder}/{name}.py", "w", encoding="utf-8") as file:
+                    file.write("raise SystemExit('imported')\n")
+            run = subprocess.run([SCRIPTS + "/lint-space.sh", "."], cwd=folder, capture_output=True, text=True, timeout=60)
+        self.assertEqual((run.returncode, run.stderr), (1, ""))
+        self.assertIn("no Dockerfile", run.stdout)
 
     def test_two_formats_are_rejected(self):
         self.assertEqual(self.run_lint(BASE + GOOD, "--json", "--github")[0], 2)

@@ -14,7 +14,7 @@ SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, SCRIPTS)
 from space_lint import __main__ as lint  # noqa: E402
-from space_lint import front_matter, readme  # noqa: E402
+from space_lint import build_output, front_matter, readme  # noqa: E402
 
 README = """---
 title: Hello
@@ -208,6 +208,18 @@ class Lint(unittest.TestCase):
 
     def test_missing_response_is_an_error(self):
         self.assertEqual({it.name for it in found([], address="http://127.0.0.1:1/")}, {"ready"})
+
+    def test_failure_of_a_build_has_its_line_and_its_last_output_in_each_builder_s_format(self):
+        dockerfile = "FROM a\nRUN true\nRUN pip install \\\n  sqlite3\n"
+        buildkit = ("#5 [build 2/3] RUN true\n#5 DONE 0.2s\n#6 [build 3/3] RUN pip install   sqlite3\n#6 0.293 ERROR: No matching distribution found for sqlite3\n#6 0.3 [notice] A new release\n"
+                    '#6 ERROR: process "/bin/sh -c pip install   sqlite3" did not complete successfully: exit code: 1\n------\n > [build 3/3] RUN pip install   sqlite3:\n------\nDockerfile:3\n')
+        podman = 'STEP 2/3: RUN true\nSTEP 3/3: RUN pip install   sqlite3\nERROR: No matching distribution found for sqlite3\nError: building at STEP "RUN pip install   sqlite3": exit status 1\n'
+        self.assertEqual(build_output.failure(buildkit, dockerfile), (3, "the build failed at RUN pip install   sqlite3: exit code: 1: ERROR: No matching distribution found for sqlite3"))
+        line, what = build_output.failure(podman, dockerfile)
+        self.assertEqual(line, 3)
+        self.assertIn("RUN pip install   sqlite3: ERROR: No matching distribution found for sqlite3 / Error: building", what)
+        self.assertEqual(build_output.failure("Cannot connect", dockerfile), (0, "the build failed: Cannot connect"))
+        self.assertEqual(build_output.failure('#7 [3/3] COPY b /\n#7 ERROR: "/b" not found: not found\n', "ARG A=b\nFROM a\nCOPY $A /\n"), (3, 'the build failed at COPY b /: "/b" not found: not found'))
 
     def test_exit_code_is_1_for_errors_and_2_for_wrong_arguments(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 venv=$root/.cache/venv-$1
 if ! cmp -s "$2" "$venv/pins"; then
     echo "venv: installing the packages of $2 into .cache/venv-$1" >&2
-    python3 -m venv --clear "$venv"
+    python3 -I -m venv --clear "$venv"
     "$venv/bin/pip" install --quiet --no-deps --requirement "$2" >&2
     cp "$2" "$venv/pins" # last, so that an interrupted installation is repeated
 fi

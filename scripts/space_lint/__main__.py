@@ -34,7 +34,8 @@ def check(folder, by_upload=False, address=None, run=False, **how):
         more, port = readme.check(content)
         found += more
     if (content := text(folder, "Dockerfile")) is not None:
-        found += dockerfile.check(content, port, start.Folder(folder, paths))
+        sent = start.Folder(folder, repository.uploaded(folder) if by_upload else paths)
+        found += dockerfile.check(content, port, start.Folder(folder, paths), sent, by_upload, run and not how.get("image"))
     found += running.check(address) if address else []
     return found + (container.check(folder, port or 7860, **how) if run else [])
 
@@ -73,12 +74,12 @@ def main():
         found = check(options.folder, options.by_upload, options.address, options.run, image=options.image, env_file=options.env_file, patience=options.patience)
     except container.EngineError as error:
         parser.error(f"cannot run an image: {error}")
-    if options.json:
-        print(report.as_json(options.folder, found))
-    elif options.github:
-        print(report.github(options.folder, found, options.advice))
-    else:
-        print(report.text(options.folder, found, options.advice))
+    printed = (report.as_json(options.folder, found) if options.json else report.github(options.folder, found, options.advice) if options.github
+               else report.text(options.folder, found, options.advice))
+    try:
+        print(printed, flush=True)
+    except BrokenPipeError:  # the reader has seen enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     number = report.counts(found)
     return number["error"] > 0 or options.strict and number["warning"] > 0
 

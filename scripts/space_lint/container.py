@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from . import running
+from . import build_output, running
 from .finding import Finding, Rule
 
 DISK = 50_000_000_000
@@ -21,6 +21,14 @@ USER = Rule("error", "the platform runs the container as uid 1000, which cannot 
 STORAGE = Rule("error", "a Space that uses more than 50 GB of disk is evicted", "Make the image smaller")
 WRITES = Rule("advice", "such files are lost at each restart", "Write only to /tmp and /data, so that the root file system can be read-only")
 TERM = Rule("advice", "it is killed at each restart, and the requests in flight fail", f"Exit within {GRACE} s of SIGTERM")
+
+FOREGROUND = "Run the server in the foreground: as the last command, with exec and without &, and without an option that makes it a daemon"
+HINTS = (  # what a kernel or an engine says of a program that it cannot start
+    (r"exec\b.*no such file or directory", "Check its path in the image, and the interpreter in its first line: with the line endings of Windows its name ends in a carriage return, "
+                                           r"which sed -i 's/\r$//' removes"),
+    (r"exec\b.*(executable file not found|exec format error)", "Install the program, start a script's first line with #!, and use programs for linux/amd64"),
+    (r"exec\b.*permission denied", "Make it executable for uid 1000: COPY --chmod=755 or RUN chmod a+rx"),
+)
 
 
 class EngineError(Exception):
@@ -38,20 +46,21 @@ class Engine:
         return subprocess.run([self.name, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, **options)
 
     def build(self, folder):
-        """Returns the image's id, or None and the end of the build's output."""
+        """Returns the image's id, or None and the build's output."""
         options = ["--format=docker"] if self.name == "podman" else []
         for proxy in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
             options += [f"--build-arg={proxy}"] if os.environ.get(proxy) else []
         with tempfile.TemporaryDirectory() as work:
             done = self("build", *options, f"--iidfile={work}/id", folder, env={**os.environ, "DOCKER_BUILDKIT": "1"})
             if done.returncode != 0:
-                return None, tail(done.stdout)
+                return None, done.stdout
             with open(f"{work}/id", encoding="utf-8") as file:
                 return file.read().strip(), ""
 
 
 def tail(text, lines=5):
-    return " / ".join(line.strip()[:200] for line in text.strip().splitlines()[-lines:]) or "no output"
+    kept = [line.strip()[:400] for line in text.strip().splitlines() if not re.fullmatch("[0-9a-f]{64}", line.strip())]  # the container's id
+    return " / ".join(kept[-lines:]) or "no output"
 
 
 def listening(process):
@@ -78,12 +87,29 @@ def uid(process):
         return None
 
 
+def build_failed(folder, output):
+    try:
+        with open(os.path.join(folder, "Dockerfile"), encoding="utf-8", errors="replace") as file:
+            line, what = build_output.failure(output, file.read())
+    except OSError:
+        line, what = 0, f"the build failed: {tail(output)}"
+    return Finding("Dockerfile", line, "build", BUILD, what)
+
+
+def start_rule(output, status=""):
+    """Returns the rule START, with what to do if the output or the status says why."""
+    for pattern, fix in HINTS:
+        if re.search(pattern, output, re.I):
+            return START._replace(fix=fix)
+    return START._replace(fix=FOREGROUND) if status == "0" else START
+
+
 def check(folder, port, image=None, env_file=None, patience=60):
     """Builds the folder, or uses the given image, and runs it. Removes the container and the built image."""
     engine = Engine()
     built, output = (None, "") if image else engine.build(folder)
     if not image and not built:
-        return [Finding("Dockerfile", 0, "build", BUILD, f"the build failed: {output}")]
+        return [build_failed(folder, output)]
     try:
         own = engine("image", "inspect", "--format={{.Config.User}}", image or built)
         if own.returncode != 0:
@@ -98,7 +124,7 @@ def check(folder, port, image=None, env_file=None, patience=60):
                 container = file.read().strip()
         try:
             if started.returncode != 0:
-                return found + [Finding(image or "image", 0, "start", START, f"the container does not start: {tail(started.stdout)}")]
+                return found + [Finding(image or "image", 0, "start", start_rule(started.stdout), f"the container does not start: {tail(started.stdout)}")]
             return found + check_running(engine, container, image or "image", port, patience)
         finally:
             engine("rm", "--force", "--volumes", container)
@@ -118,7 +144,8 @@ def check_running(engine, container, name, port, patience):
     deadline = time.monotonic() + patience
     while silent := not (published and running.answers(address)):
         if state("Running") != "true":
-            finding("start", START, f"it exited with status {state('ExitCode')}: {tail(engine('logs', container).stdout)}")
+            status, logs = state("ExitCode"), engine("logs", container).stdout
+            finding("start", start_rule(logs if status != "0" else "", status), f"it exited with status {status}: {tail(logs)}")
             return found
         if time.monotonic() > deadline:
             break

@@ -42,11 +42,13 @@ def ignored(path, is_folder, patterns):
     return False
 
 
-def files(root):
-    """Returns the paths of all files below this folder that no .gitignore excludes."""
+def files(root, nested=True):
+    """Returns the paths of all files below this folder that no .gitignore excludes. nested: also one below the root."""
     found = []
     def walk(folder, patterns):
         try:
+            if folder and not nested:
+                raise FileNotFoundError
             with open(os.path.join(root, folder, ".gitignore"), encoding="utf-8", errors="replace") as file:
                 patterns = patterns + [it for it in (pattern(line, folder) for line in file) if it]
         except OSError:

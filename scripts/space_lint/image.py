@@ -14,6 +14,7 @@ SHELL = Rule("advice", "the shell does not pass SIGTERM on to the service", EXEC
 NO_SHELL = Rule("error", "an image from scratch has no shell", EXEC_FORM)
 NOTHING = Rule("error", "an image from scratch cannot start without one", "Add ENTRYPOINT or CMD")
 NO_START = Rule("warning", "this base image starts a shell or an interpreter, which ends at once", "Add CMD with the command that starts the service")
+TWICE = Rule("warning", "only the last one has an effect", "Remove one, or start both programs with a script")
 HEALTH = Rule("advice", "Docker and Kubernetes use it to restart a hung container (Spaces probe app_port themselves)", "Add HEALTHCHECK")
 PIP = Rule("advice", "the download cache makes a huge image, which is slow to start", "Use pip install --no-cache-dir")
 OUTBOUND = Rule("warning", "a Space only allows outgoing connections to ports 80, 443 and 8080", "Use one of these ports")
@@ -36,7 +37,7 @@ def check(every, all_stages, chain, last, scratch, whole):
             pinned(stage, finding)
         platform(stage, stage in chain, finding)
         names.add(stage.name)
-    uncached = any(step.word in ("ENV", "ARG") and re.search(r"\bPIP_NO_CACHE_DIR[= ]\"?(?!0|false|no|off)\w", step.rest, re.I) for step in every)
+    uncached = any(name == "PIP_NO_CACHE_DIR" and re.match(r"(?!0|false|no|off)\w", value, re.I) for step in every for name, value in settings(step))
     for step in every:
         if step.word == "RUN" and not uncached and "--mount=type=cache" not in step.rest and re.search(r"(?<!uv )\bpip3? install\b(?!.*--no-cache-dir)", step.rest):
             finding(step.line, "pip-cache", PIP, "pip install keeps its cache")
@@ -47,6 +48,13 @@ def check(every, all_stages, chain, last, scratch, whole):
     started(last, base, line, scratch, finding)
     health(last, scratch, whole, finding)
     return found
+
+
+def settings(step):
+    """Returns the names and values of an ENV or ARG."""
+    if step.word == "ARG":
+        return [(word.partition("=")[0], instructions.unquoted(word.partition("=")[2])) for word in instructions.words_of(step.rest)]
+    return instructions.pairs(step)
 
 
 def pinned(stage, finding):
@@ -68,6 +76,10 @@ def platform(stage, runs, finding):
 
 
 def started(last, base, line, scratch, finding):
+    for word in ("ENTRYPOINT", "CMD"):
+        same = [step for step in last if step.word == word and step.line > line]
+        for step in same[:-1]:
+            finding(step.line, "start", TWICE, f"a second {word} is in line {same[-1].line}")
     steps = [step for step in start.effective(last) if step]
     if not steps and scratch:
         finding(0, "start", NOTHING, "neither ENTRYPOINT nor CMD")

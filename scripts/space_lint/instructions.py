@@ -130,7 +130,7 @@ def env(rest):
             return [], Problem(first, f"blanks around the = make it a part of {first}'s value", False)
         if first.endswith(":"):
             return [], Problem(first[:-1], f"the name is {first!r}, with the colon", False)
-        return [(first, unquoted(after[0].strip()))], None
+        return [(first, unquoted(after[0].strip()))], several(first, words_of(after[0]))
     result = []
     for word in words_of(rest):
         name, equals, value = word.partition("=")
@@ -138,6 +138,15 @@ def env(rest):
             return result, Problem(result[-1][0] if result else word, f"{word[:20]!r} is not NAME=VALUE", True)
         result.append((unquoted(name), unquoted(value)))
     return result, None
+
+
+def several(first, words):
+    """Returns the Problem with the old form if its value looks like more names and values: ENV A 1 B 2."""
+    names = [first, *words[1::2]]
+    odd = len(words) >= 3 and len(words) % 2 and all(re.fullmatch(r"[A-Z][A-Z0-9_]+", it) for it in names)
+    if not odd or not any("_" in name or re.fullmatch(r"\d.*|true|false|/.*|[\"'].*", value, re.I) for name, value in zip(names, words[::2])):
+        return None
+    return Problem(first, f"without = the value of {first} is {' '.join(words)[:40]!r}", False)
 
 
 def pairs(step):

@@ -37,7 +37,8 @@ def check(last, env, folder, app_port, inherited, plain, image):
     reached = any(place.fits(app_port) for place in known)
     found = literal(last)
     if not reached and not unknown:
-        for place in known:
+        # Beside a server with the right port, the others are for its use.
+        for place in [place for place in known if place.port == str(app_port) or place.unset()] or known:
             found += wrong(place, app_port, plain and len(known) == 1, bool(found))
     if not known:
         found += options(unknown, app_port)
@@ -57,12 +58,12 @@ def wrong(place, app_port, only, literally):
         return Finding(*place.at, name, rule if only and place.sure else rule.likely(), what)
     found = []
     if places.loopback(place.host):
-        found.append(finding("loopback", LOOPBACK, f"{place.name} listens on {place.host}{place.reason}"))
+        found.append(finding("loopback", LOOPBACK, f"{place.name} listens on {place.host}{place.host_reason}"))
     if place.unset():
         if not literally:
             found.append(finding("port", UNSET.likely(), f"{place.name} uses {place.port}, which no ENV sets"))
     elif place.port is not None and place.port.isdecimal() and int(place.port) != app_port:
-        found.append(finding("port", PORT, f"{place.name} listens on port {place.port}{place.reason}, but app_port is {app_port}"))
+        found.append(finding("port", PORT, f"{place.name} listens on port {place.port}{place.port_reason}, but app_port is {app_port}"))
     return found
 
 

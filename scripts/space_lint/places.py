@@ -14,7 +14,8 @@ class Place(NamedTuple):
     port: str
     sure: bool  # whether the Dockerfile itself says so
     at: tuple  # file and line
-    reason: str  # why it listens there, if no option says so
+    host_reason: str = ""  # why it has this address, if no option says so
+    port_reason: str = ""  # the same for the port
 
     def loopback(self):
         return loopback(self.host)
@@ -39,7 +40,7 @@ def of(one, folder, steps):
         return []
     if one.program == "nginx":
         found = nginx.listens(folder, steps, one)
-        return None if found is None else [Place("nginx", host, port, one.sure and sure, at or one.place, "") for host, port, sure, at in found]
+        return None if found is None else [Place("nginx", host, port, one.sure and sure, at or one.place) for host, port, sure, at in found]
     if row := servers.find(one.program, one.args):
         return of_server(one, folder, steps, *row)
     if one.program in ("python", "node", "nodejs", "bun", "tsx"):
@@ -58,8 +59,9 @@ def of_server(one, folder, steps, name, server):
         if found and re.search(r"\b(host|port|address|listen|bind|dev_addr|ip|server)\b", folder.read(found), re.I):
             return None
     found = servers.listens(server, one.args, one.env)
-    default = found == [(server.host, str(server.port))]
-    return [Place(name, host, port, one.sure, one.place, ", its default" if default else "") for host, port in found]
+    # What a server without defaults would not know is a default of this one.
+    given = servers.listens(server._replace(host=None, port=None), one.args, one.env)
+    return [Place(name, host, port, one.sure, one.place, *(", its default" if it in (None, "None") else "" for it in known)) for (host, port), known in zip(found, given)]
 
 
 def of_source(one, folder):
@@ -69,8 +71,8 @@ def of_source(one, folder):
     if path is None:
         # Next.js generates the server.js of its standalone output, which reads HOSTNAME.
         if script and script.endswith("server.js") and loopback(one.env.get("HOSTNAME")):
-            return [Place("node server.js", one.env["HOSTNAME"], one.env.get("PORT", "3000"), one.sure, one.place, ", from HOSTNAME")]
+            return [Place("node server.js", one.env["HOSTNAME"], one.env.get("PORT", "3000"), one.sure, one.place, ", from HOSTNAME", ", from PORT" if "PORT" in one.env else ", its default")]
         return None
     read = source.python if path.endswith(".py") else source.javascript
     found = read(folder.read(path), one.env)
-    return [Place(name, host, port, False, (path, line), "") for name, line, host, port in found] or None
+    return [Place(name, host, port, False, (path, line)) for name, line, host, port in found] or None

@@ -1,6 +1,7 @@
 """What a push would send: the files that git does not ignore, and what the history has beyond them."""
 
 import os
+import re
 import subprocess
 
 from . import gitignore
@@ -34,6 +35,36 @@ def files(root):
     if listed is None:
         return gitignore.files(root)
     return sorted({path for path in listed.split("\0") if path and os.path.lexists(os.path.join(root, path))})
+
+
+def uploaded(root):
+    """Returns the paths of the files that 'hf upload' leaves in the repository. The Hub reads only the .gitignore at the root."""
+    return gitignore.files(root, nested=False)
+
+
+def executable(root, path, by_upload):
+    """Whether the file is sent as an executable; None if it is on this machine, but an upload sends no modes."""
+    mode = os.stat(os.path.join(root, path)).st_mode & 0o111
+    listed = git(root, "ls-files", "--stage", "--", ":(literal)" + path) if in_repository(root) and not by_upload else None
+    if listed:
+        return listed.startswith("100755")
+    return None if mode and by_upload else bool(mode)
+
+
+def normalized(root, path):
+    """Whether git sends the file with the line ends of Unix, although it has others in this folder."""
+    if not in_repository(root):
+        try:
+            with open(os.path.join(root, ".gitattributes"), encoding="utf-8", errors="replace") as file:
+                return bool(re.search(r"\b(text|eol=lf)\b", file.read()))
+        except OSError:
+            return False
+    listed = git(root, "ls-files", "--eol", "--", ":(literal)" + path) or git(root, "ls-files", "--eol", "--others", "--", ":(literal)" + path) or ""
+    stored, _, more = listed.partition(" ")
+    if stored in ("i/crlf", "i/mixed"):
+        return False
+    convert = (git(root, "config", "core.autocrlf") or "").strip() in ("true", "input")
+    return stored == "i/lf" or convert or bool(re.search(r"attr/.*(\btext\b(?!=unset)|eol=)", more)) and "-text" not in more
 
 
 def history(root):

@@ -17,6 +17,8 @@ class Server(NamedTuple):
     bind_env: tuple = ()  # variables with an address, a port or both
     positional: bool = False  # an argument without an option can be ADDRESS, PORT or ADDRESS:PORT
     bare_host: bool = False  # --host without a value means all addresses
+    args_env: str = ""  # a variable with more options
+    port_env_for_all: tuple = ()  # variables with a port, at all addresses
     config: tuple = ()  # options with a configuration file, which this linter does not read
     files: tuple = ()  # configuration files that the program reads by itself
 
@@ -28,12 +30,11 @@ STREAMLIT = Server(ALL, 8501, ("--server.address",), ("--server.port",), host_en
 JUPYTER = Server(LOCAL, 8888, ("--ip", "--ServerApp.ip", "--NotebookApp.ip"), ("--port", "--ServerApp.port", "--NotebookApp.port"), config=("--config",), port_env=("JUPYTER_PORT",), files=("jupyter_server_config.py", "jupyter_lab_config.py", "jupyter_notebook_config.py"))
 MLFLOW = Server(LOCAL, 5000, **HP, host_env=("MLFLOW_HOST",), port_env=("MLFLOW_PORT",))
 VLLM = Server(ALL, 8000, config=("--config",))
-GUNICORN = Server(LOCAL, 8000, (), (), ("-b", "--bind"), config=("-c", "--config"), files=("gunicorn.conf.py",))
 
 # By program, or by program and subcommand. A program without its subcommand is no server.
 SERVERS = {
     "uvicorn": Server(LOCAL, 8000, host_env=("UVICORN_HOST",), port_env=("UVICORN_PORT",), config=("--uds", "--fd")),
-    "gunicorn": GUNICORN,
+    "gunicorn": Server(LOCAL, 8000, (), (), ("-b", "--bind"), args_env="GUNICORN_CMD_ARGS", port_env_for_all=("PORT",), config=("-c", "--config"), files=("gunicorn.conf.py",)),
     "hypercorn": Server(LOCAL, 8000, (), (), ("-b", "--bind"), config=("-c", "--config")),
     "daphne": Server(LOCAL, 8000, ("-b", "--bind"), ("-p", "--port"), config=("-e", "--endpoint", "-u")),
     "granian": Server(LOCAL, 8000, host_env=("GRANIAN_HOST",), port_env=("GRANIAN_PORT",), config=("--uds",)),
@@ -147,10 +148,10 @@ def listens(server, args, env):
         if env.get(name):
             at, number = address(env[name])
             host, port = at or host, number or port
-    if server is GUNICORN and env.get("PORT"):
-        host, port = ALL, env["PORT"]
-    if server is GUNICORN and env.get("GUNICORN_CMD_ARGS"):
-        args = env["GUNICORN_CMD_ARGS"].split() + args
+    for name in server.port_env_for_all:
+        if env.get(name):
+            host, port = ALL, env[name]
+    args = env.get(server.args_env, "").split() + args
     for value in values(args, server.hosts):
         host = value if value is not None else ALL if server.bare_host else host
     for value in values(args, server.ports):

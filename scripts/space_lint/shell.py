@@ -71,9 +71,9 @@ def tokens(text, env):
         elif char == "`":
             word, used, at = word + UNKNOWN, True, (text + "`").index("`", at + 1) + 1
         elif char in " \t\r\n;&|()<>" or char == "#" and not used:
-            if used:
+            if used and not (char in "<>" and word.isdecimal()):  # the file descriptor of 2>&1
                 yield word, None
-                word, used = "", False
+            word, used = "", False
             if char == "#":
                 at = (text + "\n").index("\n", at)
                 continue
@@ -109,9 +109,7 @@ def commands(text, env):
     for word, operator in tokens(text, env):
         if operator is not None:
             if operator[0] in "<>" or operator == "&>":
-                skip = not operator.endswith("&")
-                if words and words[-1].isdecimal():
-                    words.pop()  # the file descriptor of 2>&1
+                skip = True
                 continue
             finish(operator.strip("\n") or ";")
             skip = False

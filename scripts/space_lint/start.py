@@ -65,14 +65,10 @@ def effective(last):
     return latest("ENTRYPOINT"), latest("CMD")
 
 
-def commands(last, env, folder, inherited=None):
-    """Returns the commands that run, and whether something that runs is not known."""
-    entry, cmd = effective(last)
-    place = ("Dockerfile", (cmd or entry).line if cmd or entry else 0)
-    if not entry and not cmd:
-        return unwrapped(list(inherited), env, True, place, folder) if inherited else []
+def command_line(last):
+    """Returns the words that ENTRYPOINT and CMD make together; none if one of them is no JSON."""
     words = []
-    for step in (entry, cmd):
+    for step in effective(last):
         if step is None:
             continue
         array = instructions.array(step.rest)
@@ -81,6 +77,29 @@ def commands(last, env, folder, inherited=None):
         words += ["/bin/sh", "-c", step.rest + "\n" + step.body] if array is None else array
         if array is None:
             break  # the shell ignores the arguments that follow
+    return words
+
+
+def shell_text(words):
+    """Returns the text that a shell gets with -c, or None."""
+    if words and os.path.basename(words[0]) in SHELLS:
+        for at, word in enumerate(words[1:-1], 1):
+            if re.fullmatch(r"-[a-z]*c", word):
+                return words[at + 1]
+            if not word.startswith("-"):
+                return None
+    return None
+
+
+def commands(last, env, folder, inherited=None):
+    """Returns the commands that run, and whether something that runs is not known."""
+    entry, cmd = effective(last)
+    place = ("Dockerfile", (cmd or entry).line if cmd or entry else 0)
+    if not entry and not cmd:
+        return unwrapped(list(inherited), env, True, place, folder) if inherited else []
+    words = command_line(last)
+    if not words:
+        return []
     if not entry and inherited and inherited[0] not in ("nginx", "httpd-foreground"):
         words = [inherited[0], *words] if words[:1] in (["serve"], ["start"]) else words
     return unwrapped(words, env, True, place, folder)
@@ -92,15 +111,15 @@ def parsed(text, env, sure, place, folder, arguments=(), depth=0):
     every = shell.commands(shell.without_documents(text), env)
     for at, it in enumerate(every):
         words = it.words
-        if words == [shell.UNKNOWN] and arguments:
-            words = list(arguments)  # exec "$@"
+        if words[-1] == shell.UNKNOWN and arguments:
+            words = words[:-1] + list(arguments)  # exec "$@"
         for one in unwrapped(words, it.env, sure, place, folder, depth + 1):
             result.append(one._replace(stays=it.end == "&" or at == len(every) - 1))
     return result
 
 
-def unwrapped(words, env, sure, place, folder, depth=0):
-    """Returns the commands behind one command line."""
+def behind_wrappers(words, env, depth=0):
+    """Returns the command line that wrappers such as tini and env start, and its variables."""
     env = dict(env)
     while words:
         name = os.path.basename(words[0])
@@ -119,6 +138,12 @@ def unwrapped(words, env, sure, place, folder, depth=0):
             words = words[2:]
         else:
             break
+    return words, env
+
+
+def unwrapped(words, env, sure, place, folder, depth=0):
+    """Returns the commands behind one command line."""
+    words, env = behind_wrappers(words, env, depth)
     if not words or depth > 4:
         return [Start("", [], env, sure, place)]
     name, args = os.path.basename(words[0]), words[1:]
@@ -147,7 +172,7 @@ def without_options(words, valued):
 def through_shell(args, env, sure, place, folder, depth):
     for at, word in enumerate(args):
         if re.fullmatch(r"-[a-z]*c", word) and at + 1 < len(args):
-            return parsed(args[at + 1], env, sure, place, folder, depth=depth)
+            return parsed(args[at + 1], env, sure, place, folder, args[at + 3:], depth)  # the word between is $0
         if not word.startswith("-"):
             return through_script(word, args[at + 1:], env, sure, place, folder, depth)
     return [Start("", [], env, sure, place)]
@@ -183,7 +208,8 @@ def through_manager(name, args, env, place, folder, depth):
     except (ValueError, AttributeError):
         scripts = {}
     if isinstance(scripts.get(script), str):
-        more = " ".join(args[args.index("--") + 1:]) if "--" in args else ""
+        # npm takes options for itself unless they are behind --.
+        more = " ".join(args[args.index("--") + 1:] if "--" in args else args[args.index(script) + 1:] if name != "npm" else ())
         return parsed(scripts[script] + " " + more, env, False, (path, 0), folder, depth=depth + 1)
     if script and script not in ("start", "run", "test") and name in ("yarn", "bun", "pnpm") and script not in ("install", "dev", "build"):
         return unwrapped(args, env, False, place, folder, depth + 1)  # yarn next start

@@ -10,7 +10,7 @@ TAKEN = Rule("error", "the build fails, because the base image already has a use
 USER = Rule("warning", UID + ", which cannot write files of another user", "Create the user with useradd -m -u 1000, and use it")
 LATE = Rule("warning", UID + ", which cannot use files of root's home folder", "Set USER before this instruction, or install to a folder that everyone can read")
 EARLY = Rule("error", "the build fails, because only root installs packages", "Move it before USER")
-FOLDER = Rule("warning", UID + ", which cannot write to a folder of root", "Create it after USER, or add chown 1000 or chmod 777")
+FOLDER = Rule("warning", UID + ", which cannot write to a folder of root", "Before USER, write RUN mkdir -p PATH && chown 1000 PATH; to create it after USER, the folder above has to belong to the user")
 INSTALL = Rule("warning", "the build fails if the folder does not exist in the base image, because it then belongs to root", "Set USER first, or add chown 1000")
 NO_USER = Rule("advice", "runs as root locally but as uid 1000 on a Space", "Add USER 1000")
 OWNER = Rule("advice", "copied files belong to root, and uid 1000 cannot write to them", "Add --chown=1000")
