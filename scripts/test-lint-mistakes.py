@@ -21,11 +21,12 @@ BASE = "FROM python:3.12-slim\nRUN useradd -m -u 1000 user\nUSER user\n"
 START = BASE + 'WORKDIR /app\nCOPY --chmod=755 . .\nCMD ["./start.sh"]\n'
 SERVE = "uvicorn a:b --host 0.0.0.0 --port 7860"
 NODE = "FROM node:22\nWORKDIR /app\nCOPY --chown=node --chmod=755 . .\nUSER node\n"
+FOLDER = "USER root\nRUN mkdir /app/data\nUSER user\n"  # a warning
 GOOD = 'CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "7860"]\n'
 
 
-def found(dockerfile, port=7860, files=(), by_upload=False, prepare=None):
-    """Returns level and rule of each finding that is no advice."""
+def found(dockerfile, port=7860, files=(), by_upload=False, prepare=None, levels=("error", "warning")):
+    """Returns level and rule of each finding of these levels."""
     with tempfile.TemporaryDirectory() as folder:
         content = {"README.md": f"---\ntitle: A\nsdk: docker\napp_port: {port}\n---\n", "Dockerfile": dockerfile, **dict(files)}
         for name, text in content.items():
@@ -34,7 +35,7 @@ def found(dockerfile, port=7860, files=(), by_upload=False, prepare=None):
                 file.write(text)
         if prepare:
             prepare(folder)
-        return {(it.rule.level, it.name): str(it) for it in lint.check(folder, by_upload) if it.rule.level != "advice"}
+        return {(it.rule.level, it.name): str(it) for it in lint.check(folder, by_upload) if it.rule.level in levels}
 
 
 def cmd(*words):
@@ -157,11 +158,6 @@ MISTAKES = {
     "streamlit_server_port_differs": (BASE + "ENV STREAMLIT_SERVER_PORT=8501\n" + 'CMD ["streamlit", "run", "app.py"]\n', "port", ERROR),
     "ollama_host_has_another_port": ("FROM ollama/ollama\nUSER 1000\n", "port", ERROR),
     "exposed_port_differs": (BASE + 'EXPOSE 8000\nCMD ["./server"]\n', "expose", WARNING),
-    "useradd_on_ubuntu_24_gets_uid_1001": ("FROM ubuntu:24.04\nRUN useradd -m app\nUSER app\n" + GOOD, "user", WARNING),
-    "useradd_on_node_gets_uid_1001": ("FROM node:22-slim\nRUN useradd -m app\nUSER app\n" + GOOD, "user", WARNING),
-    "user_with_another_uid_in_the_file": ("FROM python:3.12\nRUN useradd -m -u 1001 app\nUSER app\n" + GOOD, "user", WARNING),
-    "system_user": ("FROM python:3.12\nRUN adduser --system app\nUSER app\n" + GOOD, "user", WARNING),
-    "user_is_root": (BASE + "USER root\n" + GOOD, "user", WARNING),
     "uid_1000_is_taken_on_node": ("FROM node:22\nRUN useradd -m -u 1000 user\nUSER user\n" + GOOD, "uid", ERROR),
     "uid_1000_is_taken_on_ubuntu_24": ("FROM ubuntu:24.04\nRUN apt-get update && useradd -m -u 1000 user\nUSER user\n" + GOOD, "uid", ERROR),
     "uid_1000_is_taken_on_node_alpine": ("FROM node:22-alpine\nRUN adduser -D -u 1000 user\nUSER user\n" + GOOD, "uid", ERROR),
@@ -529,6 +525,13 @@ class Output(unittest.TestCase):
             run = subprocess.run([sys.executable, "-B", "-m", "space_lint", folder, *options], cwd=SCRIPTS, capture_output=True, text=True, timeout=60)
             return run.returncode, run.stdout.replace(folder, "DIR"), run.stderr
 
+    def test_a_user_with_another_uid_is_advice_and_a_name_without_a_passwd_file_a_warning(self):
+        for start in ("FROM ubuntu:24.04\nRUN useradd -m app\nUSER app\n", "FROM node:22-slim\nRUN useradd -m app\nUSER app\n", "FROM python:3.12\nRUN useradd -m -u 1001 app\nUSER app\n",
+                      "FROM python:3.12\nRUN adduser --system app\nUSER app\n", BASE + "USER root\n"):
+            self.assertIn(("advice", "user"), found(start + GOOD, levels=("advice",)), start)
+            self.assertEqual(found(start + GOOD), {}, start)
+        self.assertIn(("warning", "user"), found('FROM scratch\nCOPY a /\nUSER app\nCMD ["/a"]\n', files={"a": ""}))
+
     def test_advice_is_one_line_unless_requested(self):
         status, output, _ = self.run_lint(BASE + GOOD)
         self.assertEqual(status, 0)
@@ -537,12 +540,12 @@ class Output(unittest.TestCase):
         self.assertIn("Dockerfile:1: advice base: FROM python:3.12-slim", self.run_lint(BASE + GOOD, "--advice")[1])
 
     def test_errors_come_before_warnings(self):
-        status, output, _ = self.run_lint("FROM python:3.12\nUSER root\nCMD ['a']\n")
+        status, output, _ = self.run_lint(BASE + FOLDER + "CMD ['a']\n")
         self.assertEqual(status, 1)
         self.assertEqual([line.split()[1] for line in output.splitlines()[:2]], ["error", "warning"])
 
     def test_warnings_fail_only_if_strict(self):
-        text = BASE + "USER root\n" + GOOD
+        text = BASE + FOLDER + GOOD
         self.assertEqual(self.run_lint(text)[0], 0)
         self.assertEqual(self.run_lint(text, "--strict")[0], 1)
         self.assertEqual(self.run_lint(BASE + GOOD, "--strict")[0], 0)
@@ -557,10 +560,10 @@ class Output(unittest.TestCase):
         self.assertEqual({type(error[name]) for name in ("found", "reason", "fix")}, {str})
 
     def test_github_annotations_name_file_and_line(self):
-        _, output, _ = self.run_lint(BASE + "USER root\nCMD ['100%']\n", "--github")
+        _, output, _ = self.run_lint(BASE + FOLDER + "CMD ['100%']\n", "--github")
         lines = output.splitlines()
-        self.assertTrue(any(line.startswith("::error file=DIR/Dockerfile,line=5,title=Space%3A json::CMD ['100%25']: ") for line in lines), output)
-        self.assertTrue(any(line.startswith("::warning file=DIR/Dockerfile,line=4,title=Space%3A user::USER root: ") for line in lines), output)
+        self.assertTrue(any(line.startswith("::error file=DIR/Dockerfile,line=7,title=Space%3A json::CMD ['100%25']: ") for line in lines), output)
+        self.assertTrue(any(line.startswith("::warning file=DIR/Dockerfile,line=5,title=Space%3A folder::mkdir /app/data before USER: ") for line in lines), output)
         self.assertFalse(any(line.startswith("::notice") for line in lines), output)
         self.assertIn("::notice file=DIR/Dockerfile,line=1,title=Space%3A base::", self.run_lint(BASE + GOOD, "--github", "--advice")[1])
 

@@ -7,7 +7,8 @@ from .finding import Finding, Rule
 
 UID = "the platform runs the container as uid 1000"
 TAKEN = Rule("error", "the build fails, because the base image already has a user with this id", "Use that user, or delete it first with userdel -r")
-USER = Rule("warning", UID + ", which cannot write files of another user", "Create the user with useradd -m -u 1000, and use it")
+NAME = Rule("warning", "an engine cannot start it", "Write USER 1000")
+USER = Rule("advice", UID + ", which cannot write files of another user", "Create the user with useradd -m -u 1000, and use it")
 LATE = Rule("warning", UID + ", which cannot use files of root's home folder", "Set USER before this instruction, or install to a folder that everyone can read")
 EARLY = Rule("error", "the build fails, because only root installs packages", "Move it before USER")
 FOLDER = Rule("warning", UID + ", which cannot write to a folder of root", "Before USER, write RUN mkdir -p PATH && chown 1000 PATH; to create it after USER, the folder above has to belong to the user")
@@ -125,7 +126,7 @@ def named(step, ids, scratch, finding):
     if "$" in name:
         return
     if scratch and not name.isdecimal():
-        finding(step.line, "user", USER, f"USER {name}, a name, in an image without /etc/passwd")
+        finding(step.line, "user", NAME, f"USER {name}, a name, in an image without /etc/passwd")
     elif uid is None:
         finding(step.line, "user", USER, f"USER {name}, a system user whose uid is below 1000")
     elif uid not in (1000, -1):
