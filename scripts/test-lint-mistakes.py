@@ -199,6 +199,7 @@ MISTAKES = {
     "script_of_the_shell_form_has_windows_line_ends": (BASE + "COPY --chmod=755 run/start.sh /srv/\nCMD /srv/start.sh\n", "line-ends", ERROR, {"run/start.sh": f"#!/usr/bin/env bash\r\nexec {SERVE}\r\n"}),
     "script_that_a_shell_starts_has_windows_line_ends": (START.replace('["', '["bash", "'), "line-ends", WARNING, {"start.sh": f"#!/bin/sh\r\nexec {SERVE}\r\n"}),
     "start_script_has_no_interpreter": (START, "shebang", ERROR, {"start.sh": f"exec {SERVE}\n"}),
+    "start_script_made_executable_has_no_interpreter": (BASE + 'WORKDIR /app\nCOPY --chown=user . .\nRUN chmod +x start.sh\nCMD ["./start.sh"]\n', "shebang", ERROR, {"start.sh": f"exec {SERVE}\n"}),
     "start_script_has_a_byte_order_mark": (START, "shebang", ERROR, {"start.sh": f"\ufeff#!/bin/sh\nexec {SERVE}\n"}),
     "start_script_is_not_executable": (START.replace(" --chmod=755", ""), "mode", ERROR, {"start.sh": f"#!/bin/sh\nexec {SERVE}\n"}),
     "start_script_of_another_name_is_not_executable": (BASE + 'COPY --chmod=644 docker/run.sh /entry\nENTRYPOINT ["tini", "--", "/entry"]\n', "mode", ERROR, {"docker/run.sh": f"#!/bin/sh\nexec {SERVE}\n"}),

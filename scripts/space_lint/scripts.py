@@ -80,7 +80,8 @@ def file_rules(script, content, all_stages, folder, by_upload, sure):
             finding(1, "line-ends", LINE_ENDS, "the line ends of Windows")
     elif b"\r\n" in content and not script.direct and not corrected:
         finding(0, "line-ends", SHELL_LINE_ENDS, "the line ends of Windows")
-    edited = any(os.path.basename(script.path) in it or re.search(r"\bsed\b", it) for it in runs)
+    without_chmod = [re.sub(r"\bchmod\b[^;&|\n]*", "", it) for it in runs]
+    edited = any(os.path.basename(script.path) in it or re.search(r"\bsed\b", it) for it in without_chmod)
     if script.kernel and not first.startswith(b"#!") and b"\0" not in content and content.strip() and not edited:
         finding(1, "shebang", SHEBANG if sure else SHEBANG.likely(), "a byte order mark before #!" if first.startswith(b"\xef\xbb\xbf#!") else "no #! in the first line")
     if script.direct and not made_executable(script, all_stages, runs):
