@@ -103,17 +103,18 @@ run() { # run NAME COMMAND...: in the background
 }
 start() { # this machine is not registered at a provider, so nodejs-backend signs in made-up users
     name=$1 port=$(port_of "$1")
+    set -- PORT="$port"
     case $name in
-        python-backend) set -- ${site:+"JWT_ISSUER=dev:$nodejs" "JWT_AUDIENCE=$nodejs" "JWT_ALLOW=*"} ;;
-        *) set -- DEV_SIGN_IN=yes "AUTH_URL=$nodejs" ${site:+"TRUSTED_ORIGINS=$site"} ;;
+        python-backend) set -- "$@" ${site:+"JWT_ISSUER=dev:$nodejs" "JWT_AUDIENCE=$nodejs" "JWT_ALLOW=*"} ;;
+        *) set -- "$@" DEV_SIGN_IN=yes "AUTH_URL=$nodejs" ${site:+"TRUSTED_ORIGINS=$site"} ;;
     esac
     if [ "$with" = --processes ]; then
-        run "$name" env HOST=127.0.0.1 PORT="$port" "$@" "dist/$name"
+        run "$name" env HOST=127.0.0.1 "$@" "dist/$name"
         return
     fi
     for it in "$@"; do
+        set -- "$@" "--env=$it" # at the end, and the old form leaves the front
         shift
-        set -- "$@" "--env=$it"
     done
     # Both share the network of the first, so that it reaches nodejs-backend under the address that browsers use. The
     # services listen on all addresses of it, and their ports are published only on 127.0.0.1.
@@ -121,7 +122,7 @@ start() { # this machine is not registered at a provider, so nodejs-backend sign
         python-backend) set -- "$@" "--publish=127.0.0.1:$port:$port" "--publish=127.0.0.1:$(port_of nodejs-backend):$(port_of nodejs-backend)" ;;
         *) set -- "$@" "--network=container:python-backend-$(port_of python-backend)" ;;
     esac
-    run "$name" "$engine" run --rm --sig-proxy=false --platform=linux/amd64 --name="$name-$port" --env=HOST=0.0.0.0 --env=PORT="$port" "$@" \
+    run "$name" "$engine" run --rm --sig-proxy=false --platform=linux/amd64 --name="$name-$port" --env=HOST=0.0.0.0 "$@" \
         --read-only --cap-drop=ALL --security-opt=no-new-privileges "$name:latest"
 }
 ready() { # ready NAME: whether it answers; tries again for 20 seconds while it runs

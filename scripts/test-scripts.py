@@ -272,11 +272,11 @@ class Engine(Case):
             self.good(machine.run("scripts/stage.sh", BACKENDS[0], machine.work + "/a folder"))
             self.assertIn("a folder: 0 errors", self.good(machine.run("scripts/lint-space.sh", "a folder")))
             with open(machine.work + "/settings", "w", encoding="utf-8") as file:
-                file.write("API_KEYS=site:secret-value\n")
+                file.write("AUTH_SECRET=0123456789-secret-value-ABCDEF\n")
             # An image, because the container has no other shell than sh to run this tree's stage.sh. The bare Debian runs it.
             image = "registry.example/me/image@sha256:" + "0a" * 32
             output = self.good(machine.run("scripts/deploy.sh", BACKENDS[0], "me/space", "--image", image, "--dry-run", "--env-file=settings"))
-            self.assertIn("secrets: API_KEYS;", output)
+            self.assertIn("secrets: AUTH_SECRET;", output)
             folder, = glob.glob(machine.work + f"/tmp/{BACKENDS[0]}-*")
             self.assertEqual(content(folder)["Dockerfile"], f"FROM {image}\n".encode(), "the folder stays for inspection")
             shutil.rmtree(folder)
