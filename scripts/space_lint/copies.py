@@ -20,7 +20,9 @@ class Origin(NamedTuple):
 
 
 def read(step):
-    """Returns the Copy of a COPY or ADD, or None if it cannot be read."""
+    """Returns the Copy of a COPY or ADD; None for another instruction, and for one that cannot be read."""
+    if step.word not in ("COPY", "ADD"):
+        return None
     text, options = step.rest, {}
     while match := re.match(r"--([\w-]+)(?:=(\S*))?\s+", text):
         options[match[1]] = match[2]

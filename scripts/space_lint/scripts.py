@@ -96,7 +96,7 @@ def made_executable(script, all_stages, runs):
         return True
     for stage in all_stages:
         for step in stage.steps:
-            copy = copies.read(step) if step.word in ("COPY", "ADD") else None
+            copy = copies.read(step)
             if copy and "chmod" in copy.options and (step == script.step or "from" in copy.options):
                 mode = copy.options["chmod"] or ""
                 if "$" in mode or EXECUTABLE.fullmatch(mode):

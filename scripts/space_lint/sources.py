@@ -31,7 +31,7 @@ def check(all_stages, folder):
     found, every = [], dockerignore.patterns(folder.read(ignore_file(folder)))
     for stage in copies.needed(all_stages):
         for step in stage.steps:
-            copy = copies.read(step) if step.word in ("COPY", "ADD") else None
+            copy = copies.read(step)
             if copy is None:
                 continue
             if "from" in copy.options:
@@ -54,7 +54,7 @@ def unsent(all_stages, folder):
     extra = [path for path in here if path not in sent and not dockerignore.excluded(path, every)]
     for stage in copies.needed(all_stages):
         for step in stage.steps:
-            copy = copies.read(step) if step.word in ("COPY", "ADD") else None
+            copy = copies.read(step)
             for source in copy.sources if copy and "from" not in copy.options else ():
                 prefix = copies.clean(source)
                 more = sorted(path for path in extra if not prefix or path.startswith(prefix + "/")) if copies.local(source) else []
